@@ -1,0 +1,203 @@
+"""Dataset: a handle on data, and the rules for its use."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from leeward.api.keyvault import WorkloadKind
+from leeward.api.meta import (
+    AGE,
+    IMMUTABLE,
+    READY,
+    Cel,
+    Column,
+    ColumnName,
+    Digest,
+    Hex128,
+    KeyRef,
+    Kind,
+    ListMap,
+    Model,
+    Name,
+    Status,
+    StatusModel,
+    Timestamp,
+)
+
+DataFormat = Literal["CSV", "Parquet"]
+Sensitivity = Literal["Raw", "Masked", "Synthetic", "Public"]
+Tag = Literal["DirectIdentifier", "QuasiIdentifier", "Sensitive"]
+ColumnType = Literal[
+    "String", "Integer", "Float", "Boolean", "Date", "Datetime", "Decimal", "Time", "Other"
+]
+
+INSPECT_ANNOTATION: Final = "leeward.dev/inspect"
+"""Set to a new value, it asks for another inspection of the data."""
+
+
+class Volume(Model):
+    """A place on a PersistentVolumeClaim in the resource's own namespace."""
+
+    claim_name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        description="Name of the PersistentVolumeClaim."
+    )
+    path: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=512,
+            pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$",
+        ),
+    ] = Field(description="Path on the volume, relative to its root, without '..'.")
+
+
+class Location(Model):
+    """Where the data lies. Exactly one member."""
+
+    volume: Volume | None = Field(default=None, description="On a PersistentVolumeClaim.")
+    cel: ClassVar = (Cel("has(self.volume)", "name one location: volume: {claimName, path}"),)
+
+
+class CsvOptions(Model):
+    """How to read a CSV file (RFC 4180 with these changes)."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        default=",", description="The character between fields."
+    )
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        default='"', description="The character around fields."
+    )
+    encoding: Literal["UTF-8"] = Field(default="UTF-8", description="Encoding of the file.")
+    header: bool = Field(default=True, description="Whether the first row names the columns.")
+    null_values: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=16)] = (
+        Field(default=[""], description="Texts that stand for a missing value.")
+    )
+
+
+class DataColumn(Model):
+    """What the owner says of one column."""
+
+    name: ColumnName = Field(description="Name of the column, as in the file.")
+    tags: Annotated[list[Tag], Field(max_length=3)] = Field(
+        default=[], description="What the column says about a person."
+    )
+
+
+class DataGrant(Model):
+    """Leave to use the data. What no grant names is denied."""
+
+    name: Name = Field(description="Name of this grant, shown in events.")
+    kinds: Annotated[list[WorkloadKind], Field(min_length=1, max_length=16)] = Field(
+        description="Kinds of workload that may read the data."
+    )
+    namespaces: Annotated[list[Name], Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Namespaces of those workloads. Left out: the Dataset's own."
+    )
+    purposes: Annotated[list[Name], Field(min_length=1, max_length=16)] | None = Field(
+        default=None,
+        description="Purposes (spec.purpose of the workload) it is given for. Left out: any.",
+    )
+    not_after: Timestamp | None = Field(
+        default=None, description="The grant ends at this time. Left out: it does not end."
+    )
+
+
+class DatasetSpec(Model):
+    """What the owner declares."""
+
+    location: Annotated[Location, IMMUTABLE] = Field(description="Where the data lies.")
+    format: Annotated[DataFormat, IMMUTABLE] = Field(description="Format of the file.")
+    csv: CsvOptions | None = Field(default=None, description="Options for format CSV.")
+    sensitivity: Sensitivity = Field(default="Raw", description="How sensitive the data is.")
+    subject_column: ColumnName | None = Field(
+        default=None,
+        description="The column that says whose row it is: the subject of date shifts that name no"
+        " other.",
+    )
+    columns: Annotated[list[DataColumn], Field(max_length=1000), ListMap()] = Field(
+        default=[], description="What the columns say about people."
+    )
+    sealed_with: Annotated[KeyRef, IMMUTABLE] | None = Field(
+        default=None, description="The key that the file is sealed with. Left out: it is plain."
+    )
+    grants: Annotated[list[DataGrant], Field(max_length=64), ListMap()] = Field(
+        default=[], description="Who may use the data, and what for. None: nobody."
+    )
+    cel: ClassVar = (
+        Cel(
+            "!has(self.csv) || self.format == 'CSV'",
+            "csv options need format CSV: remove csv, or set format to CSV",
+            field_path=".csv",
+        ),
+        Cel(
+            "has(self.sealedWith) == has(oldSelf.sealedWith)",
+            "sealedWith cannot be added or removed: create another Dataset",
+            field_path=".sealedWith",
+        ),
+    )
+
+
+class SchemaColumn(StatusModel):
+    """One column as the inspection found it."""
+
+    name: ColumnName
+    type: ColumnType
+    nullable: bool = True
+
+
+class ProducedBy(StatusModel):
+    """The workload that wrote the data."""
+
+    kind: str = Field(max_length=63)
+    name: str = Field(max_length=253)
+    uid: str = Field(max_length=64)
+
+
+class Inspection(StatusModel):
+    """The inspection job of one generation of the data."""
+
+    name: str = Field(max_length=63, description="Name of the Job.")
+    token: str = Field(max_length=256, description="What it was made for: location and request.")
+    secret: str | None = Field(default=None, max_length=63)
+    attempts: int = Field(default=0, ge=0)
+    retry_at: Timestamp | None = None
+
+
+class DatasetStatus(Status):
+    """What the operator found."""
+
+    key_id: Hex128 | None = Field(default=None, description="Id of the artefact key of the file.")
+    public_key: Annotated[str, Field(max_length=4096)] | None = Field(
+        default=None, description="Public half (PEM) that owners seal the data to."
+    )
+    digest: Digest | None = Field(
+        default=None, description="SHA-256 of the file, of a sealed one that of its core."
+    )
+    source_id: Hex128 | None = Field(default=None, description="File id in the sealed header.")
+    bytes: int | None = Field(default=None, ge=0, description="Size of the file.")
+    rows: int | None = Field(default=None, ge=0)
+    columns: Annotated[list[SchemaColumn], Field(max_length=1000)] = Field(
+        default=[], description="Name and type of every column."
+    )
+    sealed: bool | None = None
+    produced_by: ProducedBy | None = None
+    inspection: Inspection | None = None
+
+
+DATASET: Final = Kind(
+    kind="Dataset",
+    plural="datasets",
+    short_names=("lds",),
+    spec=DatasetSpec,
+    status=DatasetStatus,
+    description="A handle on data and the rules for its use.",
+    columns=(
+        Column("Format", "string", ".spec.format"),
+        Column("Sensitivity", "string", ".spec.sensitivity"),
+        Column("Rows", "integer", ".status.rows"),
+        Column("Sealed", "boolean", ".status.sealed"),
+        READY,
+        AGE,
+    ),
+    selectable_fields=(".spec.format", ".spec.sensitivity"),
+)

@@ -1,0 +1,49 @@
+"""DatasetPreview: the first rows of a Dataset, sealed to whoever asked."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from leeward.api.meta import AGE, IMMUTABLE, READY, REASON, Column, Kind, Ref
+from leeward.api.workload import WorkloadSpec, WorkloadStatus
+
+
+class DatasetPreviewSpec(WorkloadSpec):
+    """What the user asks for."""
+
+    dataset: Annotated[Ref, IMMUTABLE] = Field(description="The Dataset to look into.")
+    rows: Annotated[int, Field(ge=1, le=100), IMMUTABLE] = Field(
+        default=20, description="How many rows, from the first."
+    )
+    recipient_key: Annotated[
+        str,
+        Field(min_length=44, max_length=44, pattern=r"^[A-Za-z0-9+/]{43}=$"),
+        IMMUTABLE,
+    ] = Field(
+        description="An ephemeral X25519 public key (32 bytes, base64) that the rows are sealed to."
+    )
+
+
+class DatasetPreviewStatus(WorkloadStatus):
+    """What the operator found."""
+
+    pod: str | None = Field(
+        default=None, max_length=253, description="The pod that serves the sealed rows at /result."
+    )
+
+
+DATASETPREVIEW: Final = Kind(
+    kind="DatasetPreview",
+    plural="datasetpreviews",
+    short_names=("dp",),
+    spec=DatasetPreviewSpec,
+    status=DatasetPreviewStatus,
+    description="The first rows of a Dataset, sealed to whoever asked for them.",
+    columns=(
+        Column("Dataset", "string", ".spec.dataset.name"),
+        READY,
+        REASON,
+        AGE,
+    ),
+    is_workload=True,
+)

@@ -1,0 +1,186 @@
+"""What a MaskingJob may do with a column: one model per transform."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from leeward.api.meta import Cel, ColumnName, Decimal, Empty, KeyRef, Model, Rules
+
+Scope = Literal["Vault", "Dataset", "Job"]
+
+SCOPE: Final = Field(
+    description="Where equal values get equal results: Vault (every job with this key), Dataset"
+    " (every job on this data), Job (this job only).",
+)
+KEY: Final = Field(description="The vault key; a key of its own is made under it per scope.")
+
+
+class Replace(Model):
+    """A constant in place of every value that is there."""
+
+    value: Annotated[str, Field(max_length=256)] = Field(description="The constant.")
+
+
+class PartialMask(Model):
+    """A symbol in place of every character but the first and last few."""
+
+    keep_first: Annotated[int, Field(ge=0, le=64)] = Field(default=0)
+    keep_last: Annotated[int, Field(ge=0, le=64)] = Field(default=0)
+    symbol: Annotated[str, Field(min_length=1, max_length=1)] = Field(default="*")
+
+
+class Hash(Model):
+    """HMAC-SHA-256 of the value: equal values stay equal, and nothing leads back."""
+
+    key: Annotated[KeyRef, KEY]
+    scope: Annotated[Scope, SCOPE] = "Vault"
+    length: Annotated[int, Field(ge=16, le=64)] = Field(
+        default=64, description="Hexadecimal digits kept, four bits each."
+    )
+
+
+class Tokenize(Model):
+    """AES-SIV (RFC 5297) of the value: equal values stay equal; the key leads back."""
+
+    key: Annotated[KeyRef, KEY]
+    scope: Annotated[Scope, SCOPE] = "Vault"
+
+
+class Encrypt(Model):
+    """AES-GCM (equal values differ) or AES-SIV (equal values stay equal), as the key says."""
+
+    key: Annotated[KeyRef, KEY]
+    scope: Annotated[Scope, SCOPE] = "Vault"
+
+
+class Generalize(Model):
+    """A coarser value. Exactly one member."""
+
+    bins: (
+        Annotated[
+            list[Decimal],
+            Field(min_length=1, max_length=64),
+            Rules(
+                (
+                    Cel(
+                        "self.all(b, !b.startsWith('-'))",
+                        "a bin cannot be negative: start at 0; what lies below the first bin"
+                        " falls in the bin '<first'",
+                    ),
+                    Cel(
+                        "self.all(i, b, i == 0 || double(self[i - 1]) < double(b))",
+                        "bins must rise: write each border once, from small to large",
+                    ),
+                )
+            ),
+        ]
+        | None
+    ) = Field(default=None, description="Borders of half-open intervals [a, b).")
+    date_to: Literal["Day", "Month", "Quarter", "Year", "Decade"] | None = Field(
+        default=None, description="The unit that a date is cut to."
+    )
+    prefix: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None, description="Characters kept from the start; the rest becomes '*'."
+    )
+    cel: ClassVar = (
+        Cel(
+            "[has(self.bins), has(self.dateTo), has(self.prefix)].filter(x, x).size() == 1",
+            "generalize needs exactly one of bins, dateTo, prefix",
+        ),
+    )
+
+
+class DateShift(Model):
+    """Every date of one subject moved by the same random number of days."""
+
+    subject: ColumnName | None = Field(
+        default=None, description="The column that says whose row it is. Left out: subjectColumn."
+    )
+    max_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        description="Dates move by -maxDays to +maxDays, and not by 0."
+    )
+    key: Annotated[KeyRef, KEY]
+    scope: Annotated[Scope, SCOPE] = "Vault"
+
+
+class Match(Model):
+    """Columns that one rule stands for."""
+
+    names: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)] = Field(
+        description="Names of the columns."
+    )
+
+
+TRANSFORMS: Final = (
+    "keep",
+    "drop",
+    "redact",
+    "replace",
+    "partialMask",
+    "hash",
+    "tokenize",
+    "encrypt",
+    "generalize",
+    "dateShift",
+)
+KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
+    "hash": frozenset({"HMAC_SHA256"}),
+    "tokenize": frozenset({"AES256_SIV"}),
+    "encrypt": frozenset({"AES256_GCM", "AES256_SIV"}),
+    "dateShift": frozenset({"HMAC_SHA256", "AES256_SIV"}),
+}
+"""Transforms that need a key, and the algorithms that key may have."""
+
+_COUNT: Final = "[" + ", ".join(f"has(self.{t})" for t in TRANSFORMS) + "].filter(x, x).size()"
+_NAMED: Final = (
+    "[" + ", ".join(f"has(self.{t}) ? '{t}' : ''" for t in TRANSFORMS) + "].filter(x, x != '')"
+)
+
+
+class ColumnRule(Model):
+    """What happens to one column, or to the columns of ``match``. Exactly one transform."""
+
+    name: ColumnName = Field(description="The column; with match, a name for this rule.")
+    match: Match | None = Field(default=None, description="Several columns under one rule.")
+    keep: Empty | None = Field(default=None, description="Leave the values as they are.")
+    drop: Empty | None = Field(default=None, description="Leave the column out.")
+    redact: Empty | None = Field(default=None, description="Remove every value: all null.")
+    replace: Replace | None = None
+    partial_mask: PartialMask | None = None
+    hash: Hash | None = None
+    tokenize: Tokenize | None = None
+    encrypt: Encrypt | None = None
+    generalize: Generalize | None = None
+    date_shift: DateShift | None = None
+    cel: ClassVar = (
+        Cel(
+            f"{_COUNT} > 0",
+            message_expression="'\"' + self.name + '\" has no transform: add one of "
+            + ", ".join(TRANSFORMS)
+            + "'",
+        ),
+        Cel(
+            f"{_COUNT} < 2",
+            message_expression="'exactly one transform per column; \"' + self.name + '\" has ' + "
+            f"{_NAMED}.join(' and ') + ': keep one of them'",
+        ),
+    )
+
+    @property
+    def transform(self) -> str:
+        """Name of the transform, as in a manifest."""
+        given = self.model_dump(by_alias=True, exclude_none=True)
+        return next(name for name in TRANSFORMS if name in given)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns that this rule is for."""
+        return tuple(self.match.names) if self.match else (self.name,)
+
+    @property
+    def key_use(self) -> tuple[KeyRef, Scope] | None:
+        """The key that the transform needs, and its scope."""
+        for use in (self.hash, self.tokenize, self.encrypt, self.date_shift):
+            if use is not None:
+                return use.key, use.scope
+        return None

@@ -1,0 +1,1 @@
+"""The ``leeward`` command, also ``kubectl leeward``."""

@@ -1,0 +1,119 @@
+"""What a pod is told to do: one file, ``/run/leeward/config/job.json``. It holds no secret."""
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from leeward.api.dataset import CsvOptions, DataFormat, SchemaColumn
+from leeward.api.transforms import ColumnRule
+from leeward.formats.document import Document
+
+CONFIG_PATH: Final = "/run/leeward/config/job.json"
+CONFIG_FILE: Final = "job.json"
+HTTP_PORT: Final = 8080
+"""Port of /metrics, /progress, /keys and /result in every pod of ours."""
+
+SOURCE_MOUNT: Final = "/data/source"
+OUTPUT_MOUNT: Final = "/data/output"
+
+
+class SourceFile(Document):
+    """A file to read.
+
+    Attributes:
+        path: Absolute, below ``SOURCE_MOUNT``.
+        key_role: Role of the key that opens it; None: the file is plain.
+        digest: What the file must have (admission pins it); None: not known yet.
+        columns: Its schema as inspected; empty: not known yet.
+    """
+
+    path: str
+    format: DataFormat
+    csv: CsvOptions | None = None
+    key_role: str | None = None
+    digest: str | None = None
+    columns: list[SchemaColumn] = Field(default=[])
+
+
+class RuleConfig(Document):
+    """One rule of a MaskingJob, resolved: which columns, and the role of its key."""
+
+    rule: ColumnRule
+    columns: list[str]
+    key_role: str | None = None
+    key_algorithm: str | None = None
+    subject: str | None = None
+
+
+class OutputFile(Document):
+    """A sealed file to write.
+
+    Attributes:
+        path: Absolute, below ``OUTPUT_MOUNT``; holds the UID of the job.
+        key_role: Role of the key that it is sealed with.
+    """
+
+    path: str
+    format: DataFormat
+    key_role: str = "output"
+
+
+class MaskingConfig(Document):
+    """Mask a file: every column of the source stands in exactly one rule, or is dropped."""
+
+    format_version: Literal[1] = 1
+    task: Literal["Mask"] = "Mask"
+    source: SourceFile
+    rules: list[RuleConfig]
+    output: OutputFile
+
+
+class InspectConfig(Document):
+    """Look at a file: does it exist, who can open it, digest, rows, schema.
+
+    Attributes:
+        wait_seconds: How long to wait for a file that is not there yet.
+        expected_columns: Columns that the Dataset speaks of; lacking ones are reported.
+    """
+
+    format_version: Literal[1] = 1
+    task: Literal["Inspect"] = "Inspect"
+    source: SourceFile
+    sealed: bool
+    wait_seconds: int = 0
+    expected_columns: list[str] = Field(default=[])
+
+
+class PreviewConfig(Document):
+    """Serve the first rows at /result, sealed to an ephemeral X25519 key (base64)."""
+
+    format_version: Literal[1] = 1
+    task: Literal["Preview"] = "Preview"
+    source: SourceFile
+    rows: int
+    recipient_key: str
+    serve_seconds: int = 300
+
+
+class CleanConfig(Document):
+    """Remove what a job that was deleted left behind: ``path`` and its temporary siblings."""
+
+    format_version: Literal[1] = 1
+    task: Literal["Clean"] = "Clean"
+    path: str
+
+
+JobConfig: TypeAlias = Annotated[
+    MaskingConfig | InspectConfig | PreviewConfig | CleanConfig, Field(discriminator="task")
+]
+
+_ADAPTER: Final[TypeAdapter[JobConfig]] = TypeAdapter(JobConfig)
+
+
+def parse_job_config(data: bytes) -> JobConfig:
+    """Read a config of any task.
+
+    Raises:
+        pydantic.ValidationError: It is not one, or of a format version that is not read.
+    """
+    return _ADAPTER.validate_json(data)

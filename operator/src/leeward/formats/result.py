@@ -1,0 +1,132 @@
+"""What a pod answers: its termination message, one JSON document of at most 4 KiB.
+
+A larger result is served at ``/result`` until the operator sends DELETE; the message then holds
+its digest (``DetachedResult``).
+"""
+
+from typing import Any, Final, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from leeward.api.dataset import SchemaColumn
+from leeward.formats.document import Document
+
+MAX_MESSAGE: Final = 4096
+"""Bytes that the kubelet keeps of a termination message."""
+
+ErrorCode = Literal[
+    "FileMissing",
+    "FileEmpty",
+    "MalformedData",
+    "WrongEncoding",
+    "WrongFormat",
+    "NotSealed",
+    "SealedWithOtherKey",
+    "Tampered",
+    "SourceChanged",
+    "ColumnMissing",
+    "UnsuitableColumn",
+    "DuplicateColumn",
+    "VolumeFull",
+    "VolumeReadOnly",
+    "TooLarge",
+    "InvalidConfig",
+    "Interrupted",
+    "Internal",
+]
+
+RETRYABLE: Final = frozenset({"Interrupted", "Internal", "VolumeFull"})
+"""Errors that another try may not meet again; every other one is final at once."""
+
+
+class ResultError(Document):
+    """Why it failed: where, and what to do; never a value from the data."""
+
+    code: ErrorCode
+    message: str = Field(max_length=1024)
+    remedy: str = Field(max_length=512)
+    row: int | None = None
+    column: str | None = None
+    key_ids: list[str] = Field(default=[])
+
+
+class ResultFile(Document):
+    """A file that was read or written.
+
+    Attributes:
+        digest: ``sha256:...``; of a sealed file that of its core.
+        file_id: File id in the sealed header.
+        key_ids: Artefact keys that open it, as its recipients say.
+    """
+
+    path: str
+    digest: str
+    bytes: int
+    rows: int | None = None
+    file_id: str | None = None
+    key_ids: list[str] = Field(default=[])
+    columns: list[SchemaColumn] = Field(default=[])
+
+
+class ColumnReport(Document):
+    """What was done to one column. Counts only.
+
+    Attributes:
+        changed: Rows whose value differs from before.
+        nulls_before, nulls_after: Rows without a value.
+        distinct_after: Distinct values, estimated above a few thousand.
+    """
+
+    name: str
+    transform: str
+    rule: str
+    type_before: str
+    type_after: str | None = None
+    changed: int
+    nulls_before: int
+    nulls_after: int
+    distinct_before: int | None = None
+    distinct_after: int | None = None
+
+
+class MaskingReport(Document):
+    """The report of a masking job."""
+
+    rows: int
+    columns: list[ColumnReport]
+    seconds: str
+
+
+class Result(Document):
+    """The whole answer of one pod."""
+
+    format_version: Literal[1] = 1
+    outcome: Literal["Succeeded", "Failed"]
+    source: ResultFile | None = None
+    output: ResultFile | None = None
+    report: MaskingReport | None = None
+    error: ResultError | None = None
+    missing_columns: list[str] = Field(default=[])
+
+
+class DetachedResult(Document):
+    """Stands in the termination message for a result that was too large for it."""
+
+    format_version: Literal[1] = 1
+    outcome: Literal["Detached"] = "Detached"
+    digest: str
+    size: int
+
+
+AnyResult: TypeAlias = Result | DetachedResult
+_ADAPTER: Final[TypeAdapter[Any]] = TypeAdapter(AnyResult)
+
+
+def parse_result(data: bytes | str) -> AnyResult:
+    """Read a termination message or the body of /result.
+
+    Raises:
+        pydantic.ValidationError: It is not a result.
+    """
+    parsed: AnyResult = _ADAPTER.validate_json(data)
+    return parsed
