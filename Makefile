@@ -1,16 +1,115 @@
 # Everything a developer or a user does with this checkout. `make help` lists it.
+#
+# KUBE_CONTEXT=name     use that context of your kubeconfig instead of a local cluster
+# IMAGE_REGISTRY=host/p where images are pushed for it
 SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
 VENV := .venv
-PY := $(VENV)/bin/python
+BIN := $(VENV)/bin
+CLUSTER := python3 tools/cluster
+IMAGES := build/images.json
+SOURCES := operator images tools tests
+PYTEST := $(BIN)/pytest -q
 
 .PHONY: help
 help: ## Show this list
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*?## ' $(MAKEFILE_LIST) | sort | awk -F':.*?## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-$(VENV)/.installed: requirements/dev.txt pyproject.toml
+# --- development environment ---------------------------------------------------------------------
+
+$(VENV)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml tools/venv.sh
 	@tools/venv.sh $(VENV)
 	@touch $@
 
 .PHONY: venv
 venv: $(VENV)/.installed ## Make the development environment in .venv
+
+.PHONY: lock
+lock: ## Pin and hash all requirements again, from pyproject.toml
+	@tools/lock.sh
+
+.PHONY: generate
+generate: venv ## Make CRDs, chart templates and the reference again from leeward.api
+	@$(BIN)/python tools/generate
+
+# --- checks and tests ----------------------------------------------------------------------------
+
+.PHONY: format
+format: venv ## Format the code
+	@$(BIN)/ruff check --quiet --fix $(SOURCES)
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
+.PHONY: check
+check: venv ## Lint, types, import contracts, generated files up to date
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/ruff format --quiet --check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python tools/generate --check
+
+.PHONY: unit
+unit: venv ## Unit, property and golden tests: no cluster, under two minutes
+	@$(PYTEST) -n auto -m "not cluster"
+
+.PHONY: chart-test
+chart-test: venv ## Helm chart: lint and unit tests
+	@tools/chart-test.sh
+
+.PHONY: cluster-test
+cluster-test: install ## Tests on a real cluster
+	@$(CLUSTER) exec -- $(PYTEST) -m cluster tests/cluster
+
+.PHONY: test
+test: ## Everything, as continuous integration runs it
+	@$(MAKE) check
+	@$(MAKE) unit
+	@$(MAKE) chart-test
+	@$(MAKE) cluster-test
+
+.PHONY: soak
+soak: install ## Long runs: chaos on the cluster, the cluster tool killed and started again
+	@$(CLUSTER) exec -- $(PYTEST) -m "cluster or not cluster" tests/chaos tests/cluster_tool
+
+# --- cluster, images, installation ---------------------------------------------------------------
+
+.PHONY: cluster-up
+cluster-up: ## Start a real Kubernetes on this machine (NODES=2 for a second node)
+	@$(CLUSTER) up --nodes $(or $(NODES),1)
+
+.PHONY: cluster-down
+cluster-down: ## Stop it; nothing is left running or mounted (WIPE=1 also forgets its state)
+	@$(CLUSTER) down $(if $(WIPE),--wipe)
+
+.PHONY: cluster-status
+cluster-status: ## Say what runs, and how to reach it
+	@$(CLUSTER) status
+
+.PHONY: images
+images: cluster-up ## Build the images and bring them into the cluster
+	@mkdir -p build
+	@$(CLUSTER) images build operator masking --output $(IMAGES)
+
+.PHONY: install
+install: venv images ## Install the chart from this checkout into the cluster
+	@$(CLUSTER) exec -- tools/install.sh $(IMAGES)
+
+.PHONY: demo
+demo: install ## From nothing to a masked dataset, on real data
+	@$(CLUSTER) exec -- $(BIN)/python tools/demo
+
+# --- benchmarks ----------------------------------------------------------------------------------
+
+.PHONY: bench-seal
+bench-seal: venv ## Sealed files against a bare AES-GCM loop
+	@$(BIN)/python tests/bench/bench_seal.py
+
+.PHONY: bench-masking
+bench-masking: venv ## Masking against a bare Polars scan and write
+	@$(BIN)/python tests/bench/bench_masking.py
+
+.PHONY: bench-operator
+bench-operator: venv cluster-up ## The operator against a bare client
+	@$(CLUSTER) exec -- $(BIN)/python tests/bench/bench_operator.py
