@@ -1,0 +1,105 @@
+"""The digest of the core, which receipts carry.
+
+SHA-256 over the core header followed by the SHA-256 of every sealed chunk, in order. Recipients are
+left out, so rewrapping does not change it. It is taken over the ciphertext and not over the GCM
+tags, because whoever holds the key can make two chunks with one tag. Two levels let all processors
+hash at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from leeward.formats.sealed.errors import Truncated
+from leeward.formats.sealed.layout import CHUNKS_OFFSET, TAG_SIZE, parse_core_fields, split_front
+from leeward.formats.sealed.streams import ByteSource, read_full
+
+DIGEST_SIZE: Final = 32
+_WORKERS: Final = max(1, min(4, len(os.sched_getaffinity(0))))
+_BUFFERS: Final = _WORKERS + 4
+
+
+def _sha256(data: memoryview) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+class CoreHasher:
+    """Hashes chunks in other threads, and lends out the buffers that hold them meanwhile.
+
+    At most eight buffers of `sealed_size` bytes exist at once. Not for use from several threads.
+    """
+
+    def __init__(self, header: bytes, sealed_size: int) -> None:
+        self._outer = hashlib.sha256(header)
+        self._sealed_size = sealed_size
+        self._free: list[bytearray] = []
+        self._pending: deque[tuple[Future[bytes], bytearray]] = deque()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def borrow(self) -> bytearray:
+        """A buffer for one sealed chunk; `submit` or `finish` takes it back."""
+        if self._free:
+            return self._free.pop()
+        if len(self._pending) < _BUFFERS:
+            return bytearray(self._sealed_size)
+        return self._collect()
+
+    def submit(self, buffer: bytearray) -> None:
+        """Hash a full chunk in the background; the buffer must not change any more."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="sealed-digest")
+        self._pending.append((self._pool.submit(_sha256, memoryview(buffer)), buffer))
+
+    def finish(self, last: memoryview) -> bytes:
+        """Hash the last chunk, wait for the others and return the digest of 32 bytes."""
+        last_digest = _sha256(last)
+        while self._pending:
+            self._collect()
+        self.close()
+        self._outer.update(last_digest)
+        return self._outer.digest()
+
+    def close(self) -> None:
+        """End the threads; what is pending is dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+        self._pending.clear()
+
+    def _collect(self) -> bytearray:
+        future, buffer = self._pending.popleft()
+        self._outer.update(future.result())
+        return buffer
+
+
+def core_digest(source: ByteSource) -> bytes:
+    """Digest of the core of an existing file, read once from its beginning; needs no key.
+
+    Raises:
+        NotSealed, Truncated, HeaderTampered, UnsupportedVersion: the file is not whole. Chunks
+            are not authenticated: the digest of a changed file is another one.
+    """
+    buffer = memoryview(bytearray(CHUNKS_OFFSET))
+    count = read_full(source, buffer)
+    header = split_front(bytes(buffer[:count])).header
+    sealed_size = parse_core_fields(header).chunk_size + TAG_SIZE
+    hasher = CoreHasher(header, sealed_size)
+    try:
+        current = hasher.borrow()
+        count = read_full(source, memoryview(current))
+        while count == sealed_size:
+            following = hasher.borrow()
+            following_count = read_full(source, memoryview(following))
+            if following_count == 0:
+                break
+            hasher.submit(current)
+            current, count = following, following_count
+        if count < TAG_SIZE:
+            raise Truncated("the file ends inside a chunk: copy it again in full")
+        return hasher.finish(memoryview(current)[:count])
+    finally:
+        hasher.close()

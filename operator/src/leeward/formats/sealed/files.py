@@ -1,0 +1,193 @@
+"""Sealing and opening by path: the only module of the format that opens paths.
+
+A target appears by rename, after its last chunk was written, synced and verified. Until then it is
+a temporary file in the same folder, `.NAME.RANDOM.part`, which is removed on any failure; where the
+process is killed it stays behind, and may be removed by hand.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from leeward.formats.sealed.digest import core_digest
+from leeward.formats.sealed.errors import RewrapInProgress, SealedError, TargetExists
+from leeward.formats.sealed.info import SealedInfo, inspect
+from leeward.formats.sealed.keys import Random, Recipient, Unwrapper
+from leeward.formats.sealed.reader import SealedReader
+from leeward.formats.sealed.rewrap import rewrap
+from leeward.formats.sealed.stream import open_stream
+from leeward.formats.sealed.writer import SealedWriter
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_WRITE_BEHIND: Final = 8 << 20
+_SEALED_MODE: Final = 0o666
+_PLAIN_MODE: Final = 0o600
+
+
+def seal_file(
+    source: Path,
+    target: Path,
+    recipients: Sequence[Recipient],
+    *,
+    random: Random = os.urandom,
+    manifest_id: bytes | None = None,
+    overwrite: bool = False,
+) -> SealedInfo:
+    """Seal the file `source` as the file `target`.
+
+    Raises:
+        RecipientsInvalid: no recipients, one key twice, or too many.
+        TargetExists: `target` exists and `overwrite` is not set.
+        OSError: a file cannot be read or written.
+    """
+    with _reading(source) as plain, _appearing(target, random, _SEALED_MODE, overwrite) as sealed:
+        with SealedWriter(sealed, recipients, random=random, manifest_id=manifest_id) as writer:
+            writer.write_from(plain)
+        os.fsync(sealed.fileno())
+        writer.verify_written(sealed)
+    return writer.info
+
+
+def open_file(
+    source: Path,
+    target: Path,
+    keys: Sequence[Unwrapper],
+    *,
+    random: Random = os.urandom,
+    overwrite: bool = False,
+) -> SealedInfo:
+    """Open the sealed file `source` as the file `target`, readable by its owner only.
+
+    Raises:
+        SealedError: every kind of damage, no fitting key, or `target` exists; see errors.py.
+        OSError: a file cannot be read or written.
+    """
+    with _reading(source) as sealed, _appearing(target, random, _PLAIN_MODE, overwrite) as plain:
+        info = open_stream(sealed, plain, keys)
+        os.fsync(plain.fileno())
+        if plain.seek(0, io.SEEK_END) != info.plaintext_size:
+            raise SealedError(
+                f"{target.name} reads back shorter than it was written: check the volume, "
+                "then open again"
+            )
+    return info
+
+
+def open_reader(path: Path, keys: Sequence[Unwrapper]) -> SealedReader:
+    """A reader for ranges of the plaintext of `path`; closing it closes the file.
+
+    Raises:
+        SealedError: damage in headers or last chunk, or no fitting key; see errors.py.
+        OSError: the file cannot be read.
+    """
+    file = io.FileIO(path)
+    try:
+        return SealedReader(file, keys, close_file=True)
+    except BaseException:
+        file.close()
+        raise
+
+
+def inspect_file(path: Path) -> SealedInfo:
+    """See `inspect`."""
+    with io.FileIO(path) as file:
+        return inspect(file)
+
+
+def digest_file(path: Path) -> bytes:
+    """See `core_digest`."""
+    with _reading(path) as file:
+        return core_digest(file)
+
+
+def rewrap_file(
+    path: Path,
+    keys: Sequence[Unwrapper],
+    recipients: Sequence[Recipient],
+    *,
+    random: Random = os.urandom,
+) -> SealedInfo:
+    """See `rewrap`; the file is locked meanwhile (flock).
+
+    Raises:
+        RewrapInProgress: another process holds the lock.
+        SealedError: as `rewrap`; the file is unchanged then.
+        OSError: the file cannot be read or written.
+    """
+    with io.FileIO(path, "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RewrapInProgress(
+                f"{path.name} is being rewrapped by another process: try again when it has ended"
+            ) from error
+        return rewrap(file, keys, recipients, random=random)
+
+
+class _WriteBehindFile(io.FileIO):
+    """A file whose dirty pages go to the disk while it is written, so that fsync finds few left."""
+
+    _pending = 0
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        count = super().write(data)
+        self._pending += count
+        if self._pending >= _WRITE_BEHIND:
+            # On Linux this advice starts writing dirty pages out and returns.
+            os.posix_fadvise(
+                self.fileno(),
+                self.tell() - self._pending,
+                self._pending,
+                os.POSIX_FADV_DONTNEED,
+            )
+            self._pending = 0
+        return count
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[io.FileIO]:
+    with io.FileIO(path) as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        yield file
+
+
+@contextmanager
+def _appearing(
+    target: Path, random: Random, mode: int, overwrite: bool
+) -> Iterator[_WriteBehindFile]:
+    """A new file that takes the name `target` when the block ends well, and vanishes otherwise."""
+    _check_free(target, overwrite)
+    temporary = target.with_name(f".{target.name}.{random(8).hex()}.part")
+    number = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with _WriteBehindFile(number, "r+") as file:
+            yield file
+        _check_free(target, overwrite)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _check_free(target: Path, overwrite: bool) -> None:
+    if not overwrite and os.path.lexists(target):
+        raise TargetExists(
+            f"{target.name} exists already: choose another name, or say that it may be overwritten"
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
