@@ -1,0 +1,115 @@
+"""Running other programs: always with a time limit, and with the last lines of output on failure."""
+
+from __future__ import annotations
+
+import subprocess  # noqa: S404
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from localcluster.console import ClusterError
+from localcluster.invoker import invoker
+
+_TAIL_LINES = 20
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    limit: float = 60,
+    stdin: str | bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    as_user: bool = False,
+    check: bool = True,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end and return its output.
+
+    Args:
+        argv: program and arguments.
+        limit: seconds after which it is killed.
+        stdin: what it reads.
+        environment: replaces the environment.
+        folder: where it runs.
+        as_user: run as the calling user instead of root.
+        check: whether an exit status other than 0 is an error.
+
+    Raises:
+        ClusterError: it is missing, ran too long, or failed (with its last lines of output).
+    """
+    words = [str(word) for word in argv]
+    who = invoker()
+    identity: dict[str, int | list[int]] = {}
+    if as_user:
+        environment = {**who.environment(), **(environment or {})}
+        if who.uid != 0:
+            identity = {"user": who.uid, "group": who.gid, "extra_groups": []}
+    try:
+        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+            words,
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=folder,
+            timeout=limit,
+            check=False,
+            **identity,
+        )
+    except FileNotFoundError as error:
+        raise ClusterError(f"{words[0]} is not installed: {error.filename}") from None
+    except subprocess.TimeoutExpired as error:
+        output = (error.stdout or b"") + (error.stderr or b"")
+        raise ClusterError(
+            f"{describe(words)} took longer than {limit:.0f} s\n{tail(output)}"
+        ) from None
+    if check and done.returncode != 0:
+        raise ClusterError(
+            f"{describe(words)} ended with {done.returncode}\n{tail(done.stdout + done.stderr)}"
+        )
+    return done
+
+
+def output(argv: Sequence[str | Path], *, limit: float = 60) -> str:
+    """Run a program and return what it wrote, without white space around it."""
+    return run(argv, limit=limit).stdout.decode().strip()
+
+
+def describe(words: Sequence[str]) -> str:
+    """Return a command line short enough for a message."""
+    line = " ".join(words)
+    return line if len(line) <= 120 else line[:117] + "..."
+
+
+def tail(data: bytes, lines: int = _TAIL_LINES) -> str:
+    """Return the last lines of some output, indented."""
+    text = data.decode(errors="replace").splitlines()[-lines:]
+    return "\n".join("    " + line for line in text)
+
+
+def wait_for(
+    what: str,
+    ready: Callable[[], bool],
+    *,
+    limit: float,
+    explain: Callable[[], str] = str,
+    pause: float = 0.1,
+) -> None:
+    """Poll until something is true.
+
+    Args:
+        what: what is awaited, for the message.
+        ready: asked every `pause` seconds.
+        limit: seconds to wait.
+        explain: called at the end of the time limit; its text goes into the error.
+        pause: seconds between two questions.
+
+    Raises:
+        ClusterError: it did not become true in time.
+    """
+    deadline = time.monotonic() + limit
+    while not ready():
+        if time.monotonic() > deadline:
+            raise ClusterError(f"{what}: not within {limit:.0f} s\n{explain()}".rstrip())
+        time.sleep(pause)

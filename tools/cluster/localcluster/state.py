@@ -1,0 +1,107 @@
+"""The machine-wide lock, and the kernel settings that are put back when the cluster stops."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from localcluster.console import ClusterError, progress
+from localcluster.layout import LOCK, RUN, boot_id, write_if_changed
+
+_SYSCTLS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
+_SAVED = RUN / "kernel-settings.json"
+_FOLDERS = RUN / "folders.json"
+
+
+@contextlib.contextmanager
+def machine_lock(limit: float = 900) -> Iterator[None]:
+    """Hold the lock of this machine's cluster; the kernel frees it however the holder dies.
+
+    Raises:
+        ClusterError: somebody else held it for `limit` seconds.
+    """
+    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + limit
+        waiting = False
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                holder = os.pread(handle, 32, 0).decode().strip() or "unknown"
+                if time.monotonic() > deadline:
+                    raise ClusterError(
+                        f"process {holder} holds the cluster's lock since {limit:.0f} s; "
+                        "wait for it or end it"
+                    ) from None
+                if not waiting:
+                    progress(f"waiting for process {holder}, which is changing the cluster")
+                    waiting = True
+                time.sleep(0.2)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def save_kernel_settings() -> None:
+    """Remember, once per boot, the settings that the kubelet changes."""
+    if _load(_SAVED):
+        return
+    before = {name: _sysctl(name).read_text().strip() for name in _SYSCTLS if _sysctl(name).exists()}
+    write_if_changed(_SAVED, json.dumps({"boot": boot_id(), "values": before}))
+
+
+def restore_kernel_settings() -> None:
+    """Put the remembered settings back."""
+    for name, value in _load(_SAVED).items():
+        if _sysctl(name).read_text().strip() != value:
+            _sysctl(name).write_text(value)
+    _SAVED.unlink(missing_ok=True)
+
+
+def make_mount_points(paths: list[Path]) -> None:
+    """Make folders that a node mounts over, remembering which were not there before."""
+    made = dict(_load(_FOLDERS))
+    missing = [p for path in paths for p in (*reversed(path.parents), path) if not p.exists()]
+    made.update({str(path): "made" for path in missing})
+    write_if_changed(_FOLDERS, json.dumps({"boot": boot_id(), "values": made}))
+    for path in missing:
+        path.mkdir(exist_ok=True)
+
+
+def remove_mount_points() -> None:
+    """Remove the folders that `make_mount_points` made, where they are still empty."""
+    for path in sorted(_load(_FOLDERS, any_boot=True), key=len, reverse=True):
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
+    _FOLDERS.unlink(missing_ok=True)
+
+
+def _sysctl(name: str) -> Path:
+    return Path("/proc/sys") / name
+
+
+def _load(path: Path, *, any_boot: bool = False) -> dict[str, str]:
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    if not any_boot and data["boot"] != boot_id():
+        return {}
+    values: dict[str, str] = data["values"]
+    return values
