@@ -1,0 +1,110 @@
+"""What the engine needs from outside, as protocols. ``app.wiring`` supplies them.
+
+Every method may raise a ``FaultError`` (``plans.shared.faults``), which ends the reconcile. What a
+plan can act on is returned as an ``Outcome``.
+"""
+
+import datetime
+from typing import Any, Protocol, TypeAlias
+
+from leeward.plans.shared.model import (
+    AckResult,
+    ArtefactKeyOf,
+    DeleteSecret,
+    DeliverKeys,
+    EnsureArtefactKey,
+    EnsureKeyset,
+    Event,
+    KeysetOf,
+    Manifest,
+    ObjectRef,
+    Outcome,
+    PodsOf,
+    ProgressOf,
+    PublishArtefactKey,
+    ResultOf,
+    ShredArtefactKey,
+)
+
+KeyAction: TypeAlias = (
+    EnsureKeyset
+    | EnsureArtefactKey
+    | PublishArtefactKey
+    | ShredArtefactKey
+    | DeliverKeys
+    | DeleteSecret
+)
+KeyNeed: TypeAlias = KeysetOf | ArtefactKeyOf
+
+
+class Objects(Protocol):
+    """API objects, read and written by name."""
+
+    async def get(self, ref: ObjectRef) -> Manifest | None:
+        """The object as the API server has it, or None where there is none."""
+
+    async def pods_of(self, need: PodsOf) -> list[Manifest]:
+        """The pods of one Job, in any order."""
+
+    async def apply(self, manifest: Manifest, manager: str) -> Outcome:
+        """Server-side apply. Done carries what is there now as its result."""
+
+    async def create(self, manifest: Manifest, manager: str) -> Outcome:
+        """Create once. Done also where it was made before, by the same owner."""
+
+    async def delete(self, ref: ObjectRef) -> Outcome:
+        """Delete with background propagation. Done also where it is gone already."""
+
+    async def write_status(self, resource: Manifest, status: Manifest, manager: str) -> Manifest:
+        """Replace the status of the resource as it was read; return it as it is now.
+
+        Raises:
+            StaleWriteError: It has changed since, or is gone.
+        """
+
+    async def patch_status(self, ref: ObjectRef, status: Manifest, manager: str) -> Outcome:
+        """Set fields in the status of another resource. Missing where it does not exist."""
+
+
+class KeyStore(Protocol):
+    """Key material: made, wrapped, delivered, destroyed. It never leaves through this port."""
+
+    async def perform(self, action: KeyAction) -> Outcome:
+        """Do it; doing it again changes nothing."""
+
+    async def look(self, need: KeyNeed) -> Any:
+        """A ``KeysetInfo`` or ``ArtefactKeyInfo`` without material, or None."""
+
+
+class Pods(Protocol):
+    """HTTP to running pods. A pod that does not answer is no fault: it yields None."""
+
+    async def progress(self, need: ProgressOf) -> Manifest | None:
+        """``/progress``, or None without an answer."""
+
+    async def result(self, need: ResultOf) -> Manifest | None:
+        """``/result``, if its digest is right, or None."""
+
+    async def ack(self, action: AckResult) -> Outcome:
+        """DELETE ``/result``; Done also where nobody answers: the pod has ended, then."""
+
+
+class Recorder(Protocol):
+    """Events for users. Recording is never waited for and never fails a reconcile."""
+
+    def record(self, resource: Manifest, event: Event) -> None:
+        """Queue one event about the resource."""
+
+
+class Meter(Protocol):
+    """Figures of the engine."""
+
+    def reconciled(self, kind: str, outcome: str, seconds: float) -> None:
+        """One reconcile ended: ok, gone, stale, transient, denied or error."""
+
+
+class Clock(Protocol):
+    """Wall-clock time. Intervals are measured by the event loop's own monotonic clock."""
+
+    def now(self) -> datetime.datetime:
+        """Time now, UTC."""

@@ -1,0 +1,192 @@
+"""Requests to the API server: JSON in, JSON out, errors mapped, calls counted.
+
+It uses the connection set-up of the official client (``kubernetes.aio``: kubeconfig, in-cluster
+tokens and their rotation, TLS), and its connection pool, with raw documents: the typed models cost
+several times the request itself.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final, Protocol
+from urllib.parse import urlencode
+
+from leeward.kube.errors import error_of
+from leeward.kube.resources import collection_path, object_path, ref_of
+from leeward.plans.shared.model import Manifest, ObjectRef
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+PAGE: Final = 500
+
+
+class Transport(Protocol):
+    """One HTTP exchange with the API server."""
+
+    async def exchange(
+        self, method: str, path: str, body: bytes | None, content_type: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request; return status, headers and body.
+
+        Raises:
+            TransientError: There was no answer; whether the request had an effect is not known.
+        """
+
+
+class Limiter(Protocol):
+    """Holds requests back, so that the API server is not overrun."""
+
+    async def acquire(self) -> None:
+        """Wait for leave to send one request."""
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for so long: the API server asked for it."""
+
+
+class CallMeter(Protocol):
+    """Counts API calls."""
+
+    def called(self, verb: str, code: str) -> None:
+        """One call ended with that HTTP status, or ``error`` without an answer."""
+
+
+class KubeClient:
+    """The API server. Every method raises what ``kube.errors`` lists."""
+
+    def __init__(self, transport: Transport, limiter: Limiter, meter: CallMeter) -> None:
+        self._transport = transport
+        self._limiter = limiter
+        self._meter = meter
+
+    async def get(self, ref: ObjectRef) -> Manifest:
+        """The object. Raises NotFoundError where there is none."""
+        return await self.request("get", "GET", object_path(ref))
+
+    async def list(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None,
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> list[Manifest]:
+        """All objects of a kind in a namespace, or in all (None), read in pages.
+
+        Args:
+            api_version: Their apiVersion.
+            kind: Their kind.
+            namespace: Where, or None for everywhere.
+            labels: Label selector.
+            fields: Field selector.
+        """
+        items: list[Manifest] = []
+        query = {"limit": str(PAGE)}
+        if labels:
+            query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
+        path = collection_path(api_version, kind, namespace)
+        while True:
+            page = await self.request("list", "GET", path, query=query)
+            items.extend({"apiVersion": api_version, "kind": kind, **i} for i in page["items"])
+            more = page["metadata"].get("continue")
+            if not more:
+                return items
+            query["continue"] = more
+
+    async def create(self, manifest: Manifest, manager: str) -> Manifest:
+        """POST. Raises AlreadyExistsError."""
+        ref = ref_of(manifest)
+        path = collection_path(ref.api_version, ref.kind, ref.namespace)
+        query = {"fieldManager": manager}
+        return await self.request("create", "POST", path, body=manifest, query=query)
+
+    async def replace(self, manifest: Manifest, manager: str) -> Manifest:
+        """PUT: compare-and-swap where the manifest names a resourceVersion (else StaleWriteError)."""
+        path = object_path(ref_of(manifest))
+        query = {"fieldManager": manager}
+        return await self.request("update", "PUT", path, body=manifest, query=query)
+
+    async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
+        """DELETE with background propagation; only the object with that uid, where one is named.
+
+        Raises:
+            NotFoundError: It is gone already.
+            StaleWriteError: Another object has that name now.
+        """
+        options: Manifest = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+        }
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        await self.request("delete", "DELETE", object_path(ref), body=options)
+
+    async def apply(
+        self, manifest: Manifest, manager: str, *, force: bool, subresource: str = ""
+    ) -> Manifest:
+        """Server-side apply. Without force, fields of another manager raise StaleWriteError."""
+        path = object_path(ref_of(manifest), subresource)
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        return await self.request(
+            "apply", "PATCH", path, body=manifest, query=query, content_type=APPLY_PATCH
+        )
+
+    async def merge_patch(
+        self, ref: ObjectRef, patch: Manifest, manager: str, *, subresource: str = ""
+    ) -> Manifest:
+        """JSON merge patch (RFC 7386); a resourceVersion in it makes it a compare-and-swap."""
+        return await self.request(
+            "patch",
+            "PATCH",
+            object_path(ref, subresource),
+            body=patch,
+            query={"fieldManager": manager},
+            content_type=MERGE_PATCH,
+        )
+
+    async def request(
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        *,
+        body: Manifest | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = JSON,
+        limited: bool = True,
+    ) -> Manifest:
+        """One request, of which the answer is a JSON document.
+
+        Args:
+            verb: Name of the call in metrics.
+            method: HTTP method.
+            path: Absolute path.
+            body: Document to send.
+            query: Query parameters.
+            content_type: Of the body.
+            limited: Whether it waits for the rate limiter; the lease does not.
+        """
+        if limited:
+            await self._limiter.acquire()
+        if query:
+            path = f"{path}?{urlencode(query)}"
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        code = "error"
+        try:
+            status, headers, answer = await self._transport.exchange(
+                method, path, data, content_type
+            )
+            code = str(status)
+        finally:
+            self._meter.called(verb, code)
+        if status < 400:
+            document: Manifest = json.loads(answer)
+            return document
+        error = error_of(status, answer, headers)
+        wait = getattr(error, "retry_after", None)
+        if status == 429 and wait:
+            self._limiter.pause(wait)
+        raise error
