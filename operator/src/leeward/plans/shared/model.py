@@ -72,6 +72,9 @@ class ArtefactKeyOf:
     id: str
 
 
+KeyFault = Literal["RootKeyLost", "RootKeyReplaced", "Damaged"]
+"""Why wrapped keys do not open: no root key, another one, or the wrapped bytes are damaged."""
+
 Need: TypeAlias = ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf
 
 
@@ -84,12 +87,14 @@ class KeysetInfo:
         owner_uid: UID of the KeyVault that it belongs to.
         versions: Key name -> (algorithm, primary version, RFC 3339 time of its creation).
         readable: Whether the root key opens it.
+        fault: Why not, where it is not readable.
     """
 
     vault_id: str
     owner_uid: str
     versions: Mapping[str, tuple[str, int, str]]
     readable: bool = True
+    fault: KeyFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class ArtefactKeyInfo:
         owner: ``Kind/name/uid`` of the resource for which it was made.
         public_key: PEM of the public half, for asymmetric algorithms.
         published: Whether the artefact that it opens has been published.
+        artefact: (claim, path) of the file that a workload writes with it; None for other keys.
+        created_at: RFC 3339 time of its creation.
     """
 
     id: str
@@ -117,11 +124,17 @@ class ArtefactKeyInfo:
     owner: str
     public_key: str | None = None
     published: bool = False
+    artefact: tuple[str, str] | None = None
+    created_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:
-    """Store the plan's status before anything after it in the batch is done (write-ahead)."""
+    """Store the plan's status before anything after it in the batch is done (write-ahead).
+
+    It is a compare-and-swap on the resource as it was read. The planner is asked again with the
+    resource as it is stored then. Alone among the actions, it may be asked for repeatedly.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +196,15 @@ class EnsureKeyset:
 
 @dataclass(frozen=True, slots=True)
 class EnsureArtefactKey:
-    """Make the artefact key with this id under the primary version of a vault key, once."""
+    """Make the artefact key with this id under the primary version of a vault key, once.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        vault_namespace, vault, key: The vault key.
+        namespace, owner: For whom it is made: namespace, and ``Kind/name/uid``.
+        artefact: (claim, path) of the file that is written with it. Where the owner goes before it
+            is published, the key is shredded and the file removed.
+    """
 
     id: str
     vault_namespace: str
@@ -191,6 +212,7 @@ class EnsureArtefactKey:
     key: str
     namespace: str
     owner: str
+    artefact: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +276,7 @@ OutcomeCode = Literal[
     "Forbidden",  # the operator has no right: the namespace is not enabled
     "Invalid",  # the API server refused the object (quota, Pod Security, admission policy)
     "Retained",  # a keyset of an earlier vault is there
-    "Unreadable",  # key material does not open: root key lost or replaced
+    "Unreadable",  # key material does not open; the result is a KeyFault
     "Missing",  # something that the action needs is not there
 ]
 
@@ -277,6 +299,16 @@ class Outcome:
     result: Any = None
 
 
+def _names(manifest: Manifest, ref: ObjectRef) -> bool:
+    placed = manifest["metadata"]
+    return (manifest["apiVersion"], manifest["kind"], placed["namespace"], placed["name"]) == (
+        ref.api_version,
+        ref.kind,
+        ref.namespace,
+        ref.name,
+    )
+
+
 @dataclass(slots=True)
 class Observed:
     """What has been seen and done so far in this reconcile."""
@@ -295,6 +327,18 @@ class Observed:
     def done(self, action: Action) -> Outcome | None:
         """How the action ended, or None where it was not done in this reconcile."""
         return self.outcomes.get(action)
+
+    def current(self, ref: ObjectRef) -> Any:
+        """The object as it is after what was done since it was seen; None where it is gone."""
+        found = self.seen.get(ref)
+        for action, outcome in self.outcomes.items():
+            if outcome.code != "Done":
+                continue
+            if isinstance(action, Apply | Create) and _names(action.manifest, ref):
+                found = outcome.result or action.manifest
+            elif isinstance(action, Delete) and action.ref == ref:
+                found = None
+        return found
 
 
 @dataclass(frozen=True, slots=True)

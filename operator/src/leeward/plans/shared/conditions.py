@@ -1,0 +1,108 @@
+"""The status that a plan writes: conditions (metav1.Condition) and observedGeneration."""
+
+import copy
+import datetime
+from typing import Final
+
+from leeward.plans.shared.model import Context, Manifest
+from leeward.plans.shared.names import Owner
+
+MAX_MESSAGE: Final = 2048
+
+
+def timestamp(moment: datetime.datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_timestamp(text: str) -> datetime.datetime:
+    """The moment that an RFC 3339 time names; one without an offset is UTC.
+
+    Raises:
+        ValueError: It is not such a time.
+    """
+    moment = datetime.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+def condition_of(status: Manifest, type_: str) -> Manifest | None:
+    """The condition of this type, or None."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == type_:
+            found: Manifest = condition
+            return found
+    return None
+
+
+def is_true(status: Manifest, type_: str) -> bool:
+    """Whether the condition of this type is there and True."""
+    condition = condition_of(status, type_)
+    return condition is not None and condition["status"] == "True"
+
+
+class StatusDraft:
+    """The status of one resource while a plan is made.
+
+    Attributes:
+        status: A copy of the stored status, changed by the plan.
+    """
+
+    def __init__(self, resource: Manifest, context: Context) -> None:
+        self.status: Manifest = copy.deepcopy(resource.get("status") or {})
+        self._stored: Manifest = resource.get("status") or {}
+        self._generation = Owner.of(resource).generation
+        self._now = context.now
+        self.status["observedGeneration"] = self._generation
+
+    def set(self, type_: str, value: bool | None, reason: str, message: str) -> None:
+        """Set a condition; its transition time moves only where its status changes.
+
+        Args:
+            type_: Type of the condition.
+            value: None stands for Unknown.
+            reason: Stable, CamelCase.
+            message: What is the case, and where something is wrong what to do.
+        """
+        text = {True: "True", False: "False", None: "Unknown"}[value]
+        conditions = self.status.setdefault("conditions", [])
+        old = condition_of(self.status, type_)
+        changed = old is None or old["status"] != text
+        new = {
+            "type": type_,
+            "status": text,
+            "reason": reason,
+            "message": message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…",
+            "lastTransitionTime": timestamp(self._now)
+            if changed or old is None
+            else old["lastTransitionTime"],
+            "observedGeneration": self._generation,
+        }
+        if old is None:
+            conditions.append(new)
+        else:
+            conditions[conditions.index(old)] = new
+
+    def put(self, **fields: object) -> None:
+        """Set fields of the status (camelCase); None removes one."""
+        for name, value in fields.items():
+            if value is None:
+                self.status.pop(name, None)
+            else:
+                self.status[name] = value
+
+    def differs(self, *fields: str) -> bool:
+        """Whether one of these fields is not stored yet as it stands here."""
+        return any(self.status.get(name) != self._stored.get(name) for name in fields)
+
+    def seconds_since(self, type_: str) -> float:
+        """How long the condition has had its status; 0 where it is new."""
+        condition = condition_of(self.status, type_)
+        if condition is None:
+            return 0.0
+        since = parse_timestamp(condition["lastTransitionTime"])
+        return max(0.0, (self._now - since).total_seconds())
+
+
+def backoff(seconds_waited: float, shortest: float = 15.0, longest: float = 300.0) -> float:
+    """When to look again at something that has been wrong for so long: about as long again."""
+    return min(longest, max(shortest, seconds_waited))

@@ -1,0 +1,52 @@
+"""What an admission check finds, and the words for faults that several kinds can meet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from leeward.plans.shared.model import KeyFault, Need
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A check that does not pass.
+
+    Attributes:
+        reason: Of the condition: stable, CamelCase.
+        message: What is wrong and what to do.
+    """
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A check that has to see more before it can tell."""
+
+    needs: tuple[Need, ...]
+
+
+Verdict = Denied | Unseen | None
+"""None: the check passes."""
+
+_KEY_FAULTS: Final[Mapping[KeyFault | None, str]] = {
+    "RootKeyLost": (
+        "the operator's root key is gone while keys wrapped by it exist, so none of them opens and"
+        " no new root key is made: restore the Secret leeward-root-key in the operator's namespace"
+        " from a backup"
+    ),
+    "RootKeyReplaced": (
+        "the keys are wrapped by another root key than the one that is there: restore the earlier"
+        " Secret leeward-root-key in the operator's namespace from a backup"
+    ),
+    "Damaged": (
+        "the stored keys are damaged and do not open: restore their Secret in the operator's"
+        " namespace from a backup"
+    ),
+}
+
+
+def key_fault_message(fault: KeyFault | None) -> str:
+    """What to say of wrapped keys that do not open."""
+    return _KEY_FAULTS.get(fault, _KEY_FAULTS["Damaged"])
