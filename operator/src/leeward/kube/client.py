@@ -103,7 +103,11 @@ class KubeClient:
         return await self.request("create", "POST", path, body=manifest, query=query)
 
     async def replace(self, manifest: Manifest, manager: str) -> Manifest:
-        """PUT: compare-and-swap where the manifest names a resourceVersion (else StaleWriteError)."""
+        """PUT. With a resourceVersion in the manifest, a compare-and-swap.
+
+        Raises:
+            StaleWriteError: The object has changed since.
+        """
         path = object_path(ref_of(manifest))
         query = {"fieldManager": manager}
         return await self.request("update", "PUT", path, body=manifest, query=query)

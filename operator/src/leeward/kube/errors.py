@@ -6,8 +6,8 @@
     ├── ForbiddenError      403 by RBAC: the operator has no right here
     └── InvalidError        400, 403 (quota, Pod Security, admission), 405, 413, 415, 422
 
-A 409 with another reason is a ``StaleWriteError``; 401, 408, 429, 5xx, time-outs and broken connections
-are ``TransientError`` (both in ``plans.shared.faults``).
+A 409 with another reason is a ``StaleWriteError``; 401, 408, 429, 5xx, time-outs and broken
+connections are ``TransientError`` (both in ``plans.shared.faults``).
 """
 
 import json

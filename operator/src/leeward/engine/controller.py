@@ -1,0 +1,217 @@
+"""Joins watches, queue and reconciler: what is seen becomes work, what is done becomes figures.
+
+A follower sees everything and does nothing: it keeps the inventory, so that the first thing a new
+leader does is to reconcile, not to list.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from leeward.engine.echoes import Echoes
+from leeward.engine.inventory import Inventory, Key, key_of
+from leeward.engine.ports import Meter
+from leeward.engine.queue import Backoff, Priority, WorkQueue
+from leeward.engine.reconciler import Reconciler
+from leeward.engine.references import References
+from leeward.plans.shared.faults import DeniedError, FaultError, StaleWriteError, TransientError
+from leeward.plans.shared.model import Manifest
+
+_log = logging.getLogger(__name__)
+
+_BODIES: Final = 1000
+"""How many bodies from watches are kept for keys that wait. Beyond, the resource is read again:
+a restart over ten thousand resources must not hold them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much and how often.
+
+    Attributes:
+        workers: Reconciles at once.
+        resync: Seconds after which each key is looked at again, whatever happens; a tenth less or
+            more, so that they spread.
+        backoff: After failures.
+    """
+
+    workers: int = 24
+    resync: float = 3600.0
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+class Controller:
+    """The control loop of one process."""
+
+    def __init__(
+        self,
+        *,
+        reconciler: Reconciler,
+        echoes: Echoes,
+        meter: Meter,
+        pace: Pace,
+        unit_random: Callable[[], float],
+        own_api_version: str,
+        on_gone: Callable[[Key], None],
+    ) -> None:
+        """Make a follower.
+
+        Args:
+            reconciler: What to do with a key.
+            echoes: Versions that this process wrote.
+            meter: Takes figures.
+            pace: How much and how often.
+            unit_random: Random numbers in [0, 1).
+            own_api_version: apiVersion of our kinds.
+            on_gone: Called for each resource that was deleted.
+        """
+        self._reconciler = reconciler
+        self._echoes = echoes
+        self._meter = meter
+        self._pace = pace
+        self._random = unit_random
+        self._own_api_version = own_api_version
+        self._on_gone = on_gone
+        self._references = References()
+        self._bodies: dict[Key, Manifest] = {}
+        self._during: dict[Key, list[tuple[str, str]]] = {}
+        self._leads = False
+        self.inventory = Inventory()
+        self.queue: WorkQueue[Key] = WorkQueue(
+            self._work, workers=pace.workers, backoff=pace.backoff, unit_random=unit_random
+        )
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process acts on what it sees."""
+        return self._leads
+
+    def lead(self) -> None:
+        """Begin to act: reconcile everything that is known, then whatever changes."""
+        self._leads = True
+        for key in self.inventory:
+            self.queue.add(key, Priority.RESYNC)
+        self.queue.open()
+
+    async def stop(self, grace: float) -> None:
+        """Take up nothing new, and let running reconciles end within so many seconds."""
+        self._leads = False
+        await self.queue.close(grace)
+
+    def saw(self, body: Manifest, *, listed: bool) -> None:
+        """A resource of ours was listed, made or changed.
+
+        Args:
+            body: The resource.
+            listed: Whether it was there before the watch began.
+        """
+        key = key_of(body)
+        self.inventory.put(key, body)
+        if not self._leads:
+            return
+        if not listed:
+            self._wake_dependants(key)
+        version = body["metadata"]["resourceVersion"]
+        if self._echoes.is_echo(key.kind, version):
+            return
+        self._bodies.pop(key, None)
+        if len(self._bodies) < _BODIES and self._echoes.is_news(key, version):
+            self._bodies[key] = body
+        self._enqueue(key, key.kind, version, Priority.RESYNC if listed else Priority.CHANGE)
+
+    def saw_gone(self, body: Manifest) -> None:
+        """A resource of ours was deleted."""
+        key = key_of(body)
+        self.inventory.remove(key)
+        self._references.remove(key)
+        self._bodies.pop(key, None)
+        self._echoes.forget(key)
+        self.queue.forget(key)
+        if self._leads:
+            self._wake_dependants(key)
+            self._on_gone(key)
+
+    def saw_child(self, owner: Key, child: Manifest) -> None:
+        """A child of a resource of ours was made, changed or deleted."""
+        if not self._leads or owner not in self.inventory:
+            return
+        kind, version = child["kind"], child["metadata"]["resourceVersion"]
+        if not self._echoes.is_echo(kind, version):
+            self._enqueue(owner, kind, version, Priority.CHANGE)
+
+    def _wake_dependants(self, key: Key) -> None:
+        for dependant in self._references.dependants(key):
+            self._enqueue(dependant, "", "", Priority.CHANGE)
+
+    def _enqueue(self, key: Key, kind: str, version: str, priority: Priority) -> None:
+        during = self._during.get(key)
+        if during is None:
+            self.queue.add(key, priority)
+        else:
+            # It may be the echo of a write whose answer is still under way: it is told at the end.
+            during.append((kind, version))
+
+    async def _work(self, key: Key) -> float | None:
+        body = self._bodies.pop(key, None)
+        if body is not None and not self._echoes.is_news(key, body["metadata"]["resourceVersion"]):
+            body = None
+        during = self._during[key] = []
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        outcome = "error"
+        try:
+            settled = await self._reconciler.reconcile(key, body)
+            outcome = "gone" if settled.gone else "ok"
+        except FaultError as fault:
+            outcome = _outcome_of(fault)
+            _log.warning(
+                "reconcile put off",
+                extra={"object": key._asdict(), "outcome": outcome, "reason": str(fault)},
+            )
+            raise
+        except Exception as error:
+            # The text of an unforeseen error may hold a value: type and place are told, no more.
+            _log.error("reconcile failed", extra={"object": key._asdict(), **_where(error)})
+            raise
+        finally:
+            del self._during[key]
+            if any(not self._echoes.is_echo(*version) for version in during):
+                self.queue.add(key)
+            else:
+                self._bodies.pop(key, None)  # an echo, taken for news while it was under way
+            self._meter.reconciled(key.kind, outcome, clock() - start)
+        if settled.gone:
+            self._references.remove(key)
+            return None
+        self._references.set(
+            key,
+            (
+                Key(ref.kind, ref.namespace, ref.name)
+                for ref in settled.looked_at
+                if ref.api_version == self._own_api_version
+            ),
+        )
+        resync = self._pace.resync * (0.9 + 0.2 * self._random())
+        return resync if settled.requeue_after is None else min(resync, settled.requeue_after)
+
+
+def _outcome_of(fault: FaultError) -> str:
+    match fault:
+        case TransientError():
+            return "transient"
+        case StaleWriteError():
+            return "stale"
+        case DeniedError():
+            return "denied"
+    return "error"
+
+
+def _where(error: BaseException) -> dict[str, object]:
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return {
+        "error": type(error).__name__,
+        "frames": [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames],
+    }

@@ -1,0 +1,211 @@
+"""One reconcile: from what is to what should be, level-based, repeatable at any point.
+
+    read the resource -> ask its plan -> look, act, ask again ... -> prune -> write the status
+
+Every step may be the last one before a crash. What must survive it stands in the status before
+anything is done about it (``WriteStatus``), and a status is written only over the version that was
+read: who works on stale news is stopped by the first write.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from leeward.engine.echoes import Echoes
+from leeward.engine.errors import TooManyRoundsError
+from leeward.engine.inventory import Key, key_of
+from leeward.engine.ports import Objects, Recorder
+from leeward.engine.steps import Steps
+from leeward.engine.transitions import condition_events
+from leeward.plans.shared.faults import StaleWriteError
+from leeward.plans.shared.model import (
+    Context,
+    Manifest,
+    ObjectRef,
+    Observed,
+    Outcome,
+    Plan,
+    Planner,
+    WriteStatus,
+)
+
+_log = logging.getLogger(__name__)
+
+MAX_ROUNDS: Final = 20
+MAX_READS: Final = 3
+
+_DONE: Final = Outcome("Done")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a reconcile ended.
+
+    Attributes:
+        gone: The resource does not exist (any more), or is being deleted.
+        requeue_after: Seconds until the plan wants to look again, or None.
+        looked_at: Objects that the plan looked at.
+    """
+
+    gone: bool = False
+    requeue_after: float | None = None
+    looked_at: tuple[ObjectRef, ...] = ()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pass over one resource, as it was read."""
+
+    planner: Planner
+    manager: str
+    resource: Manifest
+    first_status: Manifest
+    observed: Observed
+
+
+class Reconciler:
+    """Runs plans against the ports."""
+
+    def __init__(
+        self,
+        *,
+        api_version: str,
+        planners: Mapping[str, Planner],
+        objects: Objects,
+        steps: Steps,
+        recorder: Recorder,
+        echoes: Echoes,
+        context: Callable[[], Context],
+        progress_reasons: frozenset[str],
+    ) -> None:
+        """Join plans and ports.
+
+        Args:
+            api_version: Of all our kinds.
+            planners: By kind.
+            objects: Reads and writes the resource itself.
+            steps: Does everything else.
+            recorder: Takes events.
+            echoes: Remembers status writes.
+            context: What plans may know, made anew for each reconcile.
+            progress_reasons: See ``transitions.condition_events``.
+        """
+        self._api_version = api_version
+        self._planners = planners
+        self._objects = objects
+        self._steps = steps
+        self._recorder = recorder
+        self._echoes = echoes
+        self._context = context
+        self._progress_reasons = progress_reasons
+
+    async def reconcile(self, key: Key, body: Manifest | None = None) -> Settled:
+        """Bring one resource to where its plan wants it.
+
+        Args:
+            key: The resource.
+            body: The resource as a watch has just shown it; it saves the first read.
+
+        Raises:
+            FaultError: It did not get there now; try again later.
+            TooManyRoundsError: The plan does not settle.
+        """
+        for _ in range(MAX_READS):
+            resource = body if body is not None else await self._read(key)
+            body = None
+            if resource is None or resource["metadata"].get("deletionTimestamp"):
+                return Settled(gone=True)
+            try:
+                return await self._settle(key, resource)
+            except StaleWriteError:
+                _log.debug("stale", extra={"object": key._asdict()})
+        raise StaleWriteError(f"{key.kind} changed {MAX_READS} times while it was reconciled")
+
+    async def _read(self, key: Key) -> Manifest | None:
+        return await self._objects.get(
+            ObjectRef(self._api_version, key.kind, key.namespace, key.name)
+        )
+
+    async def _settle(self, key: Key, resource: Manifest) -> Settled:
+        planner = self._planners[key.kind]
+        run = _Run(
+            planner=planner,
+            manager=f"leeward-{key.kind.lower()}",
+            resource=resource,
+            first_status=resource.get("status", {}),
+            observed=Observed(),
+        )
+        context = self._context()
+        for _ in range(MAX_ROUNDS):
+            plan = planner.plan(run.resource, run.observed, context)
+            needs = tuple(n for n in plan.needs if not run.observed.has(n))
+            if needs:
+                await self._steps.look(needs, run.observed)
+            elif plan.actions:
+                await self._act(run, plan)
+            else:
+                break
+        else:
+            raise TooManyRoundsError(f"{key.kind} did not settle within {MAX_ROUNDS} rounds")
+        await self._write_status(run, plan.status)
+        self._announce(run, plan)
+        looked_at = tuple(need for need in run.observed.seen if isinstance(need, ObjectRef))
+        return Settled(requeue_after=plan.requeue_after, looked_at=looked_at)
+
+    async def _act(self, run: _Run, plan: Plan) -> None:
+        """Do a batch, up to the first action that does not end well."""
+        for action in plan.actions:
+            if isinstance(action, WriteStatus):
+                await self._write_status(run, plan.status)
+                outcome = _DONE
+            else:
+                outcome = await self._steps.perform(action, run.manager)
+            run.observed.outcomes[action] = outcome
+            if outcome.code != "Done":
+                return
+
+    async def _write_status(self, run: _Run, status: Manifest) -> None:
+        """Remove the children that the new status no longer lists, then write it if it differs."""
+        current = run.resource.get("status", {})
+        if status == current:
+            return
+        kept = await self._prune(_children(current), _children(status))
+        if kept:
+            status = {**status, "children": [*status.get("children", ()), *kept]}
+            if status == current:
+                return
+        run.resource = await self._objects.write_status(run.resource, status, run.manager)
+        self._echoes.wrote_own(key_of(run.resource), run.resource["metadata"]["resourceVersion"])
+
+    async def _prune(
+        self, before: dict[ObjectRef, Manifest], after: dict[ObjectRef, Manifest]
+    ) -> list[Manifest]:
+        """Delete what is listed before and not after; return the records of what would not go."""
+        kept = []
+        for ref, record in before.items():
+            if ref in after:
+                continue
+            outcome = await self._objects.delete(ref)
+            if outcome.code != "Done":
+                _log.warning(
+                    "a child could not be removed",
+                    extra={"child": f"{ref.kind}/{ref.name}", "outcome": outcome.code},
+                )
+                kept.append(record)
+        return kept
+
+    def _announce(self, run: _Run, plan: Plan) -> None:
+        events = condition_events(
+            run.first_status,
+            plan.status,
+            workload=run.planner.kind.is_workload,
+            progress=self._progress_reasons,
+        )
+        for event in (*events, *plan.events):
+            self._recorder.record(run.resource, event)
+
+
+def _children(status: Manifest) -> dict[ObjectRef, Manifest]:
+    records: list[dict[str, Any]] = status.get("children", [])
+    return {ObjectRef(r["apiVersion"], r["kind"], r["namespace"], r["name"]): r for r in records}

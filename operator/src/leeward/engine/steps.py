@@ -1,0 +1,107 @@
+"""Carries out what a plan asks for: looks at needs, does actions. Knows no kind."""
+
+import asyncio
+from typing import Any
+
+from leeward.engine.echoes import Echoes
+from leeward.engine.errors import UnknownStepError
+from leeward.engine.ports import KeyStore, Objects, Pods
+from leeward.plans.shared.model import (
+    AckResult,
+    Action,
+    Apply,
+    ArtefactKeyOf,
+    Create,
+    Delete,
+    DeleteSecret,
+    DeliverKeys,
+    EnsureArtefactKey,
+    EnsureKeyset,
+    KeysetOf,
+    Need,
+    ObjectRef,
+    Observed,
+    Outcome,
+    PatchStatus,
+    PodsOf,
+    ProgressOf,
+    PublishArtefactKey,
+    ResultOf,
+    ShredArtefactKey,
+)
+
+
+class Steps:
+    """The ports, behind the vocabulary of plans."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        keys: KeyStore,
+        pods: Pods,
+        echoes: Echoes,
+        own_kinds: frozenset[str],
+    ) -> None:
+        self._objects = objects
+        self._keys = keys
+        self._pods = pods
+        self._echoes = echoes
+        self._own_kinds = own_kinds
+
+    async def look(self, needs: tuple[Need, ...], observed: Observed) -> None:
+        """Look at all of them at once, and put what is seen into ``observed``."""
+        if len(needs) == 1:
+            observed.seen[needs[0]] = await self._see(needs[0])
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._see(need)) for need in needs]
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        for need, task in zip(needs, tasks, strict=True):
+            observed.seen[need] = task.result()
+
+    async def _see(self, need: Need) -> Any:
+        match need:
+            case ObjectRef():
+                return await self._objects.get(need)
+            case PodsOf():
+                return await self._objects.pods_of(need)
+            case ProgressOf():
+                return await self._pods.progress(need)
+            case ResultOf():
+                return await self._pods.result(need)
+            case KeysetOf() | ArtefactKeyOf():
+                return await self._keys.look(need)
+        raise UnknownStepError(f"nobody looks at {type(need).__name__}")
+
+    async def perform(self, action: Action, manager: str) -> Outcome:
+        """Do one action, of any kind but WriteStatus."""
+        match action:
+            case Apply(manifest):
+                return self._note(await self._objects.apply(manifest, manager))
+            case Create(manifest):
+                return self._note(await self._objects.create(manifest, manager))
+            case Delete(ref):
+                return await self._objects.delete(ref)
+            case PatchStatus(ref, status):
+                return await self._objects.patch_status(ref, status, manager)
+            case AckResult():
+                return await self._pods.ack(action)
+            case (
+                EnsureKeyset()
+                | EnsureArtefactKey()
+                | PublishArtefactKey()
+                | ShredArtefactKey()
+                | DeliverKeys()
+                | DeleteSecret()
+            ):
+                return await self._keys.perform(action)
+        raise UnknownStepError(f"nobody does {type(action).__name__}")
+
+    def _note(self, outcome: Outcome) -> Outcome:
+        """Remember a child that was written, but not a resource that has a plan of its own."""
+        written = outcome.result
+        if outcome.code == "Done" and written and written["kind"] not in self._own_kinds:
+            self._echoes.wrote(written["kind"], written["metadata"]["resourceVersion"])
+        return outcome
