@@ -18,10 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from leeward.formats.sealed import ArtefactKey, open_file, seal_file
 
 MIB = 1 << 20
@@ -78,9 +80,13 @@ def figure(name: str, value: float, unit: str, limit: float, ok: bool) -> bool:
 
 
 def ratio(
-    name: str, yardsticks: list[Callable[[], object]], ours: Callable[[], object],
-    target: Path, rounds: int, size: int,
-) -> bool:  # fmt: skip
+    name: str,
+    yardsticks: Sequence[Callable[[], object]],
+    ours: Callable[[], object],
+    target: Path,
+    rounds: int,
+    size: int,
+) -> bool:
     """Time the yardsticks and ours in turns, and print how fast ours is against the first."""
     times: list[list[float]] = [[], [], []]
     for _ in range(rounds + 1):
@@ -110,23 +116,16 @@ def main() -> int:
                 file.write(os.urandom(MIB))
         bare_loop(plain, bare, seal=True)
         seal_file(plain, sealed, [KEY])
-        results = [
-            ratio(
-                operation,
-                [
-                    lambda s=source, o=operation: bare_loop(s, target, o == "seal"),
-                    lambda s=source, o=operation: bare_loop(s, target, o == "seal", False),
-                ],
-                ours,
-                target,
-                arguments.rounds,
-                arguments.size,
-            )
-            for operation, source, ours in (
-                ("seal", plain, lambda: seal_file(plain, target, [KEY])),
-                ("open", bare, lambda: open_file(sealed, target, [KEY])),
-            )
-        ]
+        works = {
+            "seal": (plain, partial(seal_file, plain, target, [KEY])),
+            "open": (bare, partial(open_file, sealed, target, [KEY])),
+        }
+        results = []
+        for operation, (source, ours) in works.items():
+            loop = partial(bare_loop, source, target, operation == "seal")
+            yardsticks = [loop, partial(loop, durable=False)]
+            rounds, size = arguments.rounds, arguments.size
+            results.append(ratio(operation, yardsticks, ours, target, rounds, size))
         idle = resident_mib("import", plain, target)
         print(f"note {idle:.0f} MiB of the resident memory are interpreter and libraries")
         for operation, source in (("seal", plain), ("open", sealed)):
