@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import platform
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from localcluster.console import ClusterError
 
 _NAME = "io.containerd.image.name"
 _OCI_NAME = "org.opencontainers.image.ref.name"
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OCI = "application/vnd.oci.image"
 
 
@@ -47,18 +49,28 @@ def write(
         entrypoint: what runs.
         user: as whom it runs, ``UID:GID``.
     """
-    layer = _layer(files)
+    settings = {"Env": [PATH], "Entrypoint": list(entrypoint), "User": user}
+    return write_layer(path, name, _layer(files), settings)
+
+
+def write_layer(path: Path, name: str, layer: bytes, settings: Mapping[str, object]) -> Archive:
+    """Write an image of one layer.
+
+    Args:
+        path: the archive to write.
+        name: full image name with tag.
+        layer: the files, as an uncompressed tar.
+        settings: the image's ``config``, as the specification names its fields.
+    """
     packed = gzip.compress(layer, 1, mtime=0)
+    machine = platform.machine()
     config = _json(
         {
-            "architecture": "amd64",
+            "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
             "os": "linux",
-            "config": {
-                "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-                "Entrypoint": list(entrypoint),
-                "User": user,
-            },
+            "config": dict(settings),
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
+            "history": [{"created_by": "leeward local cluster"}],
         }
     )
     manifest = _json(

@@ -82,7 +82,7 @@ def build(what: Build) -> Path:
     parent = invoker().make_folder(target.parent)
     with tempfile.TemporaryDirectory(dir=parent, prefix="building-") as scratch:
         invoker().own(Path(scratch))
-        argv = ["nice", go, "build", "-trimpath", "-mod=readonly", "-ldflags", _linker_flags(module)]
+        argv = ["setpriv", "--pdeathsig", "KILL", "nice", go, "build", "-trimpath", "-mod=readonly", "-ldflags", _linker_flags(module)]
         argv += ["-o", scratch + "/", *what.packages]
         run(
             argv,

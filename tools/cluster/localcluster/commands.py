@@ -11,6 +11,10 @@ from localcluster.console import ClusterError
 from localcluster.invoker import invoker
 
 _TAIL_LINES = 20
+_CONTAINED = (
+    *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"),
+    *("--pid", "--fork", "--kill-child", "--mount-proc"),
+)
 
 
 def run(
@@ -21,6 +25,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     as_user: bool = False,
+    contained: bool = False,
     check: bool = True,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end and return its output.
@@ -32,12 +37,16 @@ def run(
         environment: replaces the environment.
         folder: where it runs.
         as_user: run as the calling user instead of root.
+        contained: in mount and process namespaces of its own: when it ends, or when this program
+            does, whatever it started and mounted goes with it.
         check: whether an exit status other than 0 is an error.
 
     Raises:
         ClusterError: it is missing, ran too long, or failed (with its last lines of output).
     """
     words = [str(word) for word in argv]
+    if contained:
+        words = [*_CONTAINED, *words]
     who = invoker()
     identity: dict[str, int | list[int]] = {}
     if as_user:
