@@ -1,8 +1,7 @@
 """Requests to the API server: JSON in, JSON out, errors mapped, calls counted.
 
-It uses the connection set-up of the official client (``kubernetes.aio``: kubeconfig, in-cluster
-tokens and their rotation, TLS), and its connection pool, with raw documents: the typed models cost
-several times the request itself.
+Documents are raw: what the operator writes is made by plans, what it reads is read by plans, and
+the official client's typed models would check each of them once more, on the hot path.
 """
 
 import json
@@ -24,7 +23,7 @@ class Transport(Protocol):
     """One HTTP exchange with the API server."""
 
     async def exchange(
-        self, method: str, path: str, body: bytes | None, content_type: str
+        self, method: str, path: str, body: Manifest | None, content_type: str
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request; return status, headers and body.
 
@@ -177,11 +176,10 @@ class KubeClient:
             await self._limiter.acquire()
         if query:
             path = f"{path}?{urlencode(query)}"
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         code = "error"
         try:
             status, headers, answer = await self._transport.exchange(
-                method, path, data, content_type
+                method, path, body, content_type
             )
             code = str(status)
         finally:

@@ -1,0 +1,139 @@
+"""API objects as the engine sees them (``engine.ports.Objects``): answers become outcomes.
+
+Children are applied without force first. Where another field manager holds a field with another
+value, the object is looked at: one that carries our owner's UID was edited by hand and is put back
+with force; anybody else's is left alone.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from leeward.kube.client import KubeClient
+from leeward.kube.errors import (
+    AlreadyExistsError,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    outcome_of,
+)
+from leeward.kube.resources import ref_of
+from leeward.plans.shared.faults import DeniedError, StaleWriteError
+from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PodsOf
+from leeward.plans.shared.names import UID_ANNOTATION
+
+
+class ObjectStore:
+    """Reads and writes API objects by name."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def get(self, ref: ObjectRef) -> Manifest | None:
+        """The object, or None where there is none."""
+        try:
+            return await self._client.get(ref)
+        except NotFoundError:
+            return None
+        except RefusedError as error:
+            raise DeniedError(str(error)) from None
+
+    async def pods_of(self, need: PodsOf) -> list[Manifest]:
+        """The pods of one Job."""
+        try:
+            return await self._client.list(
+                "v1", "Pod", need.namespace, labels=f"batch.kubernetes.io/job-name={need.job}"
+            )
+        except RefusedError as error:
+            raise DeniedError(str(error)) from None
+
+    async def apply(self, manifest: Manifest, manager: str) -> Outcome:
+        """Server-side apply of a child."""
+        try:
+            return await _outcome(lambda: self._client.apply(manifest, manager, force=False))
+        except StaleWriteError:
+            existing = await self.get(ref_of(manifest))
+            if existing is not None and not _same_owner(existing, manifest):
+                return Outcome("Conflict", _taken(manifest), existing)
+            return await _outcome(lambda: self._client.apply(manifest, manager, force=True))
+
+    async def create(self, manifest: Manifest, manager: str) -> Outcome:
+        """Create once. What the same owner made before is as good."""
+        try:
+            return Outcome("Done", result=await self._client.create(manifest, manager))
+        except AlreadyExistsError:
+            existing = await self.get(ref_of(manifest))
+            if existing is None:
+                raise StaleWriteError(f"{manifest['kind']} went while it was created") from None
+            if _same_owner(existing, manifest):
+                return Outcome("Done", result=existing)
+            return Outcome("Conflict", _taken(manifest), existing)
+        except RefusedError as error:
+            return outcome_of(error)
+
+    async def delete(self, ref: ObjectRef) -> Outcome:
+        """Delete; what is gone already is as good."""
+        try:
+            await self._client.delete(ref)
+        except NotFoundError:
+            pass
+        except RefusedError as error:
+            return outcome_of(error)
+        return Outcome("Done")
+
+    async def write_status(self, resource: Manifest, status: Manifest, manager: str) -> Manifest:
+        """Replace the status over the version that was read."""
+        metadata = resource["metadata"]
+        patch = {
+            "metadata": {"resourceVersion": metadata["resourceVersion"]},
+            "status": merge_difference(resource.get("status", {}), status),
+        }
+        try:
+            return await self._client.merge_patch(
+                ref_of(resource), patch, manager, subresource="status"
+            )
+        except NotFoundError:
+            raise StaleWriteError(f"{resource['kind']} went while it was reconciled") from None
+        except ForbiddenError as error:
+            raise DeniedError(str(error)) from None
+
+    async def patch_status(self, ref: ObjectRef, status: Manifest, manager: str) -> Outcome:
+        """Set fields in the status of another resource."""
+        return await _outcome(
+            lambda: self._client.merge_patch(ref, {"status": status}, manager, subresource="status")
+        )
+
+
+def merge_difference(before: Manifest, after: Manifest) -> Manifest:
+    """The JSON merge patch (RFC 7386) that turns one object into the other."""
+    patch: Manifest = {name: None for name in before if name not in after}
+    for name, value in after.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            inner = merge_difference(old, value)
+            if inner:
+                patch[name] = inner
+        elif name not in before or old != value:
+            patch[name] = value
+    return patch
+
+
+async def _outcome(call: Callable[[], Coroutine[Any, Any, Manifest]]) -> Outcome:
+    try:
+        return Outcome("Done", result=await call())
+    except RefusedError as error:
+        return outcome_of(error)
+
+
+def _same_owner(existing: Manifest, manifest: Manifest) -> bool:
+    return _owner_uid(existing) == _owner_uid(manifest)
+
+
+def _owner_uid(manifest: Manifest) -> str | None:
+    annotations = manifest["metadata"].get("annotations") or {}
+    uid: str | None = annotations.get(UID_ANNOTATION)
+    return uid
+
+
+def _taken(manifest: Manifest) -> str:
+    name = manifest["metadata"]["name"]
+    return f"{manifest['kind']} {name} exists, and was not made for this resource"
