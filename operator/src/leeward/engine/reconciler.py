@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from leeward.engine.echoes import Echoes
-from leeward.engine.errors import TooManyRoundsError
 from leeward.engine.inventory import Key, key_of
 from leeward.engine.ports import Objects, Recorder
 from leeward.engine.steps import Steps
@@ -24,18 +23,13 @@ from leeward.plans.shared.model import (
     Manifest,
     ObjectRef,
     Observed,
-    Outcome,
     Plan,
     Planner,
-    WriteStatus,
 )
 
 _log = logging.getLogger(__name__)
 
-MAX_ROUNDS: Final = 20
 MAX_READS: Final = 3
-
-_DONE: Final = Outcome("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +103,7 @@ class Reconciler:
 
         Raises:
             FaultError: It did not get there now; try again later.
-            TooManyRoundsError: The plan does not settle.
+            EngineError: The plan does not settle.
         """
         for _ in range(MAX_READS):
             resource = body if body is not None else await self._read(key)
@@ -137,33 +131,16 @@ class Reconciler:
             observed=Observed(),
         )
         context = self._context()
-        for _ in range(MAX_ROUNDS):
-            plan = planner.plan(run.resource, run.observed, context)
-            needs = tuple(n for n in plan.needs if not run.observed.has(n))
-            if needs:
-                await self._steps.look(needs, run.observed)
-            elif plan.actions:
-                await self._act(run, plan)
-            else:
-                break
-        else:
-            raise TooManyRoundsError(f"{key.kind} did not settle within {MAX_ROUNDS} rounds")
+        plan = await self._steps.settle(
+            lambda: planner.plan(run.resource, run.observed, context),
+            run.observed,
+            run.manager,
+            lambda status: self._write_status(run, status),
+        )
         await self._write_status(run, plan.status)
         self._announce(run, plan)
         looked_at = tuple(need for need in run.observed.seen if isinstance(need, ObjectRef))
         return Settled(requeue_after=plan.requeue_after, looked_at=looked_at)
-
-    async def _act(self, run: _Run, plan: Plan) -> None:
-        """Do a batch, up to the first action that does not end well."""
-        for action in plan.actions:
-            if isinstance(action, WriteStatus):
-                await self._write_status(run, plan.status)
-                outcome = _DONE
-            else:
-                outcome = await self._steps.perform(action, run.manager)
-            run.observed.outcomes[action] = outcome
-            if outcome.code != "Done":
-                return
 
     async def _write_status(self, run: _Run, status: Manifest) -> None:
         """Remove the children that the new status no longer lists, then write it if it differs."""
@@ -181,10 +158,14 @@ class Reconciler:
     async def _prune(
         self, before: dict[ObjectRef, Manifest], after: dict[ObjectRef, Manifest]
     ) -> list[Manifest]:
-        """Delete what is listed before and not after; return the records of what would not go."""
+        """Delete what is listed before and not after; return the records of what would not go.
+
+        Secrets are left to the actions that are made for keys, our own kinds to their owners: a
+        published artefact outlives the job that made it.
+        """
         kept = []
         for ref, record in before.items():
-            if ref in after:
+            if ref in after or ref.kind == "Secret" or ref.api_version == self._api_version:
                 continue
             outcome = await self._objects.delete(ref)
             if outcome.code != "Done":

@@ -1,10 +1,11 @@
 """Carries out what a plan asks for: looks at needs, does actions. Knows no kind."""
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from leeward.engine.echoes import Echoes
-from leeward.engine.errors import UnknownStepError
+from leeward.engine.errors import TooManyRoundsError, UnknownStepError
 from leeward.engine.ports import KeyStore, Objects, Pods
 from leeward.plans.shared.model import (
     AckResult,
@@ -18,17 +19,24 @@ from leeward.plans.shared.model import (
     EnsureArtefactKey,
     EnsureKeyset,
     KeysetOf,
+    Manifest,
     Need,
     ObjectRef,
     Observed,
     Outcome,
     PatchStatus,
+    Plan,
     PodsOf,
     ProgressOf,
     PublishArtefactKey,
     ResultOf,
     ShredArtefactKey,
+    WriteStatus,
 )
+
+MAX_ROUNDS: Final = 20
+
+_DONE: Final = Outcome("Done")
 
 
 class Steps:
@@ -48,7 +56,57 @@ class Steps:
         self._echoes = echoes
         self._own_kinds = own_kinds
 
-    async def look(self, needs: tuple[Need, ...], observed: Observed) -> None:
+    async def settle(
+        self,
+        ask: Callable[[], Plan],
+        observed: Observed,
+        manager: str,
+        write_status: Callable[[Manifest], Awaitable[None]],
+    ) -> Plan:
+        """Ask a plan again and again, and do what it asks for, until it asks for nothing.
+
+        Args:
+            ask: Yields the plan, as it is with what has been observed so far.
+            observed: Takes what is seen and done.
+            manager: Field manager of what is written.
+            write_status: Stores the status of a plan that asks for it.
+
+        Returns:
+            The last plan; its status is still to be written.
+
+        Raises:
+            TooManyRoundsError: It does not come to an end.
+        """
+        for _ in range(MAX_ROUNDS):
+            plan = ask()
+            needs = tuple(need for need in plan.needs if not observed.has(need))
+            if needs:
+                await self._look(needs, observed)
+            elif plan.actions:
+                await self._act(plan, observed, manager, write_status)
+            else:
+                return plan
+        raise TooManyRoundsError(f"a plan did not settle within {MAX_ROUNDS} rounds")
+
+    async def _act(
+        self,
+        plan: Plan,
+        observed: Observed,
+        manager: str,
+        write_status: Callable[[Manifest], Awaitable[None]],
+    ) -> None:
+        """Do a batch, up to the first action that does not end well."""
+        for action in plan.actions:
+            if isinstance(action, WriteStatus):
+                await write_status(plan.status)
+                outcome = _DONE
+            else:
+                outcome = await self._perform(action, manager)
+            observed.outcomes[action] = outcome
+            if outcome.code != "Done":
+                return
+
+    async def _look(self, needs: tuple[Need, ...], observed: Observed) -> None:
         """Look at all of them at once, and put what is seen into ``observed``."""
         if len(needs) == 1:
             observed.seen[needs[0]] = await self._see(needs[0])
@@ -75,7 +133,7 @@ class Steps:
                 return await self._keys.look(need)
         raise UnknownStepError(f"nobody looks at {type(need).__name__}")
 
-    async def perform(self, action: Action, manager: str) -> Outcome:
+    async def _perform(self, action: Action, manager: str) -> Outcome:
         """Do one action, of any kind but WriteStatus."""
         match action:
             case Apply(manifest):
