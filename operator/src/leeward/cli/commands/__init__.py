@@ -1,0 +1,1 @@
+"""The command line itself: names, options and help of every command, and nothing else."""

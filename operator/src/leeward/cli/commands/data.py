@@ -1,0 +1,149 @@
+"""dataset preview, public-key, put; mask preview."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leeward.cli.commands.guard import guarded
+from leeward.cli.options import (
+    DEFAULT_OPERATOR_NAMESPACE,
+    Context,
+    Kubeconfig,
+    Namespace,
+    OperatorNamespace,
+    RowsFormat,
+    Timeout,
+)
+
+NameArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Name of the Dataset.")]
+dataset = typer.Typer(no_args_is_help=True, help="Look into datasets, and bring data into them.")
+mask = typer.Typer(no_args_is_help=True, help="Try masking rules on this machine, without cluster.")
+
+
+@dataset.command()
+@guarded
+def preview(
+    context_: typer.Context,
+    name: NameArgument,
+    purpose: Annotated[
+        str, typer.Option(help="What you need the rows for; a grant of the Dataset names it.")
+    ],
+    rows: Annotated[int, typer.Option(min=1, max=100, help="How many rows, from the first.")] = 20,
+    output: Annotated[
+        RowsFormat, typer.Option("--output", "-o", help="How to print.")
+    ] = RowsFormat.TABLE,
+    timeout: Timeout = "2m",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Show the first rows of a dataset that you may open.
+
+    The rows travel sealed to a key that exists only while this command runs.
+    """
+    from leeward.cli.port import Target
+    from leeward.cli.previewing import PreviewRequest, show_preview
+    from leeward.cli.session import parse_duration, session_of
+
+    seconds = parse_duration(timeout)
+    session = session_of(context_)
+    cluster = session.connect(Target(kubeconfig, context))
+    request = PreviewRequest(namespace or cluster.namespace, name, purpose, rows, seconds)
+    show_preview(session, cluster, request, output)
+
+
+@dataset.command("public-key")
+@guarded
+def public_key(
+    context_: typer.Context,
+    name: NameArgument,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print the public half (PEM) that data for a dataset is sealed to."""
+    from leeward.cli.datasets import show_public_key
+    from leeward.cli.port import Target
+    from leeward.cli.session import session_of
+
+    session = session_of(context_)
+    cluster = session.connect(Target(kubeconfig, context))
+    show_public_key(session, cluster, namespace or cluster.namespace, name)
+
+
+@dataset.command()
+@guarded
+def put(
+    context_: typer.Context,
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(help="The file: plain (it is sealed here) or sealed.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in place of the file that is there.")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Leave it readable: for Datasets without sealedWith.")
+    ] = False,
+    image: Annotated[
+        str | None,
+        typer.Option(help="Image of the pod that writes. Left out: the operator's masking image."),
+    ] = None,
+    timeout: Timeout = "10m",
+    namespace: Namespace = None,
+    operator_namespace: OperatorNamespace = DEFAULT_OPERATOR_NAMESPACE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Seal a file on this machine and bring it into a dataset's volume.
+
+    Nothing readable leaves this machine: what is sent is sealed to the dataset's public half.
+    """
+    from leeward.cli.port import Target
+    from leeward.cli.putting import PutRequest, put_file
+    from leeward.cli.session import parse_duration, session_of
+
+    seconds = parse_duration(timeout)
+    session = session_of(context_)
+    cluster = session.connect(Target(kubeconfig, context))
+    request = PutRequest(
+        namespace or cluster.namespace,
+        name,
+        file,
+        replace=replace,
+        plain=plain,
+        image=image,
+        operator_namespace=operator_namespace,
+        timeout=seconds,
+    )
+    put_file(session, cluster, request)
+
+
+@mask.command("preview")
+@guarded
+def mask_preview(
+    context_: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file with a few rows or many.")],
+    job: Annotated[
+        Path, typer.Option("--file", "-f", help="Manifest (YAML) with a MaskingJob in it.")
+    ],
+    rows: Annotated[int, typer.Option(min=1, max=1000, help="How many rows, from the first.")] = 5,
+    output: Annotated[
+        RowsFormat, typer.Option("--output", "-o", help="How to print.")
+    ] = RowsFormat.TABLE,
+) -> None:
+    """Show the first rows before and after masking, on this machine, without a cluster.
+
+    Keys are made for this one run, so tokens and hashes differ from those of a real job.
+    """
+    from leeward.cli.maskpreview import show_mask_preview
+    from leeward.cli.session import session_of
+
+    show_mask_preview(session_of(context_), job, file, rows, output)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the tree."""
+    app.add_typer(dataset, name="dataset")
+    app.add_typer(mask, name="mask")

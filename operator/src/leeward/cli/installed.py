@@ -1,0 +1,39 @@
+"""The installed operator, as far as commands need to know it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leeward.cli.errors import CliError
+from leeward.cli.port import DEPLOYMENTS, Cluster, Manifest
+
+DEPLOYMENT: Final = "leeward-operator"
+SERVICE_ACCOUNT: Final = "leeward-operator"
+IMAGE_VARIABLE: Final = "LEEWARD_MASKING_IMAGE"
+
+
+def find_deployment(cluster: Cluster, namespace: str) -> Manifest | None:
+    """The operator's Deployment, or None where it is not installed there."""
+    return cluster.find(DEPLOYMENTS, namespace, DEPLOYMENT)
+
+
+def environment_of(deployment: Manifest) -> dict[str, str]:
+    """Environment variables of the operator that have a literal value."""
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    return {e["name"]: e["value"] for e in containers[0].get("env", []) if "value" in e}
+
+
+def masking_image(cluster: Cluster, operator_namespace: str) -> str:
+    """The masking image that the operator runs jobs with.
+
+    Raises:
+        CliError: The operator is not there, or does not say.
+    """
+    remedy = "name the masking image with --image, or the operator's with --operator-namespace"
+    deployment = find_deployment(cluster, operator_namespace)
+    if deployment is None:
+        raise CliError(f"there is no operator in namespace {operator_namespace}", remedy)
+    image = environment_of(deployment).get(IMAGE_VARIABLE)
+    if not image:
+        raise CliError(f"the operator's Deployment does not set {IMAGE_VARIABLE}", remedy)
+    return image

@@ -1,0 +1,294 @@
+"""``leeward dataset put``: seal a file here, and bring it into the dataset's volume."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from leeward.api.dataset import DATASET, INSPECT_ANNOTATION
+from leeward.cli import receiver
+from leeward.cli.conditions import condition_of, in_words
+from leeward.cli.datasets import find_dataset, public_half
+from leeward.cli.errors import CliError, UsageError
+from leeward.cli.installed import masking_image
+from leeward.cli.keyfiles import naming
+from leeward.cli.kinds import resource_of
+from leeward.cli.output import byte_size
+from leeward.cli.port import Cluster, Finished, Manifest, RemoteProcess
+from leeward.cli.session import Session
+from leeward.cli.uploadpod import MOUNT, upload_pod
+from leeward.cli.waiting import watch
+from leeward.formats.sealed import (
+    HpkePublicKey,
+    NotSealed,
+    SealedInfo,
+    SealedWriter,
+    digest_file,
+    inspect_file,
+)
+
+PIECE: Final = 256 << 10
+FINISH_SECONDS: Final = 120.0
+_ENDED: Final = {
+    receiver.INCOMPLETE: ("the file did not come whole", "try again"),
+    receiver.FULL: ("the volume is full", "make room on it, or take a larger one"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PutRequest:
+    """Which file goes where.
+
+    Attributes:
+        replace: Put it in place of a file that is there.
+        plain: The Dataset is not sealed, and that is meant.
+        image: Image of the pod that writes; None: the operator's masking image.
+        timeout: Seconds until the data is inspected.
+    """
+
+    namespace: str
+    dataset: str
+    file: Path
+    replace: bool
+    plain: bool
+    image: str | None
+    operator_namespace: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came to the volume.
+
+    Attributes:
+        size: Bytes.
+        digest: What the inspection will find; of a sealed file that of its core.
+    """
+
+    size: int
+    digest: str
+
+
+Sender = Callable[["FramedSink"], Sent]
+
+
+def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
+    """Send the file, have it inspected, and wait until the Dataset speaks of this very file.
+
+    Raises:
+        CliError: The Dataset is not fit for it, or sending failed; the volume is as before then.
+    """
+    dataset = find_dataset(cluster, request.namespace, request.dataset)
+    send = _sender(dataset, request)
+    volume = dataset["spec"]["location"]["volume"]
+    image = request.image or masking_image(cluster, request.operator_namespace)
+    deadline = session.clock.monotonic() + request.timeout
+    with upload_pod(
+        session, cluster, request.namespace, volume["claimName"], image, deadline
+    ) as pod:
+        sent = _send(session, cluster, request, pod, volume["path"], send)
+    token = f"put-{session.random(8).hex()}"
+    annotations = {INSPECT_ANNOTATION: token}
+    cluster.annotate(resource_of(DATASET), request.namespace, request.dataset, annotations)
+    session.err.print(f"sent {byte_size(sent.size)}; waiting for the inspection")
+    found = watch(
+        session,
+        cluster,
+        DATASET,
+        request.namespace,
+        request.dataset,
+        max(1.0, deadline - session.clock.monotonic()),
+        "the inspection of this file",
+        lambda now: _is_inspected(now, sent, token),
+    )
+    rows = found["status"].get("rows")
+    session.err.print(f"dataset/{request.dataset}: Ready, {rows} rows")
+
+
+def _is_inspected(dataset: Manifest, sent: Sent, token: str) -> bool:
+    """Whether the Dataset speaks of this file; ends the command where it speaks against it."""
+    status = dataset.get("status", {})
+    ready = condition_of(dataset, "Ready")
+    same = status.get("digest") == sent.digest
+    asked = token in (status.get("inspection") or {}).get("token", "")
+    if ready is None or not (same or asked):
+        return False
+    if ready.reason in BAD_DATA:
+        raise CliError(f"the data is there, and is not usable: {in_words(ready)}")
+    return ready.holds and same
+
+
+BAD_DATA: Final = frozenset(
+    {
+        "FileEmpty",
+        "MalformedData",
+        "WrongEncoding",
+        "WrongFormat",
+        "NotSealed",
+        "Tampered",
+        "ColumnMissing",
+        "SealedWithOtherKey",
+        "KeyLost",
+    }
+)
+
+
+def _sender(dataset: Manifest, request: PutRequest) -> Sender:
+    """How this file is sent to this Dataset."""
+    info = _sealed_already(request.file)
+    path = request.file
+    if not dataset["spec"].get("sealedWith"):
+        if not request.plain:
+            raise CliError(
+                f"Dataset {request.dataset} is not sealed: the file would lie readable on the"
+                " volume",
+                "create a Dataset with sealedWith; or say --plain, if that is meant",
+            )
+        if info is not None:
+            raise CliError(f"{path} is sealed, and Dataset {request.dataset} is plain")
+        return lambda sink: _send_as_is(path, sink, None)
+    if request.plain:
+        raise UsageError(f"Dataset {request.dataset} is sealed", "leave out --plain")
+    if info is not None:
+        _check_recipients(dataset, path, info)
+        return lambda sink: _send_as_is(path, sink, info)
+    pem, key_id = public_half(dataset)
+    with naming(f"Dataset {request.dataset}"):
+        recipient = HpkePublicKey.from_pem(pem.encode(), bytes.fromhex(key_id))
+    return lambda sink: _send_sealed(path, sink, recipient)
+
+
+def _sealed_already(path: Path) -> SealedInfo | None:
+    try:
+        with naming(path):
+            return inspect_file(path)
+    except CliError as error:
+        if isinstance(error.__cause__, NotSealed):
+            return None
+        raise
+
+
+def _check_recipients(dataset: Manifest, path: Path, info: SealedInfo) -> None:
+    """A file that was sealed for somebody else would only be found out in the cluster."""
+    status = dataset.get("status", {})
+    if not status.get("publicKey"):
+        return
+    key_id = bytes.fromhex(status["keyId"])
+    with naming(path):
+        public = HpkePublicKey.from_pem(status["publicKey"].encode(), key_id)
+    if not {key_id, public.fingerprint} & {r.key_id for r in info.recipients}:
+        name = dataset["metadata"]["name"]
+        raise CliError(
+            f"{path} is not sealed to Dataset {name}",
+            f"seal it to its public half: leeward dataset public-key {name} > {name}.pem;"
+            f" leeward seal --to {name}.pem FILE",
+        )
+
+
+def _send_as_is(path: Path, sink: FramedSink, info: SealedInfo | None) -> Sent:
+    plain = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            plain.update(piece)
+            sink.write(piece)
+    size = path.stat().st_size
+    if info is None:
+        return Sent(size, f"sha256:{plain.hexdigest()}")
+    return Sent(size, f"sha256:{digest_file(path).hex()}")
+
+
+def _send_sealed(path: Path, sink: FramedSink, recipient: HpkePublicKey) -> Sent:
+    with naming(path), io.FileIO(path) as file, SealedWriter(sink, [recipient]) as writer:
+        writer.write_from(file)
+    return Sent(sink.size, f"sha256:{writer.digest.hex()}")
+
+
+class FramedSink:
+    """Sends bytes to ``leeward.cli.receiver`` in pieces, and their SHA-256 at the end."""
+
+    def __init__(self, process: RemoteProcess, advanced: Callable[[int], None]) -> None:
+        self._process = process
+        self._advanced = advanced
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: memoryview | bytes, /) -> int:
+        """Send all of ``data``."""
+        view = memoryview(data)
+        for start in range(0, len(view), PIECE):
+            piece = view[start : start + PIECE]
+            self._digest.update(piece)
+            self._process.write(len(piece).to_bytes(4, "big") + piece.tobytes())
+            self._advanced(len(piece))
+        self.size += len(view)
+        return len(view)
+
+    def end(self) -> None:
+        """Say that this was all."""
+        self._process.write(bytes(4) + self._digest.digest())
+
+
+def _send(
+    session: Session,
+    cluster: Cluster,
+    request: PutRequest,
+    pod: str,
+    path: str,
+    send: Sender,
+) -> Sent:
+    source = Path(receiver.__file__).read_text(encoding="utf-8")
+    mode = "replace" if request.replace else "keep"
+    command = ("python3", "-c", source, MOUNT, path, mode)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    shown = session.err.is_terminal
+    with (
+        Progress(*columns, console=session.err, transient=True, disable=not shown) as progress,
+        cluster.execute(request.namespace, pod, command) as process,
+    ):
+        task = progress.add_task(f"sending {request.file.name}", total=request.file.stat().st_size)
+        sink = FramedSink(process, lambda count: progress.update(task, advance=count))
+        try:
+            sent = send(sink)
+            sink.end()
+        except CliError as error:
+            _raise_remote(request, path, process.finish(FINISH_SECONDS))
+            raise error
+        _raise_remote(request, path, process.finish(FINISH_SECONDS))
+    return sent
+
+
+def _raise_remote(request: PutRequest, path: str, finished: Finished) -> None:
+    """Say what the receiver said, where it did not take the file."""
+    if finished.exit_code == 0:
+        return
+    if finished.exit_code == receiver.TAKEN:
+        raise CliError(
+            f"there is a file at {path} on the volume of Dataset {request.dataset}",
+            "say --replace to put the new one in its place",
+        )
+    if finished.exit_code in _ENDED:
+        raise CliError(*_ENDED[finished.exit_code])
+    raise CliError(
+        f"the file could not be written: {_words(finished)}", "see: leeward dataset put --help"
+    )
+
+
+def _words(finished: Finished) -> str:
+    try:
+        answer: dict[str, Any] = json.loads(finished.stdout)
+        return str(answer["error"])
+    except (ValueError, KeyError):
+        lines = finished.stderr.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"exit code {finished.exit_code}"

@@ -1,0 +1,134 @@
+"""A short-lived pod that has a volume, through which a file is brought there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from leeward.cli.errors import CliError
+from leeward.cli.port import PODS, Cluster, Manifest
+from leeward.cli.session import Session
+from leeward.cli.waiting import POLL_SECONDS
+
+MOUNT: Final = "/data"
+USER: Final = 65532
+_HOPELESS: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ErrImageNeverPull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "CreateContainerError",
+        "CreateContainerConfigError",
+    }
+)
+
+
+@contextmanager
+def upload_pod(
+    session: Session,
+    cluster: Cluster,
+    namespace: str,
+    claim: str,
+    image: str,
+    deadline: float,
+) -> Iterator[str]:
+    """Start the pod, wait until it runs, yield its name, and delete it whatever happens.
+
+    Raises:
+        CliError: It does not start before ``deadline`` (of the session's monotonic clock).
+    """
+    name = f"leeward-put-{session.random(5).hex()}"
+    seconds = max(1, int(deadline - session.clock.monotonic()))
+    cluster.create(PODS, _manifest(namespace, name, claim, image, seconds))
+    try:
+        _await_running(session, cluster, namespace, name, deadline)
+        yield name
+    finally:
+        cluster.delete(PODS, namespace, name)
+
+
+def _await_running(
+    session: Session, cluster: Cluster, namespace: str, name: str, deadline: float
+) -> None:
+    while True:
+        pod = cluster.find(PODS, namespace, name)
+        if pod is None:
+            raise CliError(f"pod {name} was deleted meanwhile", "try again")
+        status = pod.get("status", {})
+        containers = status.get("containerStatuses", [])
+        if status.get("phase") == "Running" and containers and "running" in containers[0]["state"]:
+            return
+        why = _why_not(status)
+        hopeless = any(
+            c["state"].get("waiting", {}).get("reason") in _HOPELESS for c in containers
+        ) or status.get("phase") in ("Failed", "Succeeded")
+        if hopeless or session.clock.monotonic() >= deadline:
+            raise CliError(
+                f"the pod that writes to the volume does not start: {why}",
+                "check the image (--image) and the volume claim of the Dataset",
+            )
+        session.clock.sleep(POLL_SECONDS)
+
+
+def _why_not(status: Manifest) -> str:
+    for container in status.get("containerStatuses", []):
+        waiting = container["state"].get("waiting")
+        if waiting:
+            return f"{waiting.get('reason')}: {waiting.get('message', '')}"
+    for condition in status.get("conditions", []):
+        if condition["status"] == "False" and condition.get("message"):
+            return str(condition["message"])
+    return str(status.get("phase", "Pending"))
+
+
+def _manifest(namespace: str, name: str, claim: str, image: str, seconds: int) -> Manifest:
+    """Within Pod Security "restricted"; it ends by itself when this program is killed."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {
+                "app.kubernetes.io/name": "leeward",
+                "app.kubernetes.io/managed-by": "leeward-cli",
+                "app.kubernetes.io/component": "put",
+            },
+        },
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": seconds + 60,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "fsGroupChangePolicy": "OnRootMismatch",
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "put",
+                    "image": image,
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["python3", "-c", f"import time; time.sleep({seconds + 60})"],
+                    "resources": {
+                        "requests": {"cpu": "50m", "memory": "64Mi"},
+                        "limits": {"memory": "256Mi"},
+                    },
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [{"name": "data", "mountPath": MOUNT}],
+                }
+            ],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+        },
+    }
