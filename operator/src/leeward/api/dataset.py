@@ -58,19 +58,25 @@ class Location(Model):
     cel: ClassVar = (Cel("has(self.volume)", "name one location: volume: {claimName, path}"),)
 
 
+AsciiCharacter = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[\t\x20-\x7e]$")]
+
+
 class CsvOptions(Model):
     """How to read a CSV file (RFC 4180 with these changes)."""
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        default=",", description="The character between fields."
-    )
-    quote: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        default='"', description="The character around fields."
-    )
+    delimiter: AsciiCharacter = Field(default=",", description="The character between fields.")
+    quote: AsciiCharacter = Field(default='"', description="The character around fields.")
     encoding: Literal["UTF-8"] = Field(default="UTF-8", description="Encoding of the file.")
     header: bool = Field(default=True, description="Whether the first row names the columns.")
     null_values: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=16)] = (
         Field(default=[""], description="Texts that stand for a missing value.")
+    )
+    cel: ClassVar = (
+        Cel(
+            "self.delimiter != self.quote",
+            "delimiter and quote are the same character: change one",
+            field_path=".quote",
+        ),
     )
 
 
@@ -125,6 +131,11 @@ class DatasetSpec(Model):
     )
     cel: ClassVar = (
         Cel(
+            "!has(self.location.volume) || !self.location.volume.path.endsWith('/')",
+            "the path of a Dataset names a file: take away the '/' at its end",
+            field_path=".location.volume.path",
+        ),
+        Cel(
             "!has(self.csv) || self.format == 'CSV'",
             "csv options need format CSV: remove csv, or set format to CSV",
             field_path=".csv",
@@ -140,17 +151,17 @@ class DatasetSpec(Model):
 class SchemaColumn(StatusModel):
     """One column as the inspection found it."""
 
-    name: ColumnName
-    type: ColumnType
-    nullable: bool = True
+    name: ColumnName = Field(description="Name of the column.")
+    type: ColumnType = Field(description="Type of its values.")
+    nullable: bool = Field(default=True, description="Whether values may be missing.")
 
 
 class ProducedBy(StatusModel):
     """The workload that wrote the data."""
 
-    kind: str = Field(max_length=63)
-    name: str = Field(max_length=253)
-    uid: str = Field(max_length=64)
+    kind: str = Field(max_length=63, description="Kind of the workload.")
+    name: str = Field(max_length=253, description="Its name.")
+    uid: str = Field(max_length=64, description="Its UID.")
 
 
 class Inspection(StatusModel):
@@ -158,9 +169,11 @@ class Inspection(StatusModel):
 
     name: str = Field(max_length=63, description="Name of the Job.")
     token: str = Field(max_length=256, description="What it was made for: location and request.")
-    secret: str | None = Field(default=None, max_length=63)
-    attempts: int = Field(default=0, ge=0)
-    retry_at: Timestamp | None = None
+    secret: str | None = Field(
+        default=None, max_length=63, description="Secret with the key that it was given."
+    )
+    attempts: int = Field(default=0, ge=0, description="Inspections made so far.")
+    retry_at: Timestamp | None = Field(default=None, description="When the next one starts.")
 
 
 class DatasetStatus(Status):
@@ -175,11 +188,11 @@ class DatasetStatus(Status):
     )
     source_id: Hex128 | None = Field(default=None, description="File id in the sealed header.")
     bytes: int | None = Field(default=None, ge=0, description="Size of the file.")
-    rows: int | None = Field(default=None, ge=0)
+    rows: int | None = Field(default=None, ge=0, description="Rows in the file.")
     columns: Annotated[list[SchemaColumn], Field(max_length=1000)] = Field(
         default=[], description="Name and type of every column."
     )
-    sealed: bool | None = None
+    sealed: bool | None = Field(default=None, description="Whether the file is sealed.")
     produced_by: ProducedBy | None = None
     inspection: Inspection | None = None
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from leeward.api.meta import AGE, IMMUTABLE, READY, REASON, Column, Kind, Ref
-from leeward.api.workload import WorkloadSpec, WorkloadStatus
+from leeward.api.workload import FIXED_ONCE_ADMITTED, WorkloadSpec, WorkloadStatus
 
 
 class DatasetPreviewSpec(WorkloadSpec):
@@ -45,5 +45,6 @@ DATASETPREVIEW: Final = Kind(
         REASON,
         AGE,
     ),
+    rules=(FIXED_ONCE_ADMITTED,),
     is_workload=True,
 )

@@ -99,23 +99,26 @@ class KeyGrant(Model):
     )
 
 
-def _banned_rules() -> tuple[Cel, ...]:
-    known = ", ".join(ALGORITHMS)
-    banned = tuple(
+def _algorithm_rules() -> tuple[Cel, ...]:
+    known = f"use one of {', '.join(ALGORITHMS)}"
+    spelled = "self.algorithm.upperAscii().replace('-', '_')"
+    reasons = "{" + ", ".join(f"'{name}': '{why}'" for name, why in BANNED_ALGORITHMS.items()) + "}"
+    banned = ", ".join(f"'{name}'" for name in BANNED_ALGORITHMS)
+    return (
         Cel(
-            f"self.algorithm.upperAscii().replace('-', '_') != '{name}'",
-            f"algorithm {name} is banned: {why}",
+            f"!({spelled} in [{banned}])",
+            f"this algorithm is banned: {known}",
+            f"'algorithm ' + self.algorithm + ' is banned: ' + {reasons}[{spelled}]",
             field_path=".algorithm",
-        )
-        for name, why in BANNED_ALGORITHMS.items()
+        ),
+        Cel(
+            f"self.algorithm in [{', '.join(repr(name) for name in ALGORITHMS)}]"
+            f" || {spelled} in [{banned}]",
+            f"unknown algorithm: {known}",
+            f"'unknown algorithm ' + self.algorithm + ': {known}'",
+            field_path=".algorithm",
+        ),
     )
-    names = ", ".join(f"'{name}'" for name in (*ALGORITHMS, *BANNED_ALGORITHMS))
-    unknown = Cel(
-        f"self.algorithm.upperAscii().replace('-', '_') in [{names}]",
-        f"unknown algorithm: use one of {known}",
-        field_path=".algorithm",
-    )
-    return (*banned, unknown)
 
 
 def _usage_rules() -> tuple[Cel, ...]:
@@ -145,7 +148,7 @@ class VaultKey(Model):
         default=[], description="Who may use the key. None: nobody."
     )
     cel: ClassVar = (
-        *_banned_rules(),
+        *_algorithm_rules(),
         *_usage_rules(),
         Cel(
             "self.algorithm == oldSelf.algorithm",
@@ -180,10 +183,10 @@ class KeyVaultSpec(Model):
 class KeyState(StatusModel):
     """One key as it stands."""
 
-    name: Name
-    algorithm: str = Field(max_length=32)
+    name: Name = Field(description="Name of the key.")
+    algorithm: str = Field(max_length=32, description="Its algorithm.")
     primary_version: int = Field(ge=1, description="The version that new artefact keys use.")
-    created_at: Timestamp
+    created_at: Timestamp = Field(description="When it was made.")
 
 
 class KeyVaultStatus(Status):
@@ -192,10 +195,12 @@ class KeyVaultStatus(Status):
     vault_id: Hex128 | None = Field(
         default=None, description="Random id of this vault's keyset. Adopting it names this id."
     )
-    provider: str | None = Field(default=None, max_length=16)
-    key_count: int | None = Field(default=None, ge=0)
+    provider: str | None = Field(default=None, max_length=16, description="Who wraps the keys.")
+    key_count: int | None = Field(default=None, ge=0, description="How many keys there are.")
     oldest_key_at: Timestamp | None = Field(default=None, description="When the oldest was made.")
-    keys: Annotated[list[KeyState], Field(max_length=32), ListMap()] = Field(default=[])
+    keys: Annotated[list[KeyState], Field(max_length=32), ListMap()] = Field(
+        default=[], description="The keys as they stand."
+    )
 
 
 ADOPT_ANNOTATION: Final = "leeward.dev/adopt"

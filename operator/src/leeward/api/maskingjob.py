@@ -7,6 +7,7 @@ from pydantic import Field
 from leeward.api.dataset import DataFormat, DataGrant, Location
 from leeward.api.meta import (
     AGE,
+    IMMUTABLE,
     READY,
     REASON,
     Cel,
@@ -22,7 +23,7 @@ from leeward.api.meta import (
     StatusModel,
 )
 from leeward.api.transforms import ColumnRule
-from leeward.api.workload import WorkloadSpec, WorkloadStatus
+from leeward.api.workload import FIXED_ONCE_ADMITTED, WorkloadSpec, WorkloadStatus
 
 DefaultAction = Literal["Fail", "Drop", "Keep"]
 
@@ -44,8 +45,8 @@ class MaskingOutput(Model):
 class MaskingJobSpec(WorkloadSpec):
     """What the user asks for."""
 
-    source: Ref = Field(description="The Dataset to mask.")
-    default_action: DefaultAction = Field(
+    source: Annotated[Ref, IMMUTABLE] = Field(description="The Dataset to mask.")
+    default_action: Annotated[DefaultAction, IMMUTABLE] = Field(
         default="Fail", description="What happens to columns without a rule."
     )
     columns: Annotated[
@@ -54,23 +55,24 @@ class MaskingJobSpec(WorkloadSpec):
         ListMap(),
         Rules(
             (
+                # Building the map fails at the first name that it already holds, which the error
+                # then names; comparing every pair would exceed the API server's cost limit.
                 Cel(
-                    "self.all(r, !has(r.match) || r.match.names.all(n,"
-                    " self.exists_one(o, o.name == n || (has(o.match) && n in o.match.names))))",
-                    "two rules for one column: a column named in match has a rule of its own, or"
-                    " stands in two matches; remove one",
+                    "self.transformMapEntry(i, r, has(r.match)"
+                    " ? r.match.names.transformMapEntry(j, n, {n: i}) : {r.name: i}).size() >= 0",
+                    "two rules for one column: it has a rule of its own twice, or also stands in a"
+                    " match, or in two: remove one",
                 ),
+                *IMMUTABLE.rules,
             )
         ),
     ] = Field(default=[], description="Rules, one per column.")
-    output: MaskingOutput = Field(description="Where the result goes.")
+    output: Annotated[MaskingOutput, IMMUTABLE] = Field(description="Where the result goes.")
     cel: ClassVar = (
         Cel(
-            "self.source == oldSelf.source && self.columns == oldSelf.columns"
-            " && self.output == oldSelf.output && self.defaultAction == oldSelf.defaultAction"
-            " && self.purpose == oldSelf.purpose",
-            "source, columns, defaultAction, output and purpose of a MaskingJob cannot be changed:"
-            " delete the job and create it again, or create another",
+            "has(self.columns) == has(oldSelf.columns)",
+            "columns cannot be changed: delete the resource and create it again",
+            field_path=".columns",
         ),
     )
 
@@ -78,17 +80,17 @@ class MaskingJobSpec(WorkloadSpec):
 class TransformCount(StatusModel):
     """How many columns went through one transform."""
 
-    transform: str = Field(max_length=32)
-    columns: int = Field(ge=0)
+    transform: str = Field(max_length=32, description="Name of the transform.")
+    columns: int = Field(ge=0, description="Columns that went through it.")
 
 
 class OutputStatus(StatusModel):
     """The file that the job wrote."""
 
-    path: str = Field(max_length=1024)
-    digest: Digest
-    rows: int = Field(ge=0)
-    bytes: int = Field(ge=0)
+    path: str = Field(max_length=1024, description="Path on the volume.")
+    digest: Digest = Field(description="SHA-256 of the core of the sealed file.")
+    rows: int = Field(ge=0, description="Rows in the file.")
+    bytes: int = Field(ge=0, description="Size of the file.")
 
 
 class MaskingJobStatus(WorkloadStatus):
@@ -119,5 +121,6 @@ MASKINGJOB: Final = Kind(
         AGE,
     ),
     selectable_fields=(".spec.source.name", ".spec.output.dataset"),
+    rules=(FIXED_ONCE_ADMITTED,),
     is_workload=True,
 )

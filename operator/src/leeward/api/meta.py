@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 GROUP: Final = "leeward.dev"
 VERSION: Final = "v1alpha1"
@@ -21,15 +23,26 @@ class Cel:
 
     Attributes:
         rule: CEL expression over ``self`` (and ``oldSelf`` for transition rules).
-        message: What is wrong and what to do. Either this or ``message_expression``.
-        message_expression: CEL expression that yields the message, where it must name a value.
-        field_path: Where the error is reported, relative to the object, as ``.spec.columns``.
+        message: What is wrong and what to do.
+        message_expression: CEL expression that yields a message in its place, where that can name
+            more (a column, a replacement).
+        field_path: Where the error is reported, relative to ``self``, as ``.columns``.
     """
 
     rule: str
-    message: str = ""
+    message: str
     message_expression: str = ""
     field_path: str = ""
+
+    def schema(self) -> dict[str, str]:
+        """An entry of ``x-kubernetes-validations``."""
+        members = {
+            "rule": self.rule,
+            "message": self.message,
+            "messageExpression": self.message_expression,
+            "fieldPath": self.field_path,
+        }
+        return {name: value for name, value in members.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +51,31 @@ class ListMap:
 
     keys: tuple[str, ...] = ("name",)
 
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(core_schema) | {
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": list(self.keys),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """CEL rules for one field, as metadata of an ``Annotated`` type."""
 
     rules: tuple[Cel, ...]
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        return schema | {
+            "x-kubernetes-validations": [
+                *schema.get("x-kubernetes-validations", []),
+                *(rule.schema() for rule in self.rules),
+            ]
+        }
 
 
 IMMUTABLE: Final = Rules(
@@ -62,6 +94,16 @@ class Model(BaseModel):
         serialize_by_alias=True,
     )
     cel: ClassVar[tuple[Cel, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        if cls.cel:
+            target = handler.resolve_ref_schema(schema)
+            target["x-kubernetes-validations"] = [rule.schema() for rule in cls.cel]
+        return schema
 
     def manifest(self) -> dict[str, Any]:
         """This object as it stands in a manifest: camelCase, unset optional fields left out."""
@@ -132,21 +174,25 @@ class KeyRef(Model):
 class Condition(StatusModel):
     """metav1.Condition: one aspect of a resource, and what to do about it."""
 
-    type: str = Field(max_length=64)
-    status: Literal["True", "False", "Unknown"]
-    reason: str = Field(max_length=128, pattern=r"^[A-Z][A-Za-z0-9]*$")
-    message: str = Field(max_length=2048)
-    last_transition_time: Timestamp
-    observed_generation: int = Field(default=0, ge=0)
+    type: str = Field(max_length=64, description="The aspect, as Ready.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: str = Field(
+        max_length=128, pattern=r"^[A-Z][A-Za-z0-9]*$", description="Why, in one word for programs."
+    )
+    message: str = Field(max_length=2048, description="Why, and what to do about it.")
+    last_transition_time: Timestamp = Field(description="When the status last changed.")
+    observed_generation: int = Field(
+        default=0, ge=0, description="The generation (of the spec) that this was found for."
+    )
 
 
 class ChildRecord(StatusModel):
     """One object that the operator made for this resource."""
 
-    api_version: str = Field(max_length=64)
-    kind: str = Field(max_length=63)
-    name: str = Field(max_length=253)
-    namespace: str = Field(max_length=63)
+    api_version: str = Field(max_length=64, description="Its API group and version.")
+    kind: str = Field(max_length=63, description="Its kind.")
+    name: str = Field(max_length=253, description="Its name.")
+    namespace: str = Field(max_length=63, description="Its namespace.")
 
 
 Conditions = Annotated[list[Condition], Field(max_length=16), ListMap(("type",))]
@@ -178,6 +224,15 @@ READY: Final = Column("Ready", "string", '.status.conditions[?(@.type=="Ready")]
 REASON: Final = Column("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason')
 
 
+RESOURCE_NAME: Final = Cel(
+    f"self.metadata.name.size() <= {MAX_RESOURCE_NAME}"
+    f" && self.metadata.name.matches('{NAME_PATTERN}')",
+    f"metadata.name must be a DNS label of at most {MAX_RESOURCE_NAME} characters (lower-case"
+    " letters, digits, '-'), since names of Jobs and pods are made from it: choose a shorter or"
+    " simpler name",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """Everything about one custom resource that is not in its fields."""
@@ -192,6 +247,11 @@ class Kind:
     selectable_fields: tuple[str, ...] = ()
     rules: tuple[Cel, ...] = field(default=())
     is_workload: bool = False
+
+    @property
+    def root_rules(self) -> tuple[Cel, ...]:
+        """Rules over the whole object."""
+        return (RESOURCE_NAME, *self.rules)
 
     @property
     def crd_name(self) -> str:

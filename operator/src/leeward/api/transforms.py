@@ -24,9 +24,15 @@ class Replace(Model):
 class PartialMask(Model):
     """A symbol in place of every character but the first and last few."""
 
-    keep_first: Annotated[int, Field(ge=0, le=64)] = Field(default=0)
-    keep_last: Annotated[int, Field(ge=0, le=64)] = Field(default=0)
-    symbol: Annotated[str, Field(min_length=1, max_length=1)] = Field(default="*")
+    keep_first: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=0, description="Characters kept at the start."
+    )
+    keep_last: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=0, description="Characters kept at the end."
+    )
+    symbol: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        default="*", description="What stands in place of the others."
+    )
 
 
 class Hash(Model):
@@ -132,9 +138,7 @@ KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
 """Transforms that need a key, and the algorithms that key may have."""
 
 _COUNT: Final = "[" + ", ".join(f"has(self.{t})" for t in TRANSFORMS) + "].filter(x, x).size()"
-_NAMED: Final = (
-    "[" + ", ".join(f"has(self.{t}) ? '{t}' : ''" for t in TRANSFORMS) + "].filter(x, x != '')"
-)
+_NAMED: Final = "(" + " + ".join(f"(has(self.{t}) ? ' and {t}' : '')" for t in TRANSFORMS) + ")"
 
 
 class ColumnRule(Model):
@@ -155,14 +159,16 @@ class ColumnRule(Model):
     cel: ClassVar = (
         Cel(
             f"{_COUNT} > 0",
+            f"a rule has no transform: add one of {', '.join(TRANSFORMS)}",
             message_expression="'\"' + self.name + '\" has no transform: add one of "
             + ", ".join(TRANSFORMS)
             + "'",
         ),
         Cel(
             f"{_COUNT} < 2",
+            "exactly one transform per column: keep one of them",
             message_expression="'exactly one transform per column; \"' + self.name + '\" has ' + "
-            f"{_NAMED}.join(' and ') + ': keep one of them'",
+            f"{_NAMED}.substring(5) + ': keep one of them'",
         ),
     )
 

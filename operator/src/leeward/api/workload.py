@@ -1,16 +1,19 @@
 """What every workload has: purpose, limits, resources, and what its pods may change."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from leeward.api.meta import (
+    IMMUTABLE,
+    Cel,
     Digest,
     Duration,
     Hex128,
     ListMap,
     Model,
     Name,
+    Rules,
     Status,
     StatusModel,
     Timestamp,
@@ -25,51 +28,98 @@ Quantity = Annotated[
     ),
 ]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
-LabelValue = Annotated[str, Field(max_length=63)]
+LabelValue = Annotated[
+    str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
+OPERATOR_LABELS: Final = Rules(
+    (
+        Cel(
+            "self.all(k, !k.startsWith('leeward.dev/') && !k.startsWith('app.kubernetes.io/'))",
+            "labels that begin with leeward.dev/ or app.kubernetes.io/ are set by the operator:"
+            " choose another prefix",
+        ),
+    )
+)
+
+FIXED_ONCE_ADMITTED: Final = Cel(
+    "!has(oldSelf.status) || !has(oldSelf.status.admission) || ("
+    + " && ".join(
+        f"has(self.spec.{name}) == has(oldSelf.spec.{name})"
+        f" && (!has(self.spec.{name}) || self.spec.{name} == oldSelf.spec.{name})"
+        for name in ("activeDeadline", "backoffLimit", "resources", "podTemplate")
+    )
+    + ")",
+    "activeDeadline, backoffLimit, resources and podTemplate cannot be changed once the job is"
+    " admitted: delete the resource and create it again",
+    field_path=".spec",
+)
 
 
 class ResourceAmounts(Model):
     """An amount of each resource."""
 
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
-    ephemeral_storage: Quantity | None = Field(default=None, alias="ephemeral-storage")
+    cpu: Quantity | None = Field(default=None, description="Processor cores: 500m, 2.")
+    memory: Quantity | None = Field(default=None, description="Memory: 512Mi, 2Gi.")
+    ephemeral_storage: Quantity | None = Field(
+        default=None, alias="ephemeral-storage", description="Space on the node's disk: 1Gi."
+    )
 
 
 class Resources(Model):
     """Requests and limits of the pod, as in a container."""
 
-    requests: ResourceAmounts | None = None
-    limits: ResourceAmounts | None = None
+    requests: ResourceAmounts | None = Field(default=None, description="What is set aside.")
+    limits: ResourceAmounts | None = Field(default=None, description="What is the most.")
 
 
 class Toleration(Model):
     """As in a pod."""
 
-    key: LabelKey | None = None
-    operator: Literal["Exists", "Equal"] = "Equal"
-    value: LabelValue | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
+    key: LabelKey | None = Field(default=None, description="The taint's key. Left out: any.")
+    operator: Literal["Exists", "Equal"] = Field(
+        default="Equal", description="How key and value are compared with the taint."
+    )
+    value: LabelValue | None = Field(default=None, description="The taint's value.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="The taint's effect. Left out: any."
+    )
+    toleration_seconds: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="How long a NoExecute taint is borne. Left out: for ever."
+    )
+    cel: ClassVar = (
+        Cel(
+            "self.operator == 'Equal' ? has(self.key) : !has(self.value)",
+            "operator Equal needs a key, and operator Exists takes no value: change one of them",
+        ),
+        Cel(
+            "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            "tolerationSeconds needs effect NoExecute: remove it, or set that effect",
+            field_path=".tolerationSeconds",
+        ),
+    )
 
 
 class PodTemplate(Model):
     """What a user may say of the pods, within Pod Security "restricted"."""
 
-    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] = Field(
+    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32), OPERATOR_LABELS] = Field(
         default={}, description="Labels added to the pods."
     )
     node_selector: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] = Field(
         default={}, description="Nodes that the pods may run on."
     )
-    tolerations: Annotated[list[Toleration], Field(max_length=32)] = Field(default=[])
-    priority_class_name: Annotated[str, Field(max_length=253)] | None = None
+    tolerations: Annotated[list[Toleration], Field(max_length=32)] = Field(
+        default=[], description="Taints of nodes that the pods bear."
+    )
+    priority_class_name: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="PriorityClass of the pods."
+    )
 
 
 class WorkloadSpec(Model):
     """Fields of every workload."""
 
-    purpose: Name = Field(
+    purpose: Annotated[Name, IMMUTABLE] = Field(
         description="What the result is for. Grants of the data may name purposes."
     )
     suspend: bool = Field(
@@ -93,18 +143,18 @@ class WorkloadSpec(Model):
 class Progress(StatusModel):
     """How far a running job is."""
 
-    done: int = Field(ge=0)
-    total: int | None = Field(default=None, ge=0)
-    unit: str = Field(max_length=32)
+    done: int = Field(ge=0, description="Units done.")
+    total: int | None = Field(default=None, ge=0, description="Units in all, where known.")
+    unit: str = Field(max_length=32, description="What is counted: rows, waiting.")
     percent: str = Field(max_length=8, description="As shown by kubectl get: 42%.")
-    eta_seconds: int | None = Field(default=None, ge=0)
+    eta_seconds: int | None = Field(default=None, ge=0, description="Seconds left, about.")
 
 
 class UsedKey(StatusModel):
     """One artefact key that the job was given, pinned at admission."""
 
     role: str = Field(max_length=128, description="What the job uses it for.")
-    id: Hex128
+    id: Hex128 = Field(description="Id of the artefact key.")
     version: int = Field(ge=1, description="Version of the vault key that wraps it.")
 
 
@@ -112,12 +162,14 @@ class Admission(StatusModel):
     """What was decided when the job was admitted; it is never decided again."""
 
     job_name: str = Field(max_length=63, description="Name of the Job; its hash is of the config.")
-    image: str = Field(max_length=512)
-    config_digest: Digest
+    image: str = Field(max_length=512, description="Image that the pod runs.")
+    config_digest: Digest = Field(description="SHA-256 of the config that the pod reads.")
     secret: str | None = Field(default=None, max_length=63, description="Secret with its keys.")
-    keys: Annotated[list[UsedKey], Field(max_length=64), ListMap(("role",))] = Field(default=[])
-    source_digest: Digest | None = None
-    admitted_at: Timestamp
+    keys: Annotated[list[UsedKey], Field(max_length=64), ListMap(("role",))] = Field(
+        default=[], description="Artefact keys that it was given."
+    )
+    source_digest: Digest | None = Field(default=None, description="Digest of the source's file.")
+    admitted_at: Timestamp = Field(description="When it was admitted.")
 
 
 class WorkloadStatus(Status):
@@ -125,5 +177,5 @@ class WorkloadStatus(Status):
 
     admission: Admission | None = None
     progress: Progress | None = None
-    started_at: Timestamp | None = None
-    finished_at: Timestamp | None = None
+    started_at: Timestamp | None = Field(default=None, description="When its pod started.")
+    finished_at: Timestamp | None = Field(default=None, description="When it was done or failed.")
