@@ -53,11 +53,8 @@ KUBERNETES = Build(
 STORAGE = Build(
     ".", {"github.com/rancher/local-path-provisioner": "local-path-provisioner"}
 )
-OWN = Build(
-    ".",
-    {"./dns": "dns", "./relay": "relay", "./pause": "pause"},
-    ("dns", "relay", "pause"),
-)
+_OURS = ("dns", "relay", "pause", "policyagent", "cniplugin")
+OWN = Build(".", {f"./{name}": name for name in _OURS}, (*_OURS, "policywire"))
 TOOLS = {
     "helm-unittest": Build(
         "charttools", {"github.com/helm-unittest/helm-unittest/cmd/helm-unittest": "helm-unittest"}

@@ -162,7 +162,7 @@ def _start(wanted: tuple[Node, ...], folders: tuple[Path, Path, Path]) -> None:
     )
     progress("kube-apiserver is ready")
     for one in wanted:
-        # node.start_policy_agent(one, own)
+        node.start_policy_agent(one, own)
         node.start_kubelet(one, kubernetes)
     processes.start(controlplane.controller_manager(kubernetes))
     processes.start(controlplane.scheduler(kubernetes))

@@ -81,7 +81,7 @@ def start_kubelet(node: Node, kubernetes: Path) -> None:
 
 
 def start_policy_agent(node: Node, programs: Path) -> None:
-    """Start the agent that holds NetworkPolicies, and wait until it serves the network plugin."""
+    """Start the agent that holds NetworkPolicies. Pods wait for it, so nothing else has to."""
     credentials = kubeconfig_of("policy-agent")
     name = f"policy-{node.name}"
     socket = _policy_socket(node)
@@ -147,7 +147,7 @@ def _write_cni(node: Node, programs: Path) -> None:
     }
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
     policy = {"type": "leeward-policy", "socket": str(_policy_socket(node))}
-    chain = {"cniVersion": "1.0.0", "name": "leeward", "plugins": [bridge, portmap]}
+    chain = {"cniVersion": "1.0.0", "name": "leeward", "plugins": [bridge, portmap, policy]}
     path = node.folder / "cni-conf" / "net.d" / "10-leeward.conflist"
     write_if_changed(path, json.dumps(chain, indent=1))
 
