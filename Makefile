@@ -60,7 +60,8 @@ chart-test: venv ## Helm chart: lint and unit tests
 
 .PHONY: cluster-test
 cluster-test: install ## Tests on a real cluster
-	@$(CLUSTER) exec -- $(PYTEST) -m cluster tests/cluster
+	@$(CLUSTER) exec -- $(PYTEST) -m "cluster and not disruptive" -n 3 --dist loadfile tests/cluster
+	@$(CLUSTER) exec -- $(PYTEST) -m "cluster and disruptive" tests/cluster
 
 .PHONY: test
 test: ## Everything, as continuous integration runs it

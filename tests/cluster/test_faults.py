@@ -1,0 +1,58 @@
+"""What goes wrong in the cluster ends in a condition with a remedy, and the end state is right."""
+
+from collections.abc import Callable
+
+import pytest
+
+from cluster.clinic import Clinic, dataset, masking_job
+
+pytestmark = pytest.mark.cluster
+
+KEEP = [{"name": "rest", "match": {"names": ["id", "word"]}, "keep": {}}]
+
+
+@pytest.fixture(scope="module")
+def words(clinic: Clinic) -> Clinic:
+    rows = "".join(f"{n},word{n % 997}\n" for n in range(400_000))
+    clinic.put("raw/words.csv", f"id,word\n{rows}".encode())
+    clinic.apply(dataset("words", "raw/words.csv"))
+    clinic.reason("dataset", "words", "Inspected")
+    return clinic
+
+
+def test_pod_out_of_memory(words: Clinic) -> None:
+    resources = {"requests": {"memory": "24Mi"}, "limits": {"memory": "24Mi"}}
+    words.apply(masking_job("greedy", "words", KEEP, resources=resources, backoffLimit=0))
+    failed = words.reason("maskingjob", "greedy", "PodOutOfMemory", "Failed")
+    assert failed["status"] == "True"
+    assert "resources.limits.memory" in failed["message"]
+    assert words.get("dataset", "greedy-out") == {}
+    words.delete("maskingjob", "greedy")
+
+
+def test_output_name_taken(words: Clinic) -> None:
+    words.apply(dataset("squat-out", "raw/other.csv"))
+    words.apply(masking_job("squat", "words", KEEP))
+    taken = words.reason("maskingjob", "squat", "OutputNameTaken", "Admitted")
+    assert "squat-out" in taken["message"]
+    words.delete("maskingjob", "squat")
+    words.delete("dataset", "squat-out")
+
+
+def test_volume_claim_missing(words: Clinic) -> None:
+    job = masking_job("nowhere", "words", KEEP)
+    job["spec"]["output"]["location"]["volume"]["claimName"] = "nope"
+    words.apply(job)
+    missing = words.reason("maskingjob", "nowhere", "VolumeClaimMissing", "Admitted")
+    assert "nope" in missing["message"]
+    words.delete("maskingjob", "nowhere")
+
+
+def test_namespace_not_enabled(words: Clinic, leeward: Callable[..., str]) -> None:
+    leeward("namespace", "disable", words.namespace)
+    words.apply(masking_job("locked", "words", KEEP))
+    locked = words.reason("maskingjob", "locked", "NamespaceNotEnabled", "Admitted")
+    assert f"leeward namespace enable {words.namespace}" in locked["message"]
+    leeward("namespace", "enable", words.namespace)
+    words.reason("maskingjob", "locked", "Published", timeout=240)
+    words.delete("maskingjob", "locked")
