@@ -57,13 +57,13 @@ class _Converter:
         self._defaults = defaults
 
     def convert(self, source: Schema, path: str) -> Schema:
-        flat = self._flatten(source)
+        flat = self._flatten(source, path)
         unknown = flat.keys() - {*KEPT, *DROPPED, *NESTED}
         if unknown:
             raise SchemaError(f"{path}: a CRD cannot say {', '.join(sorted(unknown))}")
         made: Schema = {}
         if "description" in flat:
-            made["description"] = " ".join(str(flat["description"]).split())
+            made["description"] = " ".join(str(flat["description"]).replace("``", "").split())
         made |= {name: flat[name] for name in KEPT if name in flat}
         if "const" in flat:
             made["enum"] = [flat["const"]]
@@ -73,7 +73,7 @@ class _Converter:
         _require_bounds(made, path)
         return made
 
-    def _flatten(self, source: Schema) -> Schema:
+    def _flatten(self, source: Schema, path: str) -> Schema:
         """Puts references and ``X | None`` in place; what stands outside overrides."""
         flat = dict(source)
         while "$ref" in flat or "anyOf" in flat:
@@ -82,7 +82,7 @@ class _Converter:
             else:
                 options = [option for option in flat.pop("anyOf") if option != {"type": "null"}]
                 if len(options) != 1:
-                    raise SchemaError("a union of types cannot be written in a CRD")
+                    raise SchemaError(f"{path}: a union of types cannot be written in a CRD")
                 (inner,) = options
             rules = [
                 *inner.get("x-kubernetes-validations", []),

@@ -174,6 +174,12 @@ class Inspection(StatusModel):
     )
     attempts: int = Field(default=0, ge=0, description="Inspections made so far.")
     retry_at: Timestamp | None = Field(default=None, description="When the next one starts.")
+    result: str | None = Field(
+        default=None, max_length=128, description="Reason with which the last one ended."
+    )
+    message: str | None = Field(
+        default=None, max_length=2048, description="What the last one found wrong."
+    )
 
 
 class DatasetStatus(Status):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from leeward.api.dataset import DataFormat, DataGrant, Location
+from leeward.api.dataset import DataFormat, DataGrant, Location, SchemaColumn
 from leeward.api.meta import (
     AGE,
     IMMUTABLE,
@@ -13,6 +13,7 @@ from leeward.api.meta import (
     Cel,
     Column,
     Digest,
+    Hex128,
     KeyRef,
     Kind,
     ListMap,
@@ -91,6 +92,10 @@ class OutputStatus(StatusModel):
     digest: Digest = Field(description="SHA-256 of the core of the sealed file.")
     rows: int = Field(ge=0, description="Rows in the file.")
     bytes: int = Field(ge=0, description="Size of the file.")
+    source_id: Hex128 | None = Field(default=None, description="File id in the sealed header.")
+    columns: Annotated[list[SchemaColumn], Field(max_length=1000)] = Field(
+        default=[], description="Name and type of every column."
+    )
 
 
 class MaskingJobStatus(WorkloadStatus):

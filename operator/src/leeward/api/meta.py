@@ -230,6 +230,7 @@ RESOURCE_NAME: Final = Cel(
     f"metadata.name must be a DNS label of at most {MAX_RESOURCE_NAME} characters (lower-case"
     " letters, digits, '-'), since names of Jobs and pods are made from it: choose a shorter or"
     " simpler name",
+    field_path=".metadata.name",
 )
 
 

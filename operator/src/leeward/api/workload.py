@@ -176,6 +176,11 @@ class WorkloadStatus(Status):
     """Status of every workload."""
 
     admission: Admission | None = None
+    job_uid: str | None = Field(
+        default=None,
+        max_length=64,
+        description="UID of the one Job that runs this workload. No other is ever started.",
+    )
     progress: Progress | None = None
     started_at: Timestamp | None = Field(default=None, description="When its pod started.")
     finished_at: Timestamp | None = Field(default=None, description="When it was done or failed.")

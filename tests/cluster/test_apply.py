@@ -1,0 +1,289 @@
+"""A wrong manifest is refused by ``kubectl apply``, which names the field and the remedy."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from cluster.clinic import Manifest, dataset, key_ref, masking_job, resource, vault
+from leeward.api import KINDS, Kind
+
+pytestmark = pytest.mark.cluster
+
+RunKubectl = Callable[..., "subprocess.CompletedProcess[str]"]
+PHONE = {"name": "phone", "redact": {}}
+
+
+def job(*columns: Manifest, **changes: Any) -> Manifest:
+    return masking_job("job", "admissions", list(columns), **changes)
+
+
+def key_with(**changes: Any) -> Manifest:
+    return resource("KeyVault", "vault", {"keys": [{"name": "key"} | changes]})
+
+
+def preview(**changes: Any) -> Manifest:
+    spec = {"purpose": "research", "dataset": {"name": "d"}, "recipientKey": "A" * 43 + "="}
+    return resource("DatasetPreview", "preview", spec | changes)
+
+
+def bins(*borders: str) -> Manifest:
+    return job({"name": "income", "generalize": {"bins": list(borders)}})
+
+
+NO_SPEC = {name: part for name, part in vault().items() if name != "spec"}
+
+BAD: dict[str, tuple[Manifest, list[str]]] = {
+    "unknown transform": (
+        job({"name": "phone", "scramble": {}}),
+        ['unknown field "spec.columns[0].scramble"'],
+    ),
+    "no transform": (
+        job({"name": "phone"}),
+        ["spec.columns[0]", '"phone" has no transform: add one of keep, drop, redact'],
+    ),
+    "two transforms": (
+        job({"name": "phone", "redact": {}, "partialMask": {"keepLast": 4}}),
+        ["spec.columns[0]", '"phone" has redact and partialMask: keep one of them'],
+    ),
+    "parameter of another transform": (
+        job({"name": "phone", "redact": {"keepLast": 4}}),
+        ['unknown field "spec.columns[0].redact.keepLast"'],
+    ),
+    "parameters of two generalizations": (
+        job({"name": "postcode", "generalize": {"prefix": 3, "dateTo": "Year"}}),
+        ["spec.columns[0].generalize", "needs exactly one of bins, dateTo, prefix"],
+    ),
+    "two rules for one column": (
+        job(PHONE, {"name": "phone", "drop": {}}),
+        ["spec.columns[1]: Duplicate value", "key phone already exists", "remove one"],
+    ),
+    "a rule and a match for one column": (
+        job(PHONE, {"name": "rest", "match": {"names": ["age", "phone"]}, "keep": {}}),
+        ["spec.columns", "key phone already exists", "two rules for one column", "remove one"],
+    ),
+    "two matches for one column": (
+        job(
+            {"name": "some", "match": {"names": ["age", "ward"]}, "keep": {}},
+            {"name": "rest", "match": {"names": ["ward"]}, "drop": {}},
+        ),
+        ["key ward already exists", "two rules for one column", "remove one"],
+    ),
+    "negative bin": (
+        bins("-1", "5"),
+        ["spec.columns[0].generalize.bins", "a bin cannot be negative: start at 0"],
+    ),
+    "falling bins": (
+        bins("0", "50", "20"),
+        ["spec.columns[0].generalize.bins", "bins must rise", "from small to large"],
+    ),
+    "bin that is no number": (bins("many"), ["spec.columns[0].generalize.bins[0]", "should match"]),
+    "name too long": (
+        job(PHONE) | {"metadata": {"name": "j" * 53}},
+        ["metadata.name", "at most 52 characters", "choose a shorter or simpler name"],
+    ),
+    "name with a dot": (
+        vault("clinic.north"),
+        ["metadata.name", "must be a DNS label", "choose a shorter or simpler name"],
+    ),
+    "field that does not exist": (job(PHONE, retries=3), ['unknown field "spec.retries"']),
+    "banned algorithm": (
+        key_with(algorithm="3DES"),
+        ["spec.keys[0].algorithm", "3DES is banned", "Sweet32", "use AES256_GCM"],
+    ),
+    "banned algorithm in another spelling": (
+        key_with(algorithm="aes-ecb"),
+        ["aes-ecb is banned: equal blocks stay visible; use AES256_GCM"],
+    ),
+    "unknown algorithm": (
+        key_with(algorithm="ROT13"),
+        ["spec.keys[0].algorithm", "unknown algorithm ROT13: use one of AES256_GCM, HPKE_X25519"],
+    ),
+    "operation that the algorithm has not": (
+        key_with(
+            algorithm="AES256_SIV",
+            grants=[{"name": "seal", "kinds": ["MaskingJob"], "operations": ["Seal"]}],
+        ),
+        ["spec.keys[0].grants", "AES256_SIV can be granted for Mask only", "remove the other"],
+    ),
+    "grant for a kind that does not exist": (
+        key_with(
+            algorithm="AES256_GCM",
+            grants=[{"name": "seal", "kinds": ["Pod"], "operations": ["Seal"]}],
+        ),
+        ["spec.keys[0].grants[0].kinds[0]", 'supported values: "MaskingJob", "DatasetPreview"'],
+    ),
+    "two keys of one name": (
+        resource("KeyVault", "vault", {"keys": [{"name": "k", "algorithm": "AES256_GCM"}] * 2}),
+        ["spec.keys[1]: Duplicate value"],
+    ),
+    "vault without keys": (
+        resource("KeyVault", "vault", {"keys": []}),
+        ["spec.keys", "at least 1 items"],
+    ),
+    "two members of a provider": (
+        resource("KeyVault", "vault", {"provider": {}, "keys": vault()["spec"]["keys"]}),
+        ["spec.provider", "name one provider: embedded: {}"],
+    ),
+    "csv options of a Parquet file": (
+        dataset("d", "d.parquet", format="Parquet", csv={"delimiter": ";"}),
+        ["spec.csv", "remove csv, or set format to CSV"],
+    ),
+    "delimiter that is the quote": (
+        dataset("d", "d.csv", csv={"delimiter": '"'}),
+        ["spec.csv.quote", "delimiter and quote are the same character"],
+    ),
+    "path that leaves the volume": (
+        dataset("d", "../d.csv"),
+        ["spec.location.volume.path", "should match"],
+    ),
+    "path that is a folder": (
+        dataset("d", "raw/"),
+        ["spec.location.volume.path", "names a file: take away the '/'"],
+    ),
+    "no location": (
+        dataset("d", "d.csv", location={}),
+        ["spec.location", "name one location: volume: {claimName, path}"],
+    ),
+    "format that does not exist": (
+        dataset("d", "d.csv", format="Excel"),
+        ["spec.format", 'supported values: "CSV", "Parquet"'],
+    ),
+    "no purpose": (
+        resource("MaskingJob", "job", {"source": {"name": "d"}, "output": job()["spec"]["output"]}),
+        ["spec.purpose", "Required value"],
+    ),
+    "no spec": (NO_SPEC, ["spec: Required value"]),
+    "duration of two units": (job(PHONE, activeDeadline="1h30m"), ["spec.activeDeadline", "match"]),
+    "label of the operator": (
+        job(PHONE, podTemplate={"labels": {"leeward.dev/role": "x"}}),
+        ["spec.podTemplate.labels", "are set by the operator: choose another prefix"],
+    ),
+    "toleration that says two things": (
+        job(PHONE, podTemplate={"tolerations": [{"operator": "Exists", "value": "x"}]}),
+        ["spec.podTemplate.tolerations[0]", "operator Exists takes no value"],
+    ),
+    "too many rows": (preview(rows=101), ["spec.rows", "less than or equal to 100"]),
+    "recipient key that is none": (preview(recipientKey="A" * 44), ["spec.recipientKey", "match"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_manifest_is_refused(run_kubectl: RunKubectl, namespace: str, name: str) -> None:
+    manifest, messages = BAD[name]
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert done.returncode != 0
+    assert [message for message in messages if message not in done.stderr] == [], done.stderr
+
+
+def changed(manifest: Manifest, path: str, value: Any) -> Manifest:
+    """A copy with another value at ``spec.a.b``; None takes the field away."""
+    copy = deepcopy(manifest)
+    *parents, last = path.split(".")
+    node: Any = copy
+    for part in parents:
+        node = node[int(part)] if part.isdigit() else node[part]
+    if value is None:
+        del node[last]
+    else:
+        node[last] = value
+    return copy
+
+
+AGAIN = "cannot be changed: delete the resource and create it again"
+SEALED = dataset("sealed", "sealed.csv.lwe1", sealed=True)
+IMMUTABLE: dict[str, tuple[Manifest, str, Any, list[str]]] = {
+    "source": (job(PHONE), "spec.source", {"name": "other"}, ["spec.source", AGAIN]),
+    "purpose": (job(PHONE), "spec.purpose", "care", ["spec.purpose", AGAIN]),
+    "columns": (job(PHONE), "spec.columns", [PHONE | {"name": "mail"}], ["spec.columns", AGAIN]),
+    "columns taken away": (job(PHONE), "spec.columns", None, ["spec.columns", AGAIN]),
+    "default action": (job(PHONE), "spec.defaultAction", "Keep", ["spec.defaultAction", AGAIN]),
+    "output": (job(PHONE), "spec.output.dataset", "other", ["spec.output", AGAIN]),
+    "rows": (preview(), "spec.rows", 5, ["spec.rows", AGAIN]),
+    "location": (SEALED, "spec.location.volume.path", "raw/other.csv", ["spec.location", AGAIN]),
+    "format": (SEALED, "spec.format", "Parquet", ["spec.format", AGAIN]),
+    "key": (SEALED, "spec.sealedWith.key", "data", ["spec.sealedWith", AGAIN]),
+    "no key any more": (
+        SEALED,
+        "spec.sealedWith",
+        None,
+        ["spec.sealedWith", "create another Dataset"],
+    ),
+    "algorithm": (
+        vault(),
+        "spec.keys.0.algorithm",
+        "HPKE_X25519",
+        ["spec.keys[0].algorithm", "add a key with another name"],
+    ),
+    "key taken away": (
+        vault(),
+        "spec.keys",
+        vault()["spec"]["keys"][1:],
+        ["spec.keys", "a key cannot be removed", "take away its grants instead"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMMUTABLE)
+def test_immutable_field_is_kept(run_kubectl: RunKubectl, namespace: str, name: str) -> None:
+    manifest, path, value, messages = IMMUTABLE[name]
+    first = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert first.returncode == 0, first.stderr
+    second = json.dumps(changed(manifest, path, value))
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=second)
+    assert done.returncode != 0
+    assert [message for message in messages if message not in done.stderr] == [], done.stderr
+
+
+def test_pods_are_fixed_once_the_job_is_admitted(run_kubectl: RunKubectl, namespace: str) -> None:
+    manifest = masking_job("admitted", "nowhere", [PHONE])
+    larger = changed(manifest, "spec.resources", {"limits": {"memory": "2Gi"}})
+    for document in (manifest, larger):
+        done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(document))
+        assert done.returncode == 0, done.stderr
+    admission = {
+        "jobName": "mj-admitted-0",
+        "image": "masking:1",
+        "configDigest": f"sha256:{'0' * 64}",
+        "admittedAt": "2027-01-01T00:00:00Z",
+    }
+    patch = json.dumps({"status": {"admission": admission}})
+    status = ("-n", namespace, "patch", "mj", "admitted", "--subresource=status", "--type=merge")
+    assert run_kubectl(*status, "-p", patch).returncode == 0
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert done.returncode != 0
+    assert "cannot be changed once the job is admitted" in done.stderr
+
+
+def test_the_largest_manifest_is_accepted(run_kubectl: RunKubectl, namespace: str) -> None:
+    """The API server also limits what rules cost while they run."""
+    token = {"tokenize": {"key": key_ref("tokens")}}
+    columns = [{"name": f"column_with_a_longer_name_{i}"} | token for i in range(199)]
+    names = [f"measure_with_a_longer_name_{i}" for i in range(1000)]
+    largest = job(*columns, {"name": "rest", "match": {"names": names}, "keep": {}})
+    largest["metadata"]["name"] = "largest"
+    for _ in range(2):
+        done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(largest))
+        assert done.returncode == 0, done.stderr
+        largest["metadata"]["labels"] = {"changed": "yes"}
+
+
+def undescribed(schema: Manifest, path: str) -> Iterator[str]:
+    for name, member in schema.get("properties", {}).items():
+        if not member.get("description"):
+            yield f"{path}.{name}"
+        yield from undescribed(member, f"{path}.{name}")
+        yield from undescribed(member.get("items", {}), f"{path}.{name}[]")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_explain_describes_every_field(run_kubectl: RunKubectl, kind: Kind) -> None:
+    shown = " ".join(run_kubectl("explain", kind.plural).stdout.split())
+    assert kind.description in shown
+    served = json.loads(run_kubectl("get", "--raw", "/openapi/v3/apis/leeward.dev/v1alpha1").stdout)
+    schema = served["components"]["schemas"][f"dev.leeward.v1alpha1.{kind.kind}"]
+    parts = {part: schema["properties"][part] for part in ("spec", "status")}
+    assert [path for part in parts for path in undescribed(parts[part], part)] == []
