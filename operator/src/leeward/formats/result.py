@@ -1,7 +1,8 @@
 """What a pod answers: its termination message, one JSON document of at most 4 KiB.
 
-A larger result is served at ``/result`` until the operator sends DELETE; the message then holds
-its digest (``DetachedResult``).
+A larger result is served at ``/result`` (its canonical bytes) until the operator sends DELETE; the
+message then holds its digest (``DetachedResult``). While it waits there, ``/progress`` names the
+same digest in the member ``resultDigest``: the kubelet shows a message only when the pod has ended.
 """
 
 from typing import Any, Final, Literal, TypeAlias

@@ -1,0 +1,252 @@
+"""Whether a MaskingJob may start: every check, in order, each with its reason and remedy."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from leeward.api.dataset import DATASET
+from leeward.api.meta import API_VERSION
+from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.shared.keys import check_key, check_key_grant
+from leeward.plans.shared.model import Manifest, ObjectRef
+from leeward.plans.shared.names import UID_ANNOTATION
+from leeward.plans.shared.sources import (
+    check_claim,
+    check_data_grant,
+    check_source_artefact_key,
+    check_source_claim,
+    check_source_exists,
+    check_source_key,
+    check_source_namespace,
+    check_source_ready,
+    volume_of,
+)
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict
+
+DATES: Final = frozenset({"Date", "Datetime"})
+NUMBERS: Final = frozenset({"Integer", "Float", "Decimal"})
+MAX_KEYS: Final = 64
+_SHOWN: Final = 10
+
+
+def check_output_key(case: MaskingCase) -> Verdict:
+    """The key that the output is sealed under is there and granted."""
+    return check_key(case.output_key, case.observed) or check_key_grant(
+        case.output_key, "Seal", case.owner, case.observed, case.context
+    )
+
+
+def check_rule_keys(case: MaskingCase) -> Verdict:
+    """The keys of all rules are there, suit their transform, and are granted."""
+    uses = [found for rule in case.spec.columns if (found := case.rule_key(rule)) is not None]
+    unseen = tuple(
+        dict.fromkeys(use.vault_ref for use, _ in uses if not case.observed.has(use.vault_ref))
+    )
+    if unseen:
+        return Unseen(unseen)
+    for key, _ in uses:
+        verdict = check_key(key, case.observed) or check_key_grant(
+            key, "Mask", case.owner, case.observed, case.context
+        )
+        if verdict is not None:
+            return verdict
+    keys = {(key.vault_ref, key.ref.key, scope) for key, scope in uses}
+    if len(keys) + 2 > MAX_KEYS:
+        return Denied(
+            "TooManyKeys",
+            f"the rules use {len(keys)} keys and scopes, and a job is given at most {MAX_KEYS - 2}:"
+            " use fewer, or split the job",
+        )
+    return None
+
+
+def check_columns_exist(case: MaskingCase) -> Verdict:
+    """Every column that a rule names is in the file."""
+    missing = [name for name in case.rule_of if name not in case.types]
+    if not missing:
+        return None
+    return Denied(
+        "ColumnMissing",
+        f"{case.source_label} has no {_columns(missing)} (it has {_listed(case.types)}): correct"
+        " the name in spec.columns, or remove the rule",
+    )
+
+
+def check_every_column_has_a_rule(case: MaskingCase) -> Verdict:
+    """Under defaultAction Fail no column is left to chance."""
+    bare = [name for name in case.types if name not in case.rule_of]
+    if case.spec.default_action != "Fail" or not bare:
+        return None
+    one = len(bare) == 1
+    return Denied(
+        "ColumnWithoutRule",
+        f"{_columns(bare)} of {case.source_label} {'has' if one else 'have'} no rule and"
+        f" defaultAction is Fail: add a rule for {'it' if one else 'each'}, or set defaultAction to"
+        " Drop",
+    )
+
+
+def check_identifiers(case: MaskingCase) -> Verdict:
+    """No column that names a person is kept as it is."""
+    keeps = case.spec.default_action == "Keep"
+    kept = [
+        name
+        for name in case.types
+        if "DirectIdentifier" in case.tags.get(name, [])
+        and (case.rule_of[name].keep is not None if name in case.rule_of else keeps)
+    ]
+    if not kept:
+        return None
+    return Denied(
+        "IdentifierKept",
+        f"{_columns(kept)} of {case.source_label} would be kept and"
+        f" {'is' if len(kept) == 1 else 'are'} tagged DirectIdentifier: give"
+        f" {'it' if len(kept) == 1 else 'each'} a rule that masks or drops it",
+    )
+
+
+def check_suitable(case: MaskingCase) -> Verdict:
+    """Dates are shifted and cut where there are dates, numbers binned where there are numbers."""
+    for name, rule in case.rule_of.items():
+        wanted, what = None, ""
+        if rule.date_shift is not None:
+            wanted, what = DATES, "dateShift needs a date"
+        elif rule.generalize is not None and rule.generalize.date_to is not None:
+            wanted, what = DATES, "generalize.dateTo needs a date"
+        elif rule.generalize is not None and rule.generalize.bins is not None:
+            wanted, what = NUMBERS, "generalize.bins needs a number"
+        if wanted is not None and case.types[name] not in wanted:
+            return Denied(
+                "UnsuitableColumn",
+                f'column "{name}" of {case.source_label} is of type {case.types[name]}, and {what}:'
+                " choose another transform for it",
+            )
+    return None
+
+
+def check_subjects(case: MaskingCase) -> Verdict:
+    """Every date shift knows whose dates it shifts."""
+    for rule in case.spec.columns:
+        if rule.date_shift is None:
+            continue
+        subject = case.subject_of(rule)
+        if subject is None:
+            return Denied(
+                "SubjectMissing",
+                f'rule "{rule.name}" shifts dates and does not say whose: set dateShift.subject, or'
+                f" spec.subjectColumn of {case.source_label}",
+            )
+        if subject not in case.types:
+            return Denied(
+                "ColumnMissing",
+                f'{case.source_label} has no column "{subject}", which rule "{rule.name}" names as'
+                f" subject (it has {_listed(case.types)}): correct dateShift.subject or"
+                " spec.subjectColumn",
+            )
+    return None
+
+
+def check_something_left(case: MaskingCase) -> Verdict:
+    """The output has at least one column."""
+    if output_columns(case):
+        return None
+    return Denied(
+        "NoColumnsLeft",
+        "every column would be dropped, so there is nothing to write: give at least one column"
+        " another rule",
+    )
+
+
+def check_output_name(case: MaskingCase) -> Verdict:
+    """No other Dataset has the name of the output."""
+    need = output_ref(case)
+    if not case.observed.has(need):
+        return Unseen((need,))
+    found: Manifest | None = case.observed.get(need)
+    if found is None or (found["metadata"].get("annotations") or {}).get(UID_ANNOTATION) == (
+        case.owner.uid
+    ):
+        return None
+    return output_name_taken(case.spec.output.dataset)
+
+
+def check_output_path(case: MaskingCase) -> Verdict:
+    """The output is not written into the source file."""
+    volume = case.spec.output.location.volume
+    source = volume_of(case.dataset)
+    if volume is None or (volume.claim_name, volume.path.rstrip("/")) != source:
+        return None
+    return Denied(
+        "OutputPathIsSource",
+        f"spec.output.location names the file of {case.source_label} ({source[1]}) as its folder:"
+        " name another folder",
+    )
+
+
+def check_output_claim(case: MaskingCase) -> Verdict:
+    """The volume that the output goes to is there."""
+    volume = case.spec.output.location.volume
+    claim = volume.claim_name if volume else ""
+    return check_claim(
+        case.observed,
+        case.owner.namespace,
+        claim,
+        "spec.output.location.volume.claimName",
+    )
+
+
+CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
+    check_source_exists,
+    check_source_namespace,
+    check_source_ready,
+    check_data_grant,
+    check_source_key,
+    check_output_key,
+    check_rule_keys,
+    check_columns_exist,
+    check_every_column_has_a_rule,
+    check_identifiers,
+    check_suitable,
+    check_subjects,
+    check_something_left,
+    check_output_name,
+    check_output_path,
+    check_source_claim,
+    check_output_claim,
+    check_source_artefact_key,
+)
+"""In order: what is refused first is what is said."""
+
+
+def output_ref(case: MaskingCase) -> ObjectRef:
+    """The Dataset that the job makes."""
+    name = case.spec.output.dataset
+    return ObjectRef(API_VERSION, DATASET.kind, case.owner.namespace, name)
+
+
+def output_name_taken(name: str) -> Denied:
+    """What to say where another Dataset has that name."""
+    return Denied(
+        "OutputNameTaken",
+        f"a Dataset {name} exists, and this job did not make it: name another one in"
+        " spec.output.dataset, or delete that one",
+    )
+
+
+def output_columns(case: MaskingCase) -> list[str]:
+    """Names of the columns that the output has, in the order of the source."""
+    keeps = case.spec.default_action == "Keep"
+    return [
+        name
+        for name in case.types
+        if (case.rule_of[name].drop is None if name in case.rule_of else keeps)
+    ]
+
+
+def _columns(names: list[str]) -> str:
+    return f"{'column' if len(names) == 1 else 'columns'} {_listed(names)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = [f'"{name}"' for name in names]
+    more = len(quoted) - _SHOWN
+    return ", ".join(quoted[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

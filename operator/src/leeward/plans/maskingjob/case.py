@@ -1,0 +1,103 @@
+"""A MaskingJob that asks to be admitted: its spec beside the Dataset that it wants to mask."""
+
+import hashlib
+from functools import cached_property
+
+from leeward.api.dataset import ColumnType, Tag
+from leeward.api.keyvault import OPERATIONS_BY_ALGORITHM
+from leeward.api.maskingjob import MaskingJobSpec
+from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule, Scope
+from leeward.formats.document import canonical_json
+from leeward.plans.shared.keys import KeyUse
+from leeward.plans.shared.model import Context, Observed
+from leeward.plans.shared.names import Owner
+from leeward.plans.shared.sources import Case
+
+OUTPUT_ALGORITHMS = ("AES256_GCM",)
+"""Outputs are sealed with a symmetric key: of a key pair the pod would have to hold the private
+half, too, as far as this release delivers keys."""
+
+MASKING_ALGORITHMS = tuple(
+    name for name, operations in OPERATIONS_BY_ALGORITHM.items() if "Mask" in operations
+)
+_EXTENSIONS = {"CSV": "csv", "Parquet": "parquet"}
+
+
+class MaskingCase(Case):
+    """See the module.
+
+    Attributes:
+        spec: Of the MaskingJob.
+    """
+
+    def __init__(
+        self, owner: Owner, spec: MaskingJobSpec, observed: Observed, context: Context
+    ) -> None:
+        super().__init__(owner, spec.purpose, spec.source, observed, context)
+        self.spec = spec
+
+    @cached_property
+    def types(self) -> dict[str, ColumnType]:
+        """Type of every column of the source, in its order."""
+        return {column.name: column.type for column in self.dataset_status.columns}
+
+    @cached_property
+    def tags(self) -> dict[str, list[Tag]]:
+        """Tags of the columns that have some."""
+        return {column.name: column.tags for column in self.dataset.columns}
+
+    @cached_property
+    def rule_of(self) -> dict[str, ColumnRule]:
+        """The rule of every column that has one."""
+        return {name: rule for rule in self.spec.columns for name in rule.column_names}
+
+    def subject_of(self, rule: ColumnRule) -> str | None:
+        """The column that says whose dates a rule shifts."""
+        if rule.date_shift is None:
+            return None
+        return rule.date_shift.subject or self.dataset.subject_column
+
+    @property
+    def output_key(self) -> KeyUse:
+        """The key that the output is sealed under."""
+        return KeyUse(
+            self.spec.output.sealed_with,
+            self.owner.namespace,
+            OUTPUT_ALGORITHMS,
+            "sealing of outputs",
+        )
+
+    def rule_key(self, rule: ColumnRule) -> tuple[KeyUse, Scope] | None:
+        """The key that a rule needs, and where equal values get equal results."""
+        use = rule.key_use
+        if use is None:
+            return None
+        ref, scope = use
+        algorithms = KEYED_TRANSFORMS[rule.transform]
+        return KeyUse(ref, self.owner.namespace, algorithms, rule.transform), scope
+
+    def scope_id(self, scope: Scope, vault_id: str) -> str:
+        """What the scope of a rule's key is bound to."""
+        match scope:
+            case "Vault":
+                return vault_id
+            case "Dataset":
+                return self.dataset_status.source_id or self.dataset_uid
+            case "Job":
+                return self.owner.uid
+
+
+def rule_key_id(vault_id: str, key: str, scope: Scope, scope_id: str) -> str:
+    """Id of the artefact key of a scope: the same wherever it is looked for."""
+    digest = hashlib.sha256(canonical_json([vault_id, key, scope, scope_id])).hexdigest()
+    return digest[:32]
+
+
+def output_volume(owner: Owner, spec: MaskingJobSpec) -> tuple[str, str]:
+    """Claim and path of the file that the job writes; the path holds the job's UID."""
+    volume = spec.output.location.volume
+    if volume is None:
+        raise ValueError("a location names exactly one place")
+    folder = volume.path.rstrip("/")
+    extension = _EXTENSIONS[spec.output.format]
+    return volume.claim_name, f"{folder}/{owner.name}-{owner.uid}.{extension}.lwe1"

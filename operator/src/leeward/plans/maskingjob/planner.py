@@ -1,0 +1,233 @@
+"""The plan of a MaskingJob: its parts in the course that all workloads take."""
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from leeward.api.dataset import DatasetSpec
+from leeward.api.maskingjob import MASKINGJOB, MaskingJobSpec
+from leeward.api.meta import Kind
+from leeward.formats.result import AnyResult, DetachedResult, Result, parse_result
+from leeward.plans.maskingjob.admission import CHECKS, output_name_taken
+from leeward.plans.maskingjob.case import MaskingCase, output_volume
+from leeward.plans.maskingjob.publishing import (
+    RESULT_KEY,
+    commit,
+    dataset_manifest,
+    dataset_status,
+    faults,
+    report_map,
+)
+from leeward.plans.maskingjob.recipe import is_own, recipe
+from leeward.plans.shared.conditions import StatusDraft
+from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
+from leeward.plans.shared.inventory import enter
+from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.model import (
+    AckResult,
+    Action,
+    Apply,
+    Context,
+    Create,
+    Delete,
+    Manifest,
+    Observed,
+    Outcome,
+    PatchStatus,
+    Plan,
+    PublishArtefactKey,
+    ResultOf,
+    WriteStatus,
+)
+from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
+from leeward.plans.shared.sources import Case, first_denial
+from leeward.plans.shared.specs import parse_spec
+from leeward.plans.shared.steps import drifted, progress
+from leeward.plans.shared.verdict import Denied, Unseen
+from leeward.plans.shared.workload import Recipe, Run, carry_on, finish
+
+
+class MaskingJobPlanner:
+    """Admits a MaskingJob, runs it once, and publishes what it made."""
+
+    @property
+    def kind(self) -> Kind:
+        """MaskingJob."""
+        return MASKINGJOB
+
+    @property
+    def children(self) -> Sequence[tuple[str, str]]:
+        """Secrets are not among them: they cannot be watched where workloads run."""
+        return (
+            ("batch/v1", "Job"),
+            ("v1", "Pod"),
+            ("v1", "ConfigMap"),
+            ("networking.k8s.io/v1", "NetworkPolicy"),
+        )
+
+    def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
+        """The next step for this MaskingJob."""
+        draft = StatusDraft(resource, context)
+        spec = parse_spec(resource, MaskingJobSpec)
+        if isinstance(spec, str):
+            draft.set("Ready", False, "InvalidSpec", spec)
+            return Plan(draft.status)
+        run = Run(resource, Owner.of(resource), spec, draft, observed, context)
+        return plan_workload(_Masking(spec), run)
+
+
+class _Masking:
+    """What a MaskingJob adds to the course of all workloads."""
+
+    role = "masking"
+
+    def __init__(self, spec: MaskingJobSpec) -> None:
+        self._spec = spec
+
+    def admit(self, run: Run) -> Denied | Unseen | Recipe:
+        case = MaskingCase(run.owner, self._spec, run.observed, run.context)
+        return first_denial(case, CHECKS) or recipe(case, run.status.get("admission"))
+
+    def serving(self, run: Run, pod: Manifest, progress_: Manifest) -> Plan | None:
+        """Take over a result that is too large for a termination message."""
+        digest = progress_.get("resultDigest")
+        if not isinstance(digest, str):
+            return None
+        name, ip = pod["metadata"]["name"], pod["status"]["podIP"]
+        need = ResultOf(run.owner.namespace, name, ip, digest)
+        if not run.observed.has(need):
+            return Plan(run.status, needs=(need,))
+        result = _parsed(run.observed.get(need))
+        if result is None:
+            return Plan(run.status, requeue_after=RUNNING_INTERVAL)
+        enter(run.draft, [config_ref(run.owner.namespace, run.report_name)])
+        store = Apply(report_map(run, result))
+        taken = progress(run.observed, (store, AckResult(run.owner.namespace, name, ip)))
+        plan = carry_on(run, taken, started=True)
+        return plan or Plan(run.status, requeue_after=RUNNING_INTERVAL)
+
+    def ended(self, run: Run, answer: AnyResult | None) -> Plan:
+        """Check the answer, keep the report, and decide that it is published."""
+        report_need = config_ref(run.owner.namespace, run.report_name)
+        if not run.observed.has(report_need):
+            return Plan(run.status, needs=(report_need,))
+        result = answer
+        if isinstance(answer, DetachedResult):
+            result = _stored(run.observed.current(report_need), answer.digest)
+        if not isinstance(result, Result):
+            return self._fail(run, "ResultLost", _RESULT_LOST)
+        wrong = faults(run, self._spec, result)
+        if wrong is not None:
+            return self._fail(run, "ResultMismatch", _RESULT_MISMATCH.format(wrong))
+        report = report_map(run, result)
+        enter(run.draft, [report_need])
+        if drifted(run.observed.current(report_need), report):
+            plan = carry_on(run, progress(run.observed, (Apply(report),)), started=True)
+            if plan is not None:
+                return plan
+        commit(run, self._spec, result)
+        run.draft.set("Running", False, "Publishing", "the job has ended; its output is published")
+        run.draft.set("Ready", False, "Publishing", "the job has ended; its output is published")
+        return Plan(run.status, actions=(WriteStatus(),))
+
+    def committed(self, run: Run) -> Plan | None:
+        """Publish the output that status.output describes."""
+        if "output" not in run.status:
+            return None
+        case = Case(run.owner, self._spec.purpose, self._spec.source, run.observed, run.context)
+        if not run.observed.has(case.source_ref):
+            return Plan(run.status, needs=(case.source_ref,))
+        found: Manifest | None = run.observed.get(case.source_ref)
+        source = DatasetSpec.model_validate(found["spec"]) if found else None
+        dataset = dataset_manifest(run, self._spec, source)
+        create = Create(dataset)
+        steps: list[Action] = [create]
+        steps.extend(PublishArtefactKey(key_id) for key_id in self.own_keys(run))
+        created = run.observed.done(create)
+        if created is not None and created.code == "Done":
+            if not _is_ours(created.result, run.owner):
+                return self._taken(run)
+            generation = created.result["metadata"].get("generation", 1)
+            steps.append(PatchStatus(ref_of(dataset), dataset_status(run, generation)))
+        done = progress(run.observed, steps)
+        if done.failed is not None:
+            return self._refused(run, dataset, *done.failed)
+        if done.pending:
+            return Plan(run.status, actions=done.pending)
+        output = run.status["output"]
+        if "progress" in run.status:
+            shown = {**run.status["progress"], "percent": "100%"}
+            shown.pop("etaSeconds", None)
+            run.draft.put(progress=shown)
+        return finish(
+            run,
+            "Published",
+            f"Dataset {self._spec.output.dataset} is there: {output['rows']} rows, masked and"
+            " sealed",
+        )
+
+    def own_keys(self, run: Run) -> Sequence[str]:
+        keys = (run.status.get("admission") or {}).get("keys", [])
+        return [key["id"] for key in keys if is_own(key["role"])]
+
+    def leftovers(self, run: Run) -> tuple[str, str] | None:
+        return output_volume(run.owner, self._spec)
+
+    def _refused(self, run: Run, dataset: Manifest, action: Action, outcome: Outcome) -> Plan:
+        """A step of publishing did not end well."""
+        if isinstance(action, Create) and outcome.code == "Conflict":
+            return self._taken(run)
+        if isinstance(action, PublishArtefactKey):
+            # Without its key the output cannot be opened: what was begun is taken back.
+            undo = progress(run.observed, (Delete(ref_of(dataset)),))
+            if undo.pending:
+                return Plan(run.status, actions=undo.pending)
+            run.draft.put(output=None)
+            return self._fail(run, "KeyLost", _KEY_LOST)
+        plan = carry_on(run, progress(run.observed, (action,)), started=True)
+        return plan or Plan(run.status, requeue_after=RUNNING_INTERVAL)
+
+    def _taken(self, run: Run) -> Plan:
+        run.draft.put(output=None)
+        return fail(self, run, output_name_taken(self._spec.output.dataset), started=True)
+
+    def _fail(self, run: Run, reason: str, message: str) -> Plan:
+        return fail(self, run, Denied(reason, message), started=True)
+
+
+def _is_ours(dataset: Manifest, owner: Owner) -> bool:
+    annotations = dataset["metadata"].get("annotations") or {}
+    return bool(annotations.get(UID_ANNOTATION) == owner.uid)
+
+
+def _parsed(document: Manifest | None) -> Result | None:
+    try:
+        return None if document is None else Result.model_validate(document)
+    except ValidationError:
+        return None
+
+
+def _stored(report: Manifest | None, digest: str) -> Result | None:
+    """The answer as it was taken over from the pod, if it is the one of that digest."""
+    text = ((report or {}).get("data") or {}).get(RESULT_KEY)
+    try:
+        result = parse_result(text) if text else None
+    except ValidationError:
+        return None
+    if not isinstance(result, Result) or result.content_digest() != digest:
+        return None
+    return result
+
+
+_RESULT_LOST = (
+    "the job ended, but its answer is gone (its pod was removed before the operator saw it), so"
+    " nothing is published: delete this job and create it again"
+)
+_RESULT_MISMATCH = (
+    "the job's answer is not what was asked ({}), so nothing is published: check that the masking"
+    " image and the operator are of one release, then delete this job and create it again"
+)
+_KEY_LOST = (
+    "the artefact key of the output is gone, so the output cannot be opened and is not published:"
+    " delete this job and create it again"
+)

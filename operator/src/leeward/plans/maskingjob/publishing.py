@@ -1,0 +1,179 @@
+"""From a job that ended well to the Dataset that appears.
+
+    check the answer against what was asked ─▶ report ─▶ status.output: from here on it is decided
+    ─▶ create the Dataset (a name, nothing more) ─▶ publish the key ─▶ fill the Dataset's status
+
+Creating the Dataset takes the name, so a name that somebody else took first is noticed while the
+key can still be shredded. Until its status is filled the Dataset is not ready, and no workload gets
+its key. Repeating any step changes nothing.
+"""
+
+from collections import Counter
+
+from leeward.api.dataset import DATASET, DatasetSpec
+from leeward.api.maskingjob import MaskingJobSpec
+from leeward.api.meta import API_VERSION, KeyRef, Ref
+from leeward.formats.document import canonical_json
+from leeward.formats.jobconfig import OUTPUT_MOUNT
+from leeward.formats.result import Result, ResultFile
+from leeward.plans.maskingjob.case import output_volume
+from leeward.plans.maskingjob.recipe import OUTPUT_ROLE
+from leeward.plans.shared.conditions import timestamp
+from leeward.plans.shared.model import Manifest
+from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, Owner, metadata
+from leeward.plans.shared.workload import Run
+
+REPORT_KEY = "report.json"
+RESULT_KEY = "result.json"
+
+
+def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
+    """How the answer differs from what was asked; None: it does not.
+
+    A pod is trusted to mask, and still held to what can be checked: its own file, sealed with its
+    own key, from the source that was admitted, with the columns that the rules leave.
+    """
+    output, source = result.output, result.source
+    if result.outcome != "Succeeded" or output is None or output.rows is None:
+        return "it names no output"
+    admission = run.status["admission"]
+    _, path = output_volume(run.owner, spec)
+    if output.path != f"{OUTPUT_MOUNT}/{path}":
+        return "the output has another path"
+    key_ids = [key["id"] for key in admission["keys"] if key["role"] == OUTPUT_ROLE]
+    if output.key_ids != key_ids:
+        return "the output is sealed with another key"
+    if source is None or source.digest != admission.get("sourceDigest"):
+        return "the source is not the one that was admitted"
+    return _column_faults(spec, output, result)
+
+
+def _column_faults(spec: MaskingJobSpec, output: ResultFile, result: Result) -> str | None:
+    transforms = {name: rule.transform for rule in spec.columns for name in rule.column_names}
+    for column in output.columns:
+        transform = transforms.get(column.name)
+        if transform == "drop" or (transform is None and spec.default_action != "Keep"):
+            return f'column "{column.name}" should have been dropped'
+    if result.report is None:
+        return "it holds no report"
+    for entry in result.report.columns:
+        wanted = transforms.get(entry.name)
+        if wanted is not None and entry.transform != wanted:
+            return f'column "{entry.name}" went through another transform than its rule says'
+    return None
+
+
+def report_map(run: Run, result: Result) -> Manifest:
+    """The ConfigMap with the report for users, and with the whole answer of the pod."""
+    report = result.report
+    data = {RESULT_KEY: result.canonical().decode()}
+    if report is not None:
+        document = report.model_dump(mode="json", by_alias=True, exclude_none=True)
+        data[REPORT_KEY] = canonical_json(document).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(run.owner, run.report_name, "report"),
+        "data": data,
+    }
+
+
+def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:
+    """Put into the status all that publishing needs, whatever becomes of the pod."""
+    output = result.output
+    if output is None:
+        raise ValueError("an answer that was checked names its output")
+    _, path = output_volume(run.owner, spec)
+    stored = {
+        "path": path,
+        "digest": output.digest,
+        "rows": output.rows,
+        "bytes": output.bytes,
+        "columns": [column.manifest() for column in output.columns],
+    }
+    if output.file_id is not None:
+        stored["sourceId"] = output.file_id
+    counts = Counter(entry.transform for entry in result.report.columns) if result.report else {}
+    run.draft.put(
+        output=stored,
+        report=run.report_name,
+        transforms=[
+            {"transform": name, "columns": number} for name, number in sorted(counts.items())
+        ],
+    )
+
+
+def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None) -> Manifest:
+    """The Dataset that the job makes; it is owned by nothing, for it outlives the job.
+
+    Args:
+        run: The job.
+        spec: Its spec.
+        source: The Dataset that was masked, of which tags and subject are taken over.
+    """
+    output = spec.output
+    claim, path = output_volume(run.owner, spec)
+    columns = {column["name"] for column in run.status["output"]["columns"]}
+    made: Manifest = {
+        "location": {"volume": {"claimName": claim, "path": path}},
+        "format": output.format,
+        "sensitivity": "Masked",
+        "sealedWith": _key_ref(output.sealed_with, run.owner.namespace).manifest(),
+    }
+    if output.grants:
+        made["grants"] = [grant.manifest() for grant in output.grants]
+    if source is not None:
+        tagged = [_tags(column.manifest()) for column in source.columns if column.name in columns]
+        tagged = [column for column in tagged if column["tags"]]
+        if tagged:
+            made["columns"] = tagged
+        if source.subject_column in columns:
+            made["subjectColumn"] = source.subject_column
+    placed = metadata(run.owner, output.dataset, OUTPUT_ROLE, owned=False)
+    placed["annotations"][PRODUCED_BY_ANNOTATION] = run.owner.id
+    return {"apiVersion": API_VERSION, "kind": DATASET.kind, "metadata": placed, "spec": made}
+
+
+def dataset_status(run: Run, generation: int) -> Manifest:
+    """The status that makes the Dataset usable."""
+    output, owner = run.status["output"], run.owner
+    key_id = next(k["id"] for k in run.status["admission"]["keys"] if k["role"] == OUTPUT_ROLE)
+    status = {
+        "observedGeneration": generation,
+        "keyId": key_id,
+        "digest": output["digest"],
+        "bytes": output["bytes"],
+        "rows": output["rows"],
+        "columns": output["columns"],
+        "sealed": True,
+        "producedBy": {"kind": owner.kind, "name": owner.name, "uid": owner.uid},
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Published",
+                "message": published_message(owner, output["rows"]),
+                "lastTransitionTime": timestamp(run.context.now),
+                "observedGeneration": generation,
+            }
+        ],
+    }
+    if "sourceId" in output:
+        status["sourceId"] = output["sourceId"]
+    return status
+
+
+def published_message(owner: Owner, rows: int) -> str:
+    """What the Dataset says of where it comes from."""
+    return f"{rows} rows, written by {owner.kind} {owner.name}"
+
+
+def _key_ref(ref: KeyRef, home: str) -> KeyRef:
+    """The reference with its namespace written out."""
+    vault = Ref(name=ref.vault.name, namespace=ref.vault.namespace or home)
+    return KeyRef(vault=vault, key=ref.key)
+
+
+def _tags(column: Manifest) -> Manifest:
+    # What named a person directly was masked: IdentifierKept sees to that.
+    return {**column, "tags": [tag for tag in column["tags"] if tag != "DirectIdentifier"]}

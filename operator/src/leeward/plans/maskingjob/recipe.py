@@ -1,0 +1,133 @@
+"""What an admitted MaskingJob runs: its config, its keys, its volumes."""
+
+from leeward.api.meta import Empty
+from leeward.api.transforms import ColumnRule
+from leeward.formats.jobconfig import OUTPUT_MOUNT, MaskingConfig, OutputFile, RuleConfig
+from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
+from leeward.plans.shared.keys import KeyUse, ready_key
+from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
+from leeward.plans.shared.names import random_id
+from leeward.plans.shared.pods import Claims
+from leeward.plans.shared.verdict import Unseen
+from leeward.plans.shared.workload import JobKey, Recipe
+
+OUTPUT_ROLE = "output"
+DEFAULT_RULE = "defaultAction"
+
+
+def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
+    """All that the job needs; every check has passed.
+
+    Args:
+        case: The job.
+        admission: What was decided before, so that the output keeps its key.
+    """
+    roles = _rule_roles(case)
+    wanted = {role: key_id for role, key_id, _ in roles.values()}
+    unseen = tuple(
+        ArtefactKeyOf(key_id)
+        for key_id in wanted.values()
+        if not case.observed.has(ArtefactKeyOf(key_id))
+    )
+    if unseen:
+        return Unseen(unseen)
+    keys = [*_source_key(case), _output_key(case, admission)]
+    for role, key_id, use in roles.values():
+        keys.append(_key(case, role, key_id, use, own=is_own(role)))
+    return Recipe(
+        config=_config(case, roles),
+        keys=tuple(keys),
+        claims=Claims(case.source_claim, output_volume(case.owner, case.spec)[0]),
+        source_digest=case.dataset_status.digest,
+    )
+
+
+def is_own(role: str) -> bool:
+    """Whether a key of this role opens nothing but what this one job writes."""
+    return role == OUTPUT_ROLE or (role.startswith("rule:") and role.split("/")[1] == "Job")
+
+
+_Roles = dict[tuple[str, str, str, str], tuple[str, str, KeyUse]]
+
+
+def _rule_roles(case: MaskingCase) -> _Roles:
+    """(vault namespace, vault, key, scope) -> role, id and use of the artefact key."""
+    roles: _Roles = {}
+    taken: set[str] = set()
+    for rule in case.spec.columns:
+        found = case.rule_key(rule)
+        if found is None:
+            continue
+        use, scope = found
+        place = (use.namespace, use.ref.vault.name, use.ref.key, scope)
+        if place in roles:
+            continue
+        role = f"rule:{use.ref.key}/{scope}"
+        if role in taken:
+            role = f"{role}/{len(taken)}"
+        taken.add(role)
+        vault_id = ready_key(use, case.observed).vault_id
+        key_id = rule_key_id(vault_id, use.ref.key, scope, case.scope_id(scope, vault_id))
+        roles[place] = (role, key_id, use)
+    return roles
+
+
+def _source_key(case: MaskingCase) -> list[JobKey]:
+    key_id = case.dataset_status.key_id
+    if case.source_key is None or key_id is None:
+        return []
+    info: ArtefactKeyInfo = case.observed.get(ArtefactKeyOf(key_id))
+    return [JobKey("source", key_id, info.version)]
+
+
+def _output_key(case: MaskingCase, admission: Manifest | None) -> JobKey:
+    known = [key["id"] for key in (admission or {}).get("keys", []) if key["role"] == OUTPUT_ROLE]
+    key_id = known[0] if known else random_id(case.context.random)
+    return _key(case, OUTPUT_ROLE, key_id, case.output_key, own=True)
+
+
+def _key(case: MaskingCase, role: str, key_id: str, use: KeyUse, *, own: bool) -> JobKey:
+    info: ArtefactKeyInfo | None = case.observed.seen.get(ArtefactKeyOf(key_id))
+    if info is not None:
+        return JobKey(role, key_id, info.version)
+    ensure = EnsureArtefactKey(
+        id=key_id,
+        vault_namespace=use.namespace,
+        vault=use.ref.vault.name,
+        key=use.ref.key,
+        namespace=case.owner.namespace,
+        owner=case.owner.id,
+        artefact=output_volume(case.owner, case.spec) if own else None,
+    )
+    return JobKey(role, key_id, ready_key(use, case.observed).version, ensure)
+
+
+def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
+    rules = [_rule(case, rule, roles) for rule in case.spec.columns]
+    rest = [name for name in case.types if name not in case.rule_of]
+    if rest and case.spec.default_action == "Keep":
+        rules.append(RuleConfig(rule=ColumnRule(name=DEFAULT_RULE, keep=Empty()), columns=rest))
+    _, path = output_volume(case.owner, case.spec)
+    return MaskingConfig(
+        source=case.source_file(),
+        rules=rules,
+        output=OutputFile(
+            path=f"{OUTPUT_MOUNT}/{path}", format=case.spec.output.format, key_role=OUTPUT_ROLE
+        ),
+    )
+
+
+def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
+    found = case.rule_key(rule)
+    role = algorithm = None
+    if found is not None:
+        use, scope = found
+        role = roles[use.namespace, use.ref.vault.name, use.ref.key, scope][0]
+        algorithm = ready_key(use, case.observed).key.algorithm
+    return RuleConfig(
+        rule=rule,
+        columns=list(rule.column_names),
+        key_role=role,
+        key_algorithm=algorithm,
+        subject=case.subject_of(rule),
+    )

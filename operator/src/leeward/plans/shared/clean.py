@@ -1,0 +1,116 @@
+"""Removing what a job left on a volume: a small Job, after a failure or a deletion."""
+
+from leeward.api.meta import API_VERSION
+from leeward.formats.jobconfig import OUTPUT_MOUNT, CleanConfig
+from leeward.plans.shared.jobs import changed, config_map, job, job_ref
+from leeward.plans.shared.model import (
+    Apply,
+    ArtefactKeyInfo,
+    Context,
+    Create,
+    Manifest,
+    ObjectRef,
+    Observed,
+    Plan,
+    ShredArtefactKey,
+)
+from leeward.plans.shared.names import Owner, child_name, labels, metadata, short_hash
+from leeward.plans.shared.pods import Claims, PodParts
+from leeward.plans.shared.policies import policy
+from leeward.plans.shared.steps import progress
+
+ROLE = "clean"
+_BACKOFF_LIMIT = 3
+_DEADLINE = 600
+_TTL = 300
+
+
+def clean_name(owner: Owner, path: str) -> str:
+    """Name of the Job (and of its ConfigMap) that removes this path."""
+    return child_name(owner, f"clean-{short_hash(owner.uid, path)}")
+
+
+def clean_config(owner: Owner, path: str) -> Manifest:
+    """The ConfigMap of that Job."""
+    return config_map(owner, clean_name(owner, path), CleanConfig(path=f"{OUTPUT_MOUNT}/{path}"))
+
+
+def clean_job(owner: Owner, claim: str, path: str, image: str, context: Context) -> Manifest:
+    """The Job that removes a path and its temporary siblings; it holds no key."""
+    name = clean_name(owner, path)
+    parts = PodParts(
+        image=image,
+        config=name,
+        secret=None,
+        claims=Claims(output=claim),
+        labels=labels(owner, ROLE),
+        annotations={},
+    )
+    return job(
+        metadata(owner, name, ROLE),
+        parts,
+        context,
+        backoff_limit=_BACKOFF_LIMIT,
+        deadline=_DEADLINE,
+        suspended=False,
+        ttl=_TTL,
+    )
+
+
+def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> Plan:
+    """What to do about the key of an artefact that was never published.
+
+    Where the workload that it was made for is gone, the key is shredded and the file, which nothing
+    opens then, removed. The Job that does it is owned by nothing and goes by itself; it is resumed
+    when its config and its NetworkPolicy are there, which go with it.
+
+    Args:
+        key: One with an ``artefact``.
+        observed: What has been seen and done so far.
+        context: The installation.
+    """
+    kind, name, uid = key.owner.split("/")
+    need = ObjectRef(API_VERSION, kind, key.namespace, name)
+    if not observed.has(need):
+        return Plan({}, needs=(need,))
+    found: Manifest | None = observed.get(need)
+    if key.artefact is None or (found is not None and found["metadata"]["uid"] == uid):
+        return Plan({})
+    claim, path = key.artefact
+    owner = Owner(kind, key.namespace, name, uid, 0, {}, deleting=False)
+    made = clean_job(owner, claim, path, context.masking_image, context)
+    del made["metadata"]["ownerReferences"]
+    made["spec"]["suspend"] = True
+    first = progress(observed, (Create(made),))
+    if first.pending:
+        return Plan({}, actions=first.pending)
+    shred = ShredArtefactKey(key.id)
+    if first.failed is not None:
+        # Nothing can be started there (the namespace is going): the key must not wait for it.
+        return Plan({}, actions=progress(observed, (shred,)).pending)
+    ref = job_ref(key.namespace, made["metadata"]["name"])
+    running: Manifest = observed.current(ref)
+    children = [Apply(child) for child in _orphan_children(owner, running, path, context)]
+    resume = changed(owner, running, {"suspend": False})
+    rest = progress(observed, (*children, *((Apply(resume),) if resume else ()), shred))
+    if rest.failed is not None:
+        return Plan({}, actions=progress(observed, (shred,)).pending)
+    return Plan({}, actions=rest.pending)
+
+
+def _orphan_children(
+    owner: Owner, running: Manifest, path: str, context: Context
+) -> tuple[Manifest, Manifest]:
+    reference = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": running["metadata"]["name"],
+        "uid": running["metadata"]["uid"],
+        "controller": True,
+    }
+    config = clean_config(owner, path)
+    selector = {**labels(owner, ROLE)}
+    guard = policy(metadata(owner, config["metadata"]["name"], "policy"), selector, context)
+    for child in (guard, config):
+        child["metadata"]["ownerReferences"] = [reference]
+    return guard, config

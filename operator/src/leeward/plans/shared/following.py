@@ -1,0 +1,197 @@
+"""From a started Job to its end: what runs is watched, put right, and its end is taken up."""
+
+from collections.abc import Sequence
+
+from leeward.plans.shared.clean import clean_config, clean_job
+from leeward.plans.shared.conditions import backoff
+from leeward.plans.shared.durations import whole_seconds
+from leeward.plans.shared.jobs import changed, config_ref, job_ref
+from leeward.plans.shared.model import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    Manifest,
+    ObjectRef,
+    Plan,
+    PodsOf,
+    ProgressOf,
+    ShredArtefactKey,
+)
+from leeward.plans.shared.names import ref_of
+from leeward.plans.shared.podstate import Active, Failed, Succeeded, own_pods, read_job
+from leeward.plans.shared.policies import job_policy
+from leeward.plans.shared.starting import delivery, rebuilt_config, start
+from leeward.plans.shared.steps import drifted, progress
+from leeward.plans.shared.verdict import Denied, Unseen
+from leeward.plans.shared.workload import (
+    Run,
+    Workload,
+    carry_on,
+    give_up,
+    is_over,
+    retire,
+)
+
+RUNNING_INTERVAL = 2.0
+STARTING_INTERVAL = 10.0
+
+
+def plan_workload(workload: Workload, run: Run) -> Plan:
+    """The next step of a workload, wherever it stands."""
+    if is_over(run.status):
+        return retire(run)
+    decided = workload.committed(run)
+    if decided is not None:
+        return decided
+    if "jobUid" not in run.status:
+        return start(workload, run)
+    return follow(workload, run)
+
+
+def follow(workload: Workload, run: Run) -> Plan:
+    """Look at the Job that was started, and take up what has become of it."""
+    namespace, name = run.owner.namespace, run.status["admission"]["jobName"]
+    job_need, pods_need = job_ref(namespace, name), PodsOf(namespace, name)
+    policy_need = ref_of(job_policy(run.owner, run.context))
+    config_need = config_ref(namespace, name)
+    needs = (job_need, pods_need, policy_need, config_need)
+    unseen = tuple(need for need in needs if not run.observed.has(need))
+    if unseen:
+        return Plan(run.status, needs=unseen)
+    job: Manifest | None = run.observed.current(job_need)
+    uid = run.status["jobUid"]
+    if job is not None and job["metadata"]["uid"] != uid:
+        job = None
+    pods = own_pods(run.observed.get(pods_need), uid)
+    state = read_job(job, pods, run.context.now)
+    match state:
+        case Failed():
+            return fail(workload, run, Denied(state.reason, state.message), state.started, pods)
+        case Succeeded():
+            return workload.ended(run, state.answer)
+        case Active():
+            return _keep(workload, run, state, job or {})
+
+
+def fail(
+    workload: Workload,
+    run: Run,
+    denied: Denied,
+    started: bool,
+    pods: Sequence[Manifest] = (),
+) -> Plan:
+    """Shred the keys that were this job's own, have the volume cleaned, and say it has failed."""
+    steps: list[Action] = [
+        Delete(ObjectRef("v1", "Pod", run.owner.namespace, pod["metadata"]["name"]))
+        for pod in pods
+        if (pod.get("status") or {}).get("phase") in {"Pending", "Running"}
+    ]
+    steps.extend(ShredArtefactKey(key_id) for key_id in workload.own_keys(run))
+    left = workload.leftovers(run) if started else None
+    if left is not None:
+        claim, path = left
+        image = run.status["admission"]["image"]
+        steps.append(Apply(clean_config(run.owner, path)))
+        steps.append(Create(clean_job(run.owner, claim, path, image, run.context)))
+    done = progress(run.observed, steps)
+    # A clean-up that cannot be started (a quota, the namespace going) must not hide the failure.
+    if done.pending and done.failed is None:
+        return Plan(run.status, actions=done.pending)
+    return give_up(run, denied)
+
+
+def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:
+    steps = _upkeep(workload, run, state, job)
+    if isinstance(steps, Unseen):
+        return Plan(run.status, needs=steps.needs)
+    if steps is None:
+        return fail(
+            workload,
+            run,
+            Denied(
+                "ConfigLost",
+                "the ConfigMap with the job's config was deleted before its pod had read it, and"
+                " the Dataset, a key or a grant has changed since, so it cannot be put back: delete"
+                " this resource and create it again",
+            ),
+            started=False,
+        )
+    plan = carry_on(run, progress(run.observed, steps), started=True)
+    if plan is not None:
+        return plan
+    if state.phase == "Running" and state.pod is not None:
+        return _running(workload, run, state.pod)
+    run.draft.set("Running", False, state.reason, state.message)
+    run.draft.set("Ready", False, state.reason, state.message)
+    if state.phase == "Suspended":
+        return Plan(run.status)
+    if state.phase == "Stuck":
+        return Plan(run.status, requeue_after=backoff(run.draft.seconds_since("Running")))
+    return Plan(run.status, requeue_after=STARTING_INTERVAL)
+
+
+def _upkeep(
+    workload: Workload, run: Run, state: Active, job: Manifest
+) -> list[Action] | Unseen | None:
+    """What to put right; None: the config is lost."""
+    steps: list[Action] = []
+    policy = job_policy(run.owner, run.context)
+    if drifted(run.observed.current(ref_of(policy)), policy):
+        steps.append(Apply(policy))
+    admission = run.status["admission"]
+    config_need = config_ref(run.owner.namespace, admission["jobName"])
+    if state.phase != "Running" and run.observed.current(config_need) is None:
+        config = rebuilt_config(run, workload)
+        if config is None or isinstance(config, Unseen):
+            return config
+        steps.append(Apply(config))
+    if state.held_up and "secret" in admission:
+        # It cannot be looked at there; where it was deleted, this puts it back.
+        steps.append(delivery(run, admission))
+    deadline = run.spec.active_deadline
+    wanted = {
+        "suspend": run.spec.suspend,
+        "backoffLimit": run.spec.backoff_limit,
+        "activeDeadlineSeconds": whole_seconds(deadline) if deadline else None,
+    }
+    change = changed(run.owner, job, wanted)
+    if change is not None:
+        steps.append(Apply(change))
+    return steps
+
+
+def _running(workload: Workload, run: Run, pod: Manifest) -> Plan:
+    run.draft.set("Running", True, "Running", f"pod {pod['metadata']['name']} runs")
+    run.draft.set("Ready", False, "Running", "it runs: see status.progress")
+    ip = (pod.get("status") or {}).get("podIP")
+    if not ip:
+        return Plan(run.status, requeue_after=RUNNING_INTERVAL)
+    need = ProgressOf(run.owner.namespace, pod["metadata"]["name"], ip)
+    if not run.observed.has(need):
+        return Plan(run.status, needs=(need,))
+    seen: Manifest | None = run.observed.get(need)
+    if seen is not None:
+        special = workload.serving(run, pod, seen)
+        if special is not None:
+            return special
+        shown = progress_status(seen)
+        if shown is not None:
+            run.draft.put(progress=shown)
+    return Plan(run.status, requeue_after=RUNNING_INTERVAL)
+
+
+def progress_status(seen: Manifest) -> Manifest | None:
+    """status.progress for what a pod said at /progress; None: it makes no sense."""
+    done, total, unit = seen.get("done"), seen.get("total"), seen.get("unit")
+    if not isinstance(done, int) or done < 0 or not isinstance(unit, str):
+        return None
+    shown: Manifest = {"done": done, "unit": unit[:32], "percent": "?"}
+    if isinstance(total, int) and total > 0:
+        shown["total"] = total
+        # 100 % is said when the result is published, not when the last row was read.
+        shown["percent"] = f"{min(99, 100 * done // total)}%"
+    eta = seen.get("etaSeconds")
+    if isinstance(eta, int | float) and eta >= 0:
+        shown["etaSeconds"] = int(eta)
+    return shown

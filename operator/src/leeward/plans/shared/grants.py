@@ -1,0 +1,78 @@
+"""Grants: what no grant names is denied, and the refusal says which grant came near."""
+
+import datetime
+from collections.abc import Iterable, Sequence
+
+from leeward.api.dataset import DataGrant
+from leeward.api.keyvault import KeyGrant
+from leeward.plans.shared.conditions import parse_timestamp
+from leeward.plans.shared.names import Owner
+
+_SHOWN = 3
+
+
+def data_gap(
+    grants: Sequence[DataGrant], home: str, owner: Owner, purpose: str, now: datetime.datetime
+) -> str | None:
+    """Why none of a Dataset's grants lets the workload use it; None: one does.
+
+    Args:
+        grants: Of the Dataset.
+        home: Its namespace, which a grant without namespaces means.
+        owner: The workload.
+        purpose: What the workload says that it is for.
+        now: Grants may have ended.
+    """
+    return _gap((grant.name, _data_misfit(grant, home, owner, purpose, now)) for grant in grants)
+
+
+def key_gap(
+    grants: Sequence[KeyGrant], home: str, owner: Owner, operation: str, now: datetime.datetime
+) -> str | None:
+    """Why none of a key's grants lets the workload do this with it; None: one does."""
+    return _gap((grant.name, _key_misfit(grant, home, owner, operation, now)) for grant in grants)
+
+
+def _gap(misfits: Iterable[tuple[str, str | None]]) -> str | None:
+    found = []
+    for name, misfit in misfits:
+        if misfit is None:
+            return None
+        found.append(f"grant {name} {misfit}")
+    if not found:
+        return "it has no grants"
+    return "; ".join(found[:_SHOWN])
+
+
+def _data_misfit(
+    grant: DataGrant, home: str, owner: Owner, purpose: str, now: datetime.datetime
+) -> str | None:
+    misfit = _misfit(grant, home, owner, now)
+    if misfit is None and grant.purposes is not None and purpose not in grant.purposes:
+        return f"is not for purpose {purpose}"
+    return misfit
+
+
+def _key_misfit(
+    grant: KeyGrant, home: str, owner: Owner, operation: str, now: datetime.datetime
+) -> str | None:
+    misfit = _misfit(grant, home, owner, now)
+    if misfit is not None:
+        return misfit
+    if grant.names is not None and owner.name not in grant.names:
+        return f"is not for the name {owner.name}"
+    if operation not in grant.operations:
+        return f"is not for operation {operation}"
+    return None
+
+
+def _misfit(
+    grant: DataGrant | KeyGrant, home: str, owner: Owner, now: datetime.datetime
+) -> str | None:
+    if owner.kind not in grant.kinds:
+        return f"is not for kind {owner.kind}"
+    if owner.namespace not in (grant.namespaces or [home]):
+        return f"is not for namespace {owner.namespace}"
+    if grant.not_after is not None and parse_timestamp(grant.not_after) < now:
+        return f"ended at {grant.not_after}"
+    return None

@@ -1,0 +1,130 @@
+"""Keys that a plan relies on: the vault, the key in it, its algorithm, and leave to use it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from leeward.api.keyvault import KEYVAULT, KeyVaultSpec, KeyVaultStatus, VaultKey
+from leeward.api.meta import API_VERSION, KeyRef
+from leeward.plans.shared.conditions import condition_of
+from leeward.plans.shared.grants import key_gap
+from leeward.plans.shared.model import Context, Manifest, ObjectRef, Observed
+from leeward.plans.shared.names import Owner
+from leeward.plans.shared.specs import parse_spec
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """One key, and what it is wanted for.
+
+    Attributes:
+        ref: As the manifest names it.
+        home: Namespace that is meant where the reference names none.
+        algorithms: Those that suit the use.
+        purpose: What the key is for, in words: "to seal the output".
+    """
+
+    ref: KeyRef
+    home: str
+    algorithms: Collection[str]
+    purpose: str
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the vault."""
+        return self.ref.vault.namespace or self.home
+
+    @property
+    def vault_ref(self) -> ObjectRef:
+        """The KeyVault."""
+        return ObjectRef(API_VERSION, KEYVAULT.kind, self.namespace, self.ref.vault.name)
+
+    @property
+    def label(self) -> str:
+        """Key and vault, in words."""
+        return f"key {self.ref.key} of KeyVault {self.namespace}/{self.ref.vault.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyKey:
+    """A key that is there and suits.
+
+    Attributes:
+        vault_id: Id of the vault.
+        version: Its primary version.
+        key: As the vault's spec has it.
+    """
+
+    vault_id: str
+    version: int
+    key: VaultKey
+
+
+def check_key(use: KeyUse, observed: Observed) -> Verdict:
+    """Whether the key is there, ready, and of a suitable algorithm."""
+    if not observed.has(use.vault_ref):
+        return Unseen((use.vault_ref,))
+    manifest: Manifest | None = observed.get(use.vault_ref)
+    vault = f"KeyVault {use.namespace}/{use.ref.vault.name}"
+    if manifest is None:
+        return Denied("VaultMissing", f"{vault} does not exist: create it, or correct the name")
+    spec = parse_spec(manifest, KeyVaultSpec)
+    if isinstance(spec, str):
+        return Denied("VaultNotReady", f"{vault} is not ready: {spec}")
+    key = _key(spec, use.ref.key)
+    if key is None:
+        names = ", ".join(key.name for key in spec.keys)
+        return Denied(
+            "KeyMissing",
+            f"{vault} has no key {use.ref.key} (it has {names}): add it to spec.keys there, or"
+            " correct the name",
+        )
+    if key.algorithm not in use.algorithms:
+        return Denied(
+            "KeyAlgorithmUnsuitable",
+            f"{use.label} has algorithm {key.algorithm}, which does not do {use.purpose}: name a"
+            f" key of algorithm {' or '.join(sorted(use.algorithms))}",
+        )
+    return _check_ready(manifest, vault, use)
+
+
+def check_key_grant(
+    use: KeyUse, operation: str, owner: Owner, observed: Observed, context: Context
+) -> Verdict:
+    """Whether a grant lets the workload do this with the key; ``check_key`` has passed."""
+    key = ready_key(use, observed).key
+    gap = key_gap(key.grants, use.namespace, owner, operation, context.now)
+    if gap is None:
+        return None
+    return Denied(
+        "KeyNotGranted",
+        f"{use.label} is not granted to {owner.kind} {owner.namespace}/{owner.name} for operation"
+        f" {operation} ({gap}): its steward adds a grant with kinds [{owner.kind}] and operations"
+        f" [{operation}] to that key",
+    )
+
+
+def ready_key(use: KeyUse, observed: Observed) -> ReadyKey:
+    """The key, after ``check_key`` has passed."""
+    manifest: Manifest = observed.get(use.vault_ref)
+    spec = KeyVaultSpec.model_validate(manifest["spec"])
+    status = KeyVaultStatus.model_validate(manifest["status"])
+    key = _key(spec, use.ref.key)
+    state = next(state for state in status.keys if state.name == use.ref.key)
+    if key is None or status.vault_id is None:
+        raise KeyError(use.label)
+    return ReadyKey(status.vault_id, state.primary_version, key)
+
+
+def _key(spec: KeyVaultSpec, name: str) -> VaultKey | None:
+    return next((key for key in spec.keys if key.name == name), None)
+
+
+def _check_ready(manifest: Manifest, vault: str, use: KeyUse) -> Verdict:
+    status = manifest.get("status") or {}
+    ready = condition_of(status, "Ready") or {}
+    known = {state["name"] for state in status.get("keys") or ()}
+    if ready.get("status") == "True" and status.get("vaultId") and use.ref.key in known:
+        return None
+    why = ready.get("message") or "the operator has not come to it yet"
+    return Denied("VaultNotReady", f"{vault} is not ready: {why}")

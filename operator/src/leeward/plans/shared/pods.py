@@ -1,0 +1,174 @@
+"""Pods of jobs: Pod Security "restricted", read-only root, no token, keys from memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from leeward.api.workload import PodTemplate, Resources
+from leeward.formats.jobconfig import CONFIG_PATH, HTTP_PORT, OUTPUT_MOUNT, SOURCE_MOUNT
+from leeward.formats.keyset import KEYSET_PATH
+from leeward.plans.shared.durations import amount
+from leeward.plans.shared.model import Context, Manifest
+
+CONTAINER: Final = "masking"
+USER: Final = 65532
+"""User and group id of the program, and group of its volumes."""
+
+DEFAULT_REQUESTS: Final[Mapping[str, str]] = {"cpu": "250m", "memory": "512Mi"}
+DEFAULT_LIMITS: Final[Mapping[str, str]] = {"memory": "1536Mi"}
+_GRACE_SECONDS: Final = 10
+_TMP_SIZE: Final = "64Mi"
+_KEYS_MODE: Final = 0o440
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The volumes of a pod, by the names of their PersistentVolumeClaims."""
+
+    source: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodParts:
+    """What differs between the pods of our jobs.
+
+    Attributes:
+        image: Image of the program.
+        config: Name of the ConfigMap with its config.
+        secret: Name of the Secret with its keys, if it has any.
+        claims: Its volumes.
+        labels: Its labels.
+        annotations: Its annotations.
+        resources: What the user says of its resources.
+        template: What the user says of the pod.
+    """
+
+    image: str
+    config: str
+    secret: str | None
+    claims: Claims
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    resources: Resources | None = None
+    template: PodTemplate | None = None
+
+
+def pod_template(parts: PodParts, context: Context) -> Manifest:
+    """The template of a Job's pod."""
+    user = parts.template or PodTemplate()
+    spec: Manifest = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(parts, context)],
+        "volumes": _volumes(parts),
+    }
+    if context.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in context.image_pull_secrets]
+    if user.node_selector:
+        spec["nodeSelector"] = dict(user.node_selector)
+    if user.tolerations:
+        spec["tolerations"] = [toleration.manifest() for toleration in user.tolerations]
+    if user.priority_class_name:
+        spec["priorityClassName"] = user.priority_class_name
+    return {
+        "metadata": {
+            "labels": {**user.labels, **parts.labels},
+            "annotations": dict(parts.annotations),
+        },
+        "spec": spec,
+    }
+
+
+def resource_amounts(resources: Resources | None) -> Manifest:
+    """Requests and limits: the user's, filled up with defaults that fit them."""
+    given = resources.manifest() if resources else {}
+    requests: dict[str, str] = given.get("requests", {})
+    limits: dict[str, str] = given.get("limits", {})
+    filled_limits = {**DEFAULT_LIMITS, **limits}
+    for name, request in requests.items():
+        if name not in limits and name in filled_limits:
+            filled_limits[name] = max(filled_limits[name], request, key=amount)
+    filled_requests = {**DEFAULT_REQUESTS, **requests}
+    for name, limit in filled_limits.items():
+        if name not in requests and name in filled_requests:
+            filled_requests[name] = min(filled_requests[name], limit, key=amount)
+    return {"requests": filled_requests, "limits": filled_limits}
+
+
+def _container(parts: PodParts, context: Context) -> Manifest:
+    mounts = [
+        {
+            "name": "config",
+            "mountPath": str(PurePosixPath(CONFIG_PATH).parent),
+            "readOnly": True,
+        },
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own, from memory
+    ]
+    if parts.secret:
+        keys = str(PurePosixPath(KEYSET_PATH).parent)
+        mounts.append({"name": "keys", "mountPath": keys, "readOnly": True})
+    if parts.claims.source:
+        mounts.append(
+            {
+                "name": _volume_of(parts.claims, "source"),
+                "mountPath": SOURCE_MOUNT,
+                "readOnly": True,
+            }
+        )
+    if parts.claims.output:
+        mounts.append({"name": _volume_of(parts.claims, "output"), "mountPath": OUTPUT_MOUNT})
+    return {
+        "name": CONTAINER,
+        "image": parts.image,
+        "imagePullPolicy": context.image_pull_policy,
+        "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
+        "resources": resource_amounts(parts.resources),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "volumeMounts": mounts,
+    }
+
+
+def _volume_of(claims: Claims, use: str) -> str:
+    # A claim is named once in a pod, however often it is mounted.
+    return "data" if claims.source == claims.output else use
+
+
+def _volumes(parts: PodParts) -> list[Manifest]:
+    volumes: list[Manifest] = [
+        {"name": "config", "configMap": {"name": parts.config}},
+        {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": _TMP_SIZE}},
+    ]
+    if parts.secret:
+        volumes.append(
+            {
+                "name": "keys",
+                "secret": {"secretName": parts.secret, "defaultMode": _KEYS_MODE},
+            }
+        )
+    for claim, volume in {
+        parts.claims.source: _volume_of(parts.claims, "source"),
+        parts.claims.output: _volume_of(parts.claims, "output"),
+    }.items():
+        if claim is not None:
+            # Not readOnly here, but in the mount: the kubelet sets the group of the files only on
+            # volumes that it may write to.
+            volumes.append({"name": volume, "persistentVolumeClaim": {"claimName": claim}})
+    return volumes

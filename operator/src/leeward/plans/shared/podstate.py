@@ -1,0 +1,290 @@
+"""What the state of a Job and its pods means for whoever waits for it."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from pydantic import ValidationError
+
+from leeward.formats.result import AnyResult, Result, parse_result
+from leeward.plans.shared.conditions import parse_timestamp
+from leeward.plans.shared.model import Manifest
+from leeward.plans.shared.pods import CONTAINER
+
+JOB_UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
+PATIENCE: Final = 30.0
+"""Seconds without a pod after which a Job is said to get none."""
+
+_IMAGE_REASONS: Final = frozenset(
+    {
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+    }
+)
+_START_REASONS: Final = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The Job has not ended.
+
+    Attributes:
+        phase: Suspended; Starting (no container runs yet); Running; Stuck (something is wrong that
+            may come right).
+        reason: Of the condition.
+        message: What is the case, and what to do.
+        pod: The pod that runs or shall run.
+        held_up: Whether a pod was given a node and has not started for a while.
+    """
+
+    phase: Literal["Suspended", "Starting", "Running", "Stuck"]
+    reason: str
+    message: str
+    pod: Manifest | None = None
+    held_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The Job has ended well; the answer of its pod, if there is one left that can be read."""
+
+    answer: AnyResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The Job has failed for good.
+
+    Attributes:
+        reason: Of the condition.
+        message: What is wrong and what to do.
+        result: What the pod answered.
+        started: Whether a container ever ran, so that something may lie on the volume.
+    """
+
+    reason: str
+    message: str
+    result: Result | None = None
+    started: bool = True
+
+
+JobState: TypeAlias = Active | Succeeded | Failed
+
+
+def read_job(job: Manifest | None, pods: Sequence[Manifest], now: datetime.datetime) -> JobState:
+    """The state of a Job that was started once; None: it is gone."""
+    pods = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+    if job is None:
+        return _gone(pods)
+    if _job_condition(job, "Complete") is not None:
+        return Succeeded(_answer(pods, "Succeeded"))
+    failed = _job_condition(job, "Failed")
+    if failed is not None:
+        return _failed(failed, pods)
+    return _active(job, pods, now)
+
+
+def own_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:
+    """Those of the pods that belong to the Job with this UID."""
+    return [
+        pod
+        for pod in pods
+        if (pod["metadata"].get("labels") or {}).get(JOB_UID_LABEL, job_uid) == job_uid
+    ]
+
+
+def _job_condition(job: Manifest, type_: str) -> Manifest | None:
+    for condition in (job.get("status") or {}).get("conditions") or ():
+        if condition["type"] == type_ and condition["status"] == "True":
+            found: Manifest = condition
+            return found
+    return None
+
+
+def _gone(pods: Sequence[Manifest]) -> JobState:
+    answer = _answer(pods, "Succeeded")
+    if answer is not None:
+        return Succeeded(answer)
+    return Failed(
+        "JobLost",
+        "the Job was deleted while it ran, and its result with it; it is not run a second time:"
+        " delete this resource and create it again",
+    )
+
+
+def _answer(pods: Sequence[Manifest], phase: str) -> AnyResult | None:
+    for pod in reversed(pods):
+        if (pod.get("status") or {}).get("phase") == phase:
+            answer = _message(pod)
+            if answer is not None:
+                return answer
+    return None
+
+
+def _message(pod: Manifest) -> AnyResult | None:
+    terminated = (_container(pod).get("state") or {}).get("terminated") or {}
+    try:
+        return parse_result(terminated.get("message") or "")
+    except ValidationError:
+        return None
+
+
+def _container(pod: Manifest) -> Manifest:
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        if status["name"] == CONTAINER:
+            found: Manifest = status
+            return found
+    return {}
+
+
+def _started(pods: Sequence[Manifest]) -> bool:
+    for pod in pods:
+        container = _container(pod)
+        state = {**(container.get("lastState") or {}), **(container.get("state") or {})}
+        if "running" in state or "terminated" in state:
+            return True
+    return False
+
+
+def _failed(condition: Manifest, pods: Sequence[Manifest]) -> Failed:
+    started = _started(pods) or not pods
+    if condition.get("reason") == "DeadlineExceeded":
+        return Failed(
+            "DeadlineExceeded",
+            "it ran for longer than it may: raise spec.activeDeadline, or give it more cpu in"
+            " spec.resources",
+            started=started,
+        )
+    for pod in reversed(pods):
+        found = _pod_failure(pod)
+        if found is not None:
+            return found
+    return Failed(
+        "PodFailed",
+        f"the Job failed ({condition.get('reason', 'no reason given')}) and no pod is left that"
+        " says why: create it again, and look at its logs while it runs",
+        started=started,
+    )
+
+
+def _pod_failure(pod: Manifest) -> Failed | None:
+    status = pod.get("status") or {}
+    if status.get("phase") != "Failed":
+        return None
+    terminated = (_container(pod).get("state") or {}).get("terminated") or {}
+    answer = _message(pod)
+    if isinstance(answer, Result) and answer.error is not None:
+        error = answer.error
+        return Failed(error.code, f"{error.message}: {error.remedy}", answer)
+    if terminated.get("reason") == "OOMKilled":
+        return Failed("PodOutOfMemory", _OUT_OF_MEMORY)
+    if status.get("reason") == "Evicted":
+        return Failed(
+            "PodEvicted",
+            f"the node evicted the pod: {status.get('message', 'no reason given')}. Raise"
+            " spec.resources.requests, so that it is placed where there is room",
+        )
+    code = terminated.get("exitCode")
+    ended = "ended without saying why" if code is None else f"ended with exit code {code}"
+    return Failed(
+        "PodFailed",
+        f"the pod {pod['metadata']['name']} {ended}: look at its logs (leeward logs)",
+        started=bool(terminated),
+    )
+
+
+_OUT_OF_MEMORY: Final = (
+    "the pod needed more memory than its limit and was killed: raise spec.resources.limits.memory,"
+    " and create it again"
+)
+
+
+def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
+    if (job.get("spec") or {}).get("suspend"):
+        return Active("Suspended", "Suspended", "suspended: set spec.suspend to false to go on")
+    alive = [
+        pod
+        for pod in pods
+        if (pod.get("status") or {}).get("phase", "Pending") in {"Pending", "Running"}
+        and "deletionTimestamp" not in pod["metadata"]
+    ]
+    if not alive:
+        return _without_pod(job, pods, now)
+    pod = alive[-1]
+    container = _container(pod)
+    state = container.get("state") or {}
+    if "running" in state:
+        return Active("Running", "Running", "the pod runs", pod)
+    waiting = state.get("waiting") or {}
+    if waiting.get("reason") in _IMAGE_REASONS:
+        return _image_missing(pod, container, waiting)
+    if waiting.get("reason") in _START_REASONS:
+        return Active(
+            "Stuck",
+            "PodNotStarted",
+            f"the container does not start ({waiting['reason']}): look at the events of pod"
+            f" {pod['metadata']['name']}",
+            pod,
+            held_up=True,
+        )
+    return _pending(pod, now)
+
+
+def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
+    failed = (job.get("status") or {}).get("failed", 0)
+    if failed and pods:
+        cause = _pod_failure(pods[-1])
+        why = f": {cause.message}" if cause else ""
+        return Active("Starting", "Retrying", f"a pod failed and is tried again{why}")
+    since = (job.get("status") or {}).get("startTime")
+    if since is None or (now - parse_timestamp(since)).total_seconds() <= PATIENCE:
+        return Active("Starting", "Starting", "waiting for the pod")
+    return Active(
+        "Stuck",
+        "PodRefused",
+        "the Job gets no pod: as a rule a ResourceQuota, a LimitRange or Pod Security of the"
+        f" namespace refuses it; see: kubectl describe job {job['metadata']['name']} -n"
+        f" {job['metadata']['namespace']}, and raise the quota or lower spec.resources",
+    )
+
+
+def _image_missing(pod: Manifest, container: Manifest, waiting: Manifest) -> Active:
+    image = container.get("image") or pod["spec"]["containers"][0]["image"]
+    return Active(
+        "Stuck",
+        "ImageMissing",
+        f"the image {image} cannot be pulled ({waiting['reason']}): push it where the nodes find"
+        " it, correct masking.image in the Helm values, or name a pull secret there; it goes on by"
+        " itself once the image is there",
+        pod,
+    )
+
+
+def _pending(pod: Manifest, now: datetime.datetime) -> Active:
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Active(
+                "Stuck",
+                "Unschedulable",
+                f"no node takes the pod: {condition.get('message', 'no reason given')}",
+                pod,
+            )
+    created = pod["metadata"].get("creationTimestamp")
+    waited = (now - parse_timestamp(created)).total_seconds() if created else 0.0
+    if waited > PATIENCE:
+        return Active(
+            "Starting",
+            "Starting",
+            f"pod {pod['metadata']['name']} waits for its volumes, keys or container for"
+            f" {int(waited // 30) * 30} s: look at its events if this goes on",
+            pod,
+            held_up=True,
+        )
+    return Active("Starting", "Starting", "the pod starts", pod)

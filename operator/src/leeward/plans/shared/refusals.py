@@ -1,0 +1,96 @@
+"""What it means for a user when an action of a plan did not end well."""
+
+from leeward.plans.shared.model import (
+    Action,
+    Apply,
+    Create,
+    DeliverKeys,
+    EnsureArtefactKey,
+    Outcome,
+)
+from leeward.plans.shared.verdict import Denied, key_fault_message
+
+
+def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
+    """Reason and remedy.
+
+    Args:
+        namespace: Of the resource.
+        action: What was tried.
+        outcome: How it ended; not Done.
+    """
+    match outcome.code:
+        case "Forbidden":
+            return Denied(
+                "NamespaceNotEnabled",
+                f"the operator may not {_verb(action)} in namespace {namespace}: an administrator"
+                f" adds {namespace} to enabledNamespaces in the Helm values and upgrades the"
+                " release",
+            )
+        case "Unreadable":
+            reason = "RootKeyLost" if outcome.result == "RootKeyLost" else "KeysetUnreadable"
+            return Denied(reason, key_fault_message(outcome.result))
+        case "Invalid":
+            return _invalid(action, outcome)
+        case "Conflict":
+            return Denied(
+                "NameTaken",
+                f"{_object(action)} is there and belongs to somebody else: remove it, or choose"
+                " another name for this resource",
+            )
+        case _:
+            return _missing(namespace, action, outcome)
+
+
+def _invalid(action: Action, outcome: Outcome) -> Denied:
+    if isinstance(action, Create) and action.manifest["kind"] == "Job":
+        return Denied(
+            "PodRefused",
+            f"the API server refuses the Job: {outcome.message}. Correct spec.resources or"
+            " spec.podTemplate, or have the quota or policy of the namespace changed",
+        )
+    return Denied(
+        "ChildRefused",
+        f"the API server refuses {_object(action)}: {outcome.message}. Have the quota or policy"
+        " that says so changed",
+    )
+
+
+def _missing(namespace: str, action: Action, outcome: Outcome) -> Denied:
+    match action:
+        case EnsureArtefactKey():
+            return Denied(
+                "KeyMissing",
+                f"key {action.key} of KeyVault {action.vault_namespace}/{action.vault} is not in"
+                " its keyset: see the conditions of that KeyVault",
+            )
+        case DeliverKeys():
+            return Denied(
+                "KeyLost",
+                "an artefact key that the pod needs is gone: restore its Secret in the operator's"
+                " namespace from a backup",
+            )
+        case _:
+            return Denied(
+                "NamespaceGone",
+                f"namespace {namespace} is going or gone: {outcome.message or 'it is not there'}",
+            )
+
+
+def _verb(action: Action) -> str:
+    match action:
+        case Apply() | Create():
+            return f"create {action.manifest['kind']}s"
+        case _:
+            return "create and delete Secrets"
+
+
+def _object(action: Action) -> str:
+    match action:
+        case Apply() | Create():
+            manifest = action.manifest
+            return f"{manifest['kind']} {manifest['metadata']['name']}"
+        case DeliverKeys():
+            return f"Secret {action.name}"
+        case _:
+            return "an object of that name"

@@ -1,0 +1,237 @@
+"""Checks that every workload shares: may it use this Dataset, and can it open it."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from leeward.api.dataset import DATASET, DatasetSpec, DatasetStatus
+from leeward.api.meta import API_VERSION, Ref
+from leeward.formats.jobconfig import SOURCE_MOUNT, SourceFile
+from leeward.plans.shared.conditions import condition_of
+from leeward.plans.shared.grants import data_gap
+from leeward.plans.shared.keys import KeyUse, check_key, check_key_grant
+from leeward.plans.shared.model import (
+    ArtefactKeyInfo,
+    ArtefactKeyOf,
+    Context,
+    Manifest,
+    ObjectRef,
+    Observed,
+)
+from leeward.plans.shared.names import Owner
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict
+
+SEALING: tuple[str, ...] = ("AES256_GCM", "HPKE_X25519")
+"""Algorithms that a sealed source can have."""
+
+
+class Case:
+    """A workload that asks to be admitted, and what has been seen so far.
+
+    Attributes:
+        owner: The workload.
+        purpose: Its spec.purpose.
+        source: The Dataset that it wants to read.
+    """
+
+    def __init__(
+        self, owner: Owner, purpose: str, source: Ref, observed: Observed, context: Context
+    ) -> None:
+        self.owner = owner
+        self.purpose = purpose
+        self.source = source
+        self.observed = observed
+        self.context = context
+
+    @property
+    def source_ref(self) -> ObjectRef:
+        """The Dataset."""
+        namespace = self.source.namespace or self.owner.namespace
+        return ObjectRef(API_VERSION, DATASET.kind, namespace, self.source.name)
+
+    @property
+    def source_label(self) -> str:
+        """The Dataset, in words."""
+        ref = self.source_ref
+        if ref.namespace == self.owner.namespace:
+            return f"Dataset {ref.name}"
+        return f"Dataset {ref.namespace}/{ref.name}"
+
+    @cached_property
+    def dataset(self) -> DatasetSpec:
+        """Its spec, once ``check_source_exists`` has passed."""
+        return DatasetSpec.model_validate(self._manifest["spec"])
+
+    @cached_property
+    def dataset_status(self) -> DatasetStatus:
+        """Its status, once ``check_source_exists`` has passed."""
+        return DatasetStatus.model_validate(self._manifest.get("status") or {})
+
+    @property
+    def dataset_uid(self) -> str:
+        """Its UID."""
+        return str(self._manifest["metadata"]["uid"])
+
+    @property
+    def source_key(self) -> KeyUse | None:
+        """The key that the source is sealed with; None: it is plain."""
+        if self.dataset.sealed_with is None:
+            return None
+        return KeyUse(
+            self.dataset.sealed_with, self.source_ref.namespace, SEALING, "sealing of files"
+        )
+
+    @property
+    def source_claim(self) -> str:
+        """The claim that the source lies on."""
+        return volume_of(self.dataset)[0]
+
+    def source_file(self) -> SourceFile:
+        """The source as its reader is told of it: pinned to what the inspection found."""
+        return SourceFile(
+            path=f"{SOURCE_MOUNT}/{volume_of(self.dataset)[1]}",
+            format=self.dataset.format,
+            csv=self.dataset.csv,
+            key_role="source" if self.source_key else None,
+            digest=self.dataset_status.digest,
+            columns=self.dataset_status.columns,
+        )
+
+    @property
+    def _manifest(self) -> Manifest:
+        manifest: Manifest = self.observed.get(self.source_ref)
+        return manifest
+
+
+AnyCase = TypeVar("AnyCase", bound=Case)
+
+
+def first_denial(case: AnyCase, checks: Sequence[Callable[[AnyCase], Verdict]]) -> Verdict:
+    """What the first check says that does not pass; None: all pass."""
+    for check in checks:
+        verdict = check(case)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def volume_of(dataset: DatasetSpec) -> tuple[str, str]:
+    """Claim and path of a Dataset's file."""
+    volume = dataset.location.volume
+    if volume is None:
+        raise ValueError("a location names exactly one place")
+    return volume.claim_name, volume.path
+
+
+def check_source_exists(case: Case) -> Verdict:
+    """The Dataset is there."""
+    if not case.observed.has(case.source_ref):
+        return Unseen((case.source_ref,))
+    if case.observed.get(case.source_ref) is None:
+        return Denied(
+            "SourceMissing",
+            f"{case.source_label} does not exist in namespace {case.source_ref.namespace}: create"
+            " it, or correct the name",
+        )
+    return None
+
+
+def check_source_namespace(case: Case) -> Verdict:
+    """Its volume can be mounted here."""
+    if case.source_ref.namespace == case.owner.namespace:
+        return None
+    return Denied(
+        "VolumeInOtherNamespace",
+        f"{case.source_label} lies on a volume of namespace {case.source_ref.namespace}, which"
+        f" cannot be mounted in {case.owner.namespace}: create this {case.owner.kind} in namespace"
+        f" {case.source_ref.namespace}",
+    )
+
+
+def check_data_grant(case: Case) -> Verdict:
+    """One of its grants is for this workload."""
+    gap = data_gap(
+        case.dataset.grants,
+        case.source_ref.namespace,
+        case.owner,
+        case.purpose,
+        case.context.now,
+    )
+    if gap is None:
+        return None
+    return Denied(
+        "NotGranted",
+        f"{case.source_label} is not granted to {case.owner.kind} in namespace"
+        f" {case.owner.namespace} for purpose {case.purpose} ({gap}): its owner adds a grant with"
+        f" kinds [{case.owner.kind}] and purposes [{case.purpose}] to spec.grants",
+    )
+
+
+def check_source_ready(case: Case) -> Verdict:
+    """It has been inspected."""
+    status = case.dataset_status
+    ready = condition_of(case.observed.get(case.source_ref).get("status") or {}, "Ready")
+    if ready and ready["status"] == "True" and status.digest is not None:
+        return None
+    why = f"{ready['reason']}: {ready['message']}" if ready else "the operator has not seen it yet"
+    return Denied("SourceNotReady", f"{case.source_label} is not ready ({why})")
+
+
+def check_source_key(case: Case) -> Verdict:
+    """The key that it is sealed with is there, and may be used to open it."""
+    use = case.source_key
+    if use is None:
+        return None
+    return check_key(use, case.observed) or check_key_grant(
+        use, "Open", case.owner, case.observed, case.context
+    )
+
+
+def check_source_artefact_key(case: Case) -> Verdict:
+    """The artefact key of this very file is there."""
+    if case.source_key is None:
+        return None
+    key_id = case.dataset_status.key_id
+    if key_id is None:
+        return Denied("SourceNotReady", f"{case.source_label} has no key yet: wait for it")
+    need = ArtefactKeyOf(key_id)
+    if not case.observed.has(need):
+        return Unseen((need,))
+    found: ArtefactKeyInfo | None = case.observed.get(need)
+    if found is None:
+        return Denied(
+            "KeyLost",
+            f"the artefact key {key_id} of {case.source_label} is gone, so nothing opens its file:"
+            " restore its Secret in the operator's namespace from a backup",
+        )
+    return None
+
+
+def claim_ref(namespace: str, claim: str) -> ObjectRef:
+    """A PersistentVolumeClaim by name."""
+    return ObjectRef("v1", "PersistentVolumeClaim", namespace, claim)
+
+
+def check_claim(observed: Observed, namespace: str, claim: str, field: str) -> Verdict:
+    """A PersistentVolumeClaim is there."""
+    need = claim_ref(namespace, claim)
+    if not observed.has(need):
+        return Unseen((need,))
+    found: Manifest | None = observed.get(need)
+    if found is not None:
+        return None
+    return Denied(
+        "VolumeClaimMissing",
+        f"PersistentVolumeClaim {claim} does not exist in namespace {namespace}: create it, or"
+        f" correct {field}",
+    )
+
+
+def check_source_claim(case: Case) -> Verdict:
+    """The volume that it lies on is there."""
+    return check_claim(
+        case.observed,
+        case.owner.namespace,
+        case.source_claim,
+        f"spec.location.volume.claimName of {case.source_label}",
+    )

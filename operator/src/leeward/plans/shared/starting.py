@@ -1,0 +1,197 @@
+"""From a workload that asks to the Job that is started: admission and everything before."""
+
+from leeward.plans.shared.conditions import timestamp
+from leeward.plans.shared.durations import whole_seconds
+from leeward.plans.shared.inventory import enter, secret_ref, strike
+from leeward.plans.shared.jobs import config_map, config_ref, job, job_ref
+from leeward.plans.shared.model import (
+    Action,
+    Apply,
+    Create,
+    DeliverKeys,
+    Manifest,
+    ObjectRef,
+    Plan,
+    WriteStatus,
+)
+from leeward.plans.shared.names import (
+    UID_ANNOTATION,
+    child_name,
+    labels,
+    metadata,
+    ref_of,
+    secret_name,
+    short_hash,
+)
+from leeward.plans.shared.pods import PodParts
+from leeward.plans.shared.policies import job_policy
+from leeward.plans.shared.steps import drifted, progress
+from leeward.plans.shared.verdict import Denied, Unseen
+from leeward.plans.shared.workload import Recipe, Run, Workload, carry_on, not_admitted
+
+
+def start(workload: Workload, run: Run) -> Plan:
+    """Bring a workload to the point where its Job is there, suspended, and its UID is stored."""
+    if run.spec.suspend:
+        return _suspended(run)
+    reserved = _reserved_label(run)
+    verdict = reserved or workload.admit(run)
+    if isinstance(verdict, Unseen):
+        return Plan(run.status, needs=verdict.needs)
+    if isinstance(verdict, Denied):
+        # A key that was delivered before the checks failed is taken away again.
+        strike(run.draft, lambda ref: ref.kind == "Secret")
+        return not_admitted(run, verdict)
+    unseen = _unseen(run)
+    if unseen:
+        return Plan(run.status, needs=unseen)
+    _settle(run, verdict)
+    return _carry_out(workload, run, verdict)
+
+
+def _suspended(run: Run) -> Plan:
+    run.draft.set("Ready", False, "Suspended", "spec.suspend is true: set it to false to start")
+    return Plan(run.status)
+
+
+def _reserved_label(run: Run) -> Denied | None:
+    template = run.spec.pod_template
+    ours = labels(run.owner, "")
+    taken = [name for name in (template.labels if template else {}) if name in ours]
+    if not taken:
+        return None
+    return Denied(
+        "LabelReserved",
+        f"spec.podTemplate.labels sets {', '.join(sorted(taken))}, which the operator sets itself:"
+        " remove it",
+    )
+
+
+def _unseen(run: Run) -> tuple[ObjectRef, ...]:
+    """What must be seen before anything is made."""
+    refs = [_policy_ref(run)]
+    admission = run.status.get("admission")
+    if admission is not None:
+        refs.append(config_ref(run.owner.namespace, admission["jobName"]))
+        refs.append(job_ref(run.owner.namespace, admission["jobName"]))
+    return tuple(ref for ref in refs if not run.observed.has(ref))
+
+
+def _policy_ref(run: Run) -> ObjectRef:
+    return ref_of(job_policy(run.owner, run.context))
+
+
+def _settle(run: Run, recipe: Recipe) -> None:
+    """Freeze what is decided, once; decide again only while no Job is there."""
+    admission = run.status.get("admission")
+    digest = recipe.config.content_digest()
+    keys = [{"role": key.role, "id": key.id, "version": key.version} for key in recipe.keys]
+    if admission is not None:
+        made = run.observed.current(job_ref(run.owner.namespace, admission["jobName"]))
+        same = admission["configDigest"] == digest and admission["keys"] == keys
+        if made is not None or same:
+            _enter(run, admission)
+            return
+    image = run.context.masking_image
+    admission = {
+        "jobName": child_name(run.owner, short_hash(digest, image, keys, run.owner.uid)),
+        "image": image,
+        "configDigest": digest,
+        "keys": keys,
+        "admittedAt": timestamp(run.context.now),
+    }
+    if keys:
+        admission["secret"] = secret_name(run.context.random)
+    if recipe.source_digest is not None:
+        admission["sourceDigest"] = recipe.source_digest
+    strike(run.draft, lambda ref: True)
+    run.draft.put(admission=admission)
+    _enter(run, admission)
+
+
+def _enter(run: Run, admission: Manifest) -> None:
+    namespace, name = run.owner.namespace, admission["jobName"]
+    refs = [_policy_ref(run), config_ref(namespace, name), job_ref(namespace, name)]
+    if "secret" in admission:
+        refs.append(secret_ref(namespace, admission["secret"]))
+    enter(run.draft, refs)
+
+
+def _carry_out(workload: Workload, run: Run, recipe: Recipe) -> Plan:
+    if run.draft.differs("admission", "children"):
+        # Nothing is made that is not recorded: also the names stand in the status first.
+        return Plan(run.status, actions=(WriteStatus(),))
+    admission = run.status["admission"]
+    steps = progress(run.observed, _steps(workload, run, recipe, admission))
+    plan = carry_on(run, steps, started=False)
+    if plan is not None:
+        return plan
+    made = run.observed.current(job_ref(run.owner.namespace, admission["jobName"]))
+    run.draft.put(jobUid=made["metadata"]["uid"], startedAt=timestamp(run.context.now))
+    run.draft.set("Admitted", True, "Admitted", "grants, keys and volumes are in order")
+    run.draft.set("Running", False, "Starting", "the Job is there and is about to start")
+    run.draft.set("Ready", False, "Starting", "the Job is there and is about to start")
+    return Plan(run.status, actions=(WriteStatus(),))
+
+
+def _steps(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) -> list[Action]:
+    namespace, name = run.owner.namespace, admission["jobName"]
+    steps: list[Action] = [key.ensure for key in recipe.keys if key.ensure is not None]
+    policy = job_policy(run.owner, run.context)
+    if drifted(run.observed.current(ref_of(policy)), policy):
+        steps.append(Apply(policy))
+    made = run.observed.current(job_ref(namespace, name))
+    config = config_map(run.owner, name, recipe.config)
+    if recipe.config.content_digest() == admission["configDigest"] and drifted(
+        run.observed.seen.get(ref_of(config)), config
+    ):
+        steps.append(Apply(config))
+    if "secret" in admission:
+        steps.append(delivery(run, admission))
+    if made is None or made["metadata"].get("annotations", {}).get(UID_ANNOTATION) != run.owner.uid:
+        steps.append(Create(_job(workload, run, recipe, admission)))
+    return steps
+
+
+def delivery(run: Run, admission: Manifest) -> DeliverKeys:
+    """How the pod gets its keys; doing it again changes nothing."""
+    return DeliverKeys(
+        namespace=run.owner.namespace,
+        name=admission["secret"],
+        owner=run.owner.reference,
+        keys=tuple((key["role"], key["id"]) for key in admission["keys"]),
+        labels=labels(run.owner, "keys"),
+    )
+
+
+def _job(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) -> Manifest:
+    spec = run.spec
+    parts = PodParts(
+        image=admission["image"],
+        config=admission["jobName"],
+        secret=admission.get("secret"),
+        claims=recipe.claims,
+        labels=labels(run.owner, workload.role),
+        annotations={UID_ANNOTATION: run.owner.uid},
+        resources=spec.resources,
+        template=spec.pod_template,
+    )
+    return job(
+        metadata(run.owner, admission["jobName"], workload.role),
+        parts,
+        run.context,
+        backoff_limit=spec.backoff_limit,
+        deadline=whole_seconds(spec.active_deadline) if spec.active_deadline else None,
+        suspended=True,
+    )
+
+
+def rebuilt_config(run: Run, workload: Workload) -> Manifest | Unseen | None:
+    """The frozen config, made again; None: what it was made from has changed since."""
+    recipe = workload.admit(run)
+    if isinstance(recipe, Unseen):
+        return recipe
+    admission = run.status["admission"]
+    if isinstance(recipe, Denied) or recipe.config.content_digest() != admission["configDigest"]:
+        return None
+    return config_map(run.owner, admission["jobName"], recipe.config)

@@ -1,0 +1,185 @@
+"""The course of every workload: admission, one Job, its end. What differs is a ``Workload``.
+
+    checks ─▶ status.admission ─▶ keys, policy, config, Secret, Job (suspended)
+           ─▶ status.jobUid ─▶ resume ─▶ progress ─▶ ended: publish | failed: shred, clean up
+           ─▶ Complete or Failed, and from then on nothing but removal after ttlAfterFinished
+
+Until ``status.jobUid`` is stored nothing runs, and the checks are made again each time: a grant
+that was taken away in between counts. From then on only the Job with that UID counts, so none is
+ever run in its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from leeward.api.workload import WorkloadSpec
+from leeward.formats.document import Document
+from leeward.formats.result import AnyResult
+from leeward.plans.shared.conditions import (
+    StatusDraft,
+    backoff,
+    is_true,
+    parse_timestamp,
+    timestamp,
+)
+from leeward.plans.shared.durations import seconds
+from leeward.plans.shared.inventory import strike
+from leeward.plans.shared.model import (
+    Action,
+    Context,
+    EnsureArtefactKey,
+    Manifest,
+    Observed,
+    Plan,
+)
+from leeward.plans.shared.names import Owner, child_name
+from leeward.plans.shared.pods import Claims
+from leeward.plans.shared.refusals import refusal
+from leeward.plans.shared.steps import Progression
+from leeward.plans.shared.verdict import Denied, Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """One artefact key that the pod is given.
+
+    Attributes:
+        role: What the pod uses it for.
+        id: Its id.
+        version: Version of the vault key that wraps it.
+        ensure: How it is made, where it may not be there yet.
+    """
+
+    role: str
+    id: str
+    version: int
+    ensure: EnsureArtefactKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an admitted workload runs."""
+
+    config: Document
+    keys: tuple[JobKey, ...]
+    claims: Claims
+    source_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One look at one workload."""
+
+    resource: Manifest
+    owner: Owner
+    spec: WorkloadSpec
+    draft: StatusDraft
+    observed: Observed
+    context: Context
+
+    @property
+    def status(self) -> Manifest:
+        """The status as this plan has it so far."""
+        return self.draft.status
+
+    @property
+    def report_name(self) -> str:
+        """Name of the ConfigMap that holds what the job answered."""
+        return child_name(self.owner, "report")
+
+
+class Workload(Protocol):
+    """What one kind of workload adds to the course of all."""
+
+    @property
+    def role(self) -> str:
+        """Role label of its pods."""
+
+    def admit(self, run: Run) -> Denied | Unseen | Recipe:
+        """Check everything, and say what to run."""
+
+    def committed(self, run: Run) -> Plan | None:
+        """What to do whatever has become of the Job, because it is decided; None: nothing is."""
+
+    def serving(self, run: Run, pod: Manifest, progress: Manifest) -> Plan | None:
+        """What to do about a pod that answers; None: nothing special."""
+
+    def ended(self, run: Run, answer: AnyResult | None) -> Plan:
+        """What to do about a Job that ended well."""
+
+    def own_keys(self, run: Run) -> Sequence[str]:
+        """Ids of keys that open nothing else than what this job writes."""
+
+    def leftovers(self, run: Run) -> tuple[str, str] | None:
+        """(claim, path) of what a failed job may have left behind."""
+
+
+def is_over(status: Manifest) -> bool:
+    """Whether the workload has ended: it never gets another Job."""
+    return is_true(status, "Complete") or is_true(status, "Failed")
+
+
+def retire(run: Run) -> Plan:
+    """Look after a workload that is over: its pods go after ttlAfterFinished."""
+    ttl = run.spec.ttl_after_finished
+    if ttl is None or "finishedAt" not in run.status:
+        return Plan(run.status)
+    age = (run.context.now - parse_timestamp(run.status["finishedAt"])).total_seconds()
+    left = seconds(ttl) - age
+    if left > 0:
+        return Plan(run.status, requeue_after=left)
+    strike(run.draft, lambda ref: ref.name != run.report_name)
+    return Plan(run.status)
+
+
+def not_admitted(run: Run, denied: Denied) -> Plan:
+    """Say why it does not start, and look again later: it may yet come true."""
+    run.draft.set("Admitted", False, denied.reason, denied.message)
+    run.draft.set("Ready", False, denied.reason, denied.message)
+    return Plan(run.status, requeue_after=backoff(run.draft.seconds_since("Admitted")))
+
+
+def hold_up(run: Run, denied: Denied) -> Plan:
+    """Say why a job that was started does not go on."""
+    run.draft.set("Running", False, denied.reason, denied.message)
+    run.draft.set("Ready", False, denied.reason, denied.message)
+    return Plan(run.status, requeue_after=backoff(run.draft.seconds_since("Running")))
+
+
+def carry_on(run: Run, steps: Progression, *, started: bool) -> Plan | None:
+    """Do what is pending, or say what failed; None: all is done."""
+    if steps.failed is not None:
+        denied = refusal(run.owner.namespace, *steps.failed)
+        return hold_up(run, denied) if started else not_admitted(run, denied)
+    if steps.pending:
+        return Plan(run.status, actions=steps.pending)
+    return None
+
+
+def act(run: Run, *actions: Action) -> Plan:
+    """Do these now."""
+    return Plan(run.status, actions=actions)
+
+
+def finish(run: Run, reason: str, message: str) -> Plan:
+    """It is Complete: the Secret goes, and nothing is run any more."""
+    _end(run)
+    run.draft.set("Complete", True, reason, message)
+    run.draft.set("Running", False, reason, message)
+    run.draft.set("Ready", True, reason, message)
+    return Plan(run.status, requeue_after=retire(run).requeue_after)
+
+
+def give_up(run: Run, denied: Denied) -> Plan:
+    """It has Failed: the Secret goes, and nothing is run any more."""
+    _end(run)
+    run.draft.set("Failed", True, denied.reason, denied.message)
+    run.draft.set("Running", False, denied.reason, denied.message)
+    run.draft.set("Ready", False, denied.reason, denied.message)
+    return Plan(run.status, requeue_after=retire(run).requeue_after)
+
+
+def _end(run: Run) -> None:
+    run.draft.put(finishedAt=timestamp(run.context.now))
+    strike(run.draft, lambda ref: ref.kind == "Secret")
