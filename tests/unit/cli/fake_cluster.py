@@ -4,7 +4,7 @@ import datetime
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,16 +51,28 @@ class LocalProcess:
         if self._left is not None and len(data) > self._left:
             raise ApiError(0, "the connection to the pod broke")
         assert self._process.stdin
-        self._process.stdin.write(data)
+        try:
+            self._process.stdin.write(data)
+        except BrokenPipeError as error:
+            raise ApiError(0, "the command ended") from error
         return len(data)
 
     def finish(self, timeout: float) -> Finished:
-        out, err = self._process.communicate(timeout=timeout)
-        return Finished(self._process.returncode, out, err)
+        assert self._process.stdin
+        assert self._process.stdout
+        assert self._process.stderr
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        code = self._process.wait(timeout)
+        return Finished(code, self._process.stdout.read(), self._process.stderr.read())
 
     def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.communicate(timeout=10)
+        self._process.kill()
+        self._process.wait(10)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream
+            with suppress(BrokenPipeError):
+                stream.close()
 
 
 @dataclass

@@ -1,0 +1,173 @@
+"""seal, open, inspect, keys generate: on files and streams, without a cluster."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from leeward.cli.datasets import KEY_ID_LINE
+from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.sealed import ArtefactKey, HpkePrivateKey, inspect_file, seal_file
+from unit.cli.fake_cluster import leeward
+
+PLAIN = b"patient_id,name\nP1,Ada\n" * 100_000
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    assert leeward("keys", "generate", "--out", str(tmp_path / "alice")).exit_code == 0
+    return tmp_path / "alice"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    path = tmp_path / "visits.csv"
+    path.write_bytes(PLAIN)
+    return path
+
+
+def sealed_by_command(plain: Path, pair: Path) -> Path:
+    result = leeward("seal", str(plain), "--to", f"{pair}.pub.pem")
+    assert result.exit_code == 0, result.stderr
+    return plain.with_name("visits.csv.lwe1")
+
+
+def test_private_key_is_for_its_owner_only(pair: Path) -> None:
+    assert stat.S_IMODE(Path(f"{pair}.key").stat().st_mode) == 0o600
+
+
+def test_keys_are_not_replaced(pair: Path) -> None:
+    before = Path(f"{pair}.key").read_bytes()
+    assert leeward("keys", "generate", "--out", str(pair)).exit_code == 1
+    assert Path(f"{pair}.key").read_bytes() == before
+
+
+def test_what_is_sealed_opens_again(plain: Path, pair: Path, tmp_path: Path) -> None:
+    sealed = sealed_by_command(plain, pair)
+    plain.unlink()
+    result = leeward("open", str(sealed), "--key", f"{pair}.key")
+    assert result.exit_code == 0, result.stderr
+    assert plain.read_bytes() == PLAIN
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+def test_streams(pair: Path) -> None:
+    sealed = leeward("seal", "--to", f"{pair}.pub.pem", stdin=PLAIN)
+    assert sealed.exit_code == 0, sealed.stderr
+    opened = leeward("open", "--key", f"{pair}.key", stdin=sealed.stdout_bytes)
+    assert opened.exit_code == 0, opened.stderr
+    assert opened.stdout_bytes == PLAIN
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip"])
+def test_a_damaged_stream_ends_non_zero(pair: Path, damage: str) -> None:
+    sealed = bytearray(leeward("seal", "--to", f"{pair}.pub.pem", stdin=PLAIN).stdout_bytes)
+    if damage == "cut":
+        del sealed[-1:]
+    else:
+        sealed[-1] ^= 1
+    result = leeward("open", "--key", f"{pair}.key", stdin=bytes(sealed))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("leeward: ")
+
+
+@pytest.mark.parametrize("target", ["opened.csv", "-"])
+def test_a_damaged_file_leaves_no_output(
+    plain: Path, pair: Path, tmp_path: Path, target: str
+) -> None:
+    sealed = sealed_by_command(plain, pair)
+    data = bytearray(sealed.read_bytes())
+    data[-1] ^= 1
+    sealed.write_bytes(data)
+    before = set(tmp_path.iterdir())
+    where = target if target == "-" else str(tmp_path / target)
+    result = leeward("open", str(sealed), "--key", f"{pair}.key", "-o", where)
+    assert result.exit_code == 1
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_stream_that_breaks_leaves_no_file(pair: Path, tmp_path: Path) -> None:
+    before = set(tmp_path.iterdir())
+    target = str(tmp_path / "opened")
+    assert leeward("open", "-o", target, "--key", f"{pair}.key", stdin=b"x" * 99).exit_code == 1
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_an_existing_file_is_kept_unless_forced(plain: Path, pair: Path) -> None:
+    sealed = sealed_by_command(plain, pair)
+    before = sealed.read_bytes()
+    assert leeward("seal", str(plain), "--to", f"{pair}.pub.pem").exit_code == 1
+    assert sealed.read_bytes() == before
+    assert leeward("seal", str(plain), "--to", f"{pair}.pub.pem", "--force").exit_code == 0
+
+
+def test_the_key_id_before_the_pem_block_is_written_into_the_file(
+    plain: Path, tmp_path: Path
+) -> None:
+    key_id = bytes(range(16))
+    pem = HpkePrivateKey.generate(lambda n: b"k" * n).public_key.to_pem()
+    named = tmp_path / "dataset.pem"
+    named.write_bytes(f"{KEY_ID_LINE}{key_id.hex()}\n".encode() + pem)
+    sealed = tmp_path / "sealed"
+    assert leeward("seal", str(plain), "--to", str(named), "-o", str(sealed)).exit_code == 0
+    assert [r.key_id for r in inspect_file(sealed).recipients] == [key_id]
+
+
+def test_a_keyset_seals_and_opens(plain: Path, tmp_path: Path) -> None:
+    key = PodKey.model_validate(
+        {
+            "id": "ab" * 16,
+            "role": "output",
+            "algorithm": "AES256_GCM",
+            "version": 1,
+            "material": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
+        }
+    )
+    keyset = tmp_path / "keyset.json"
+    keyset.write_bytes(PodKeyset(keys=[key]).canonical())
+    sealed = leeward("seal", str(plain), "-o", "-", "--key", str(keyset)).stdout_bytes
+    assert leeward("open", "--key", str(keyset), stdin=sealed).stdout_bytes == PLAIN
+
+
+def test_a_private_key_is_not_a_recipient(plain: Path, pair: Path) -> None:
+    result = leeward("seal", str(plain), "--to", f"{pair}.key")
+    assert result.exit_code == 1
+    assert "holds a private key" in result.stderr
+
+
+def test_sealing_for_nobody_is_a_usage_error(plain: Path) -> None:
+    result = leeward("seal", str(plain))
+    assert result.exit_code == 2
+    assert "dataset.pem" in result.stderr
+
+
+def test_a_wrong_key_is_named_by_its_id_only(plain: Path, pair: Path, tmp_path: Path) -> None:
+    sealed = sealed_by_command(plain, pair)
+    assert leeward("keys", "generate", "--out", str(tmp_path / "bob")).exit_code == 0
+    result = leeward("open", str(sealed), "-o", "-", "--key", str(tmp_path / "bob.key"))
+    assert result.exit_code == 1
+    assert inspect_file(sealed).recipients[0].key_id.hex() in result.stderr
+
+
+def test_inspect_tells_ids_and_size(plain: Path, tmp_path: Path) -> None:
+    sealed = tmp_path / "a.lwe1"
+    info = seal_file(plain, sealed, [ArtefactKey(b"i" * 16, b"k" * 32)])
+    found = json.loads(leeward("inspect", str(sealed), "--digest", "-o", "json").stdout)
+    assert info.digest is not None
+    assert found["fileId"] == info.file_id.hex()
+    assert found["plaintextBytes"] == len(PLAIN)
+    assert found["recipients"] == [f"artefact {(b'i' * 16).hex()}"]
+    assert found["digest"] == f"sha256:{info.digest.hex()}"
+
+
+def test_inspect_says_when_a_file_is_no_sealed_one(plain: Path) -> None:
+    result = leeward("inspect", str(plain))
+    assert result.exit_code == 1
+    assert "visits.csv" in result.stderr
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    result = leeward("inspect", str(tmp_path / "nothing"))
+    assert result.exit_code == 1
+    assert result.stderr == f"leeward: {tmp_path / 'nothing'}: No such file or directory\n"
