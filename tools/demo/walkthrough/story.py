@@ -1,0 +1,138 @@
+"""The story, step by step."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from walkthrough import proof, shows
+from walkthrough.data import make_table, write_files
+from walkthrough.manifests import Cast, cast_of, read_manifests
+from walkthrough.stage import Stage, StepFailedError
+
+EXAMPLES: Final = Path("examples/masking")
+BUILD: Final = Path("build/demo")
+SHOWN_ROWS: Final = (0, 5)
+
+
+def tell(stage: Stage, root: Path) -> None:
+    """The whole demo.
+
+    Raises:
+        StepFailedError: A step failed.
+    """
+    documents = read_manifests(root / EXAMPLES)
+    cast = cast_of(documents)
+    context = ("--context", stage.context) if stage.context else ()
+    place = ("-n", cast.namespace, *context)
+    _clear(stage, cast)
+    _apply(stage, root, cast, context)
+    table, sealed = _seal(stage, root, cast, place)
+    _bring_in(stage, cast, sealed, place)
+    _mask(stage, cast, place)
+    _compare(stage, cast, table, place)
+    _report(stage, cast)
+    proof.show(stage, cast, table, root / BUILD)
+    shows.metrics(stage)
+    _next(stage, cast)
+
+
+def _clear(stage: Stage, cast: Cast) -> None:
+    """Take away what an earlier run made, so that this one shows everything again."""
+    if not stage.kubectl("get", "namespace", cast.namespace, "--ignore-not-found", "-o", "name"):
+        return
+    stage.kubectl(
+        *("-n", cast.namespace, "delete", "--ignore-not-found", "--timeout=60s"),
+        *(f"maskingjob/{cast.job}", f"dataset/{cast.output}"),
+        timeout=90,
+    )
+
+
+def _apply(stage: Stage, root: Path, cast: Cast, context: tuple[str, ...]) -> None:
+    stage.step("Say what shall be: a vault, a dataset, a masking job")
+    stage.note(f"$ kubectl apply -f {EXAMPLES}/")
+    for line in stage.kubectl("apply", "-f", str(root / EXAMPLES)).splitlines():
+        stage.note(f"  {line}")
+    stage.note("The operator may deliver keys only into namespaces that somebody enabled:")
+    stage.leeward("namespace", "enable", cast.namespace, *context)
+
+
+def _seal(
+    stage: Stage, root: Path, cast: Cast, place: tuple[str, ...]
+) -> tuple[pl.DataFrame, Path]:
+    stage.step("Make the data, and seal it before it leaves this machine")
+    table = make_table()
+    folder = root / BUILD
+    parquet, csv = write_files(table, folder)
+    plain = parquet if cast.format == "Parquet" else csv
+    people = table["patient_id"].n_unique()
+    stage.note(
+        f"RAND Health Insurance Experiment with made-up identifiers: {table.height:,} visits of"
+        f" {people:,} people, {table.width} columns"
+    )
+
+    def public_key() -> str | None:
+        try:
+            return stage.leeward("dataset", "public-key", cast.source, *place, shown=False)
+        except StepFailedError:
+            return None
+
+    pem = stage.until(f"a public half of Dataset {cast.source}", public_key, timeout=60)
+    stage.note(f"$ leeward dataset public-key {cast.source} > dataset.pem")
+    key = folder / "dataset.pem"
+    key.write_text(pem)
+    sealed = plain.with_name(plain.name + ".lwe1")
+    stage.leeward("seal", str(plain), "--to", str(key), "--output", str(sealed), "--force")
+    return table, sealed
+
+
+def _bring_in(stage: Stage, cast: Cast, sealed: Path, place: tuple[str, ...]) -> None:
+    stage.step("Bring the sealed file into the cluster")
+    args = ("dataset", "put", cast.source, str(sealed), "--replace", "--timeout", "2m")
+    stage.leeward(*args, *place, timeout=150)
+
+
+def _mask(stage: Stage, cast: Cast, place: tuple[str, ...]) -> None:
+    stage.step("Wait for the masked dataset")
+    args = ("wait", f"maskingjob/{cast.job}", "--for", "Complete", "--timeout", "2m")
+    stage.leeward(*args, *place, timeout=150)
+    stage.leeward("get", *place, shown=False)
+    stage.console.print(stage.leeward("get", *place, shown=False).rstrip())
+
+
+def _compare(stage: Stage, cast: Cast, table: pl.DataFrame, place: tuple[str, ...]) -> None:
+    stage.step("Look at rows before and after")
+    args = ("dataset", "preview", cast.output, "--purpose", cast.purpose)
+    rows = max(SHOWN_ROWS) + 1
+    after: list[dict[str, Any]] = json.loads(
+        stage.leeward(*args, "--rows", str(rows), "-o", "json", *place, timeout=150)
+    )
+    before = table.head(rows).to_dicts()
+    shows.side_by_side(stage, [(before[i], after[i]) for i in SHOWN_ROWS])
+
+
+def _report(stage: Stage, cast: Cast) -> None:
+    stage.step("The report, in short")
+    get = ("-n", cast.namespace, "get")
+    job = json.loads(stage.kubectl(*get, "maskingjob", cast.job, "-o", "json"))
+    name = job["status"].get("report")
+    if not name:
+        raise StepFailedError(f"MaskingJob {cast.job} has no report in its status")
+    data = json.loads(stage.kubectl(*get, "configmap", name, "-o", "json"))["data"]
+    shows.report(stage, json.loads(data["report.json"]))
+
+
+def _next(stage: Stage, cast: Cast) -> None:
+    stage.step("Go on from here")
+    for command in (
+        "eval $(tools/cluster env)" if not stage.context else "",
+        f"kubectl get leeward -n {cast.namespace}",
+        f"leeward describe maskingjob {cast.job} -n {cast.namespace}",
+        f"leeward logs maskingjob/{cast.job} -n {cast.namespace}",
+        f"leeward mask preview -f {EXAMPLES}/ build/demo/visits.csv",
+        "kubectl explain maskingjob.spec.columns",
+        "leeward doctor",
+    ):
+        if command:
+            stage.note(command)
