@@ -44,13 +44,17 @@ print(next(line.split()[1] for line in status.splitlines() if line.startswith("V
 
 
 def bare_loop(source: Path, target: Path, seal: bool, durable: bool = True) -> None:
-    """Read, AES-GCM, write, chunk by chunk."""
+    """Read, AES-GCM, write, chunk by chunk, in the same two buffers all the time."""
     aead = AESGCM(bytes(32))
-    crypt = aead.encrypt if seal else aead.decrypt
+    crypt = aead.encrypt_into if seal else aead.decrypt_into
+    taken = memoryview(bytearray(MIB if seal else MIB + TAG))
+    given = memoryview(bytearray(MIB + TAG if seal else MIB))
     with source.open("rb", buffering=0) as reading, target.open("wb", buffering=0) as writing:
         index = 0
-        while data := reading.read(MIB if seal else MIB + TAG):
-            writing.write(crypt(index.to_bytes(12, "big"), data, None))
+        while count := reading.readinto(taken):
+            out = given[: count + TAG if seal else count - TAG]
+            crypt(index.to_bytes(12, "big"), taken[:count], None, out)
+            writing.write(out)
             index += 1
         if durable:
             os.fsync(writing.fileno())
@@ -59,7 +63,6 @@ def bare_loop(source: Path, target: Path, seal: bool, durable: bool = True) -> N
 def seconds(work: Callable[[], object], target: Path) -> float:
     """Wall-clock time of `work`, which makes `target` anew."""
     target.unlink(missing_ok=True)
-    os.sync()
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
@@ -93,18 +96,20 @@ def ratio(
         for taken, work in zip(times, [*yardsticks, ours], strict=True):
             taken.append(seconds(work, target))
     durable, unsynced, own = (statistics.median(taken[1:]) for taken in times)
+    # Round by round, so that what else the machine does weighs on both sides alike.
+    faster = statistics.median(a / b for a, b in zip(times[0][1:], times[2][1:], strict=True))
     print(
         f"note {name}: ours {size / own:.0f} MiB/s, yardstick {size / durable:.0f} MiB/s, "
         f"yardstick that leaves the file in the page cache {size / unsynced:.0f} MiB/s"
     )
-    return figure(f"{name}-ratio", durable / own, "times", 0.9, durable / own >= 0.9)
+    return figure(f"{name}-ratio", faster, "times", 0.9, faster >= 0.9)
 
 
 def main() -> int:
     """Run all four figures; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=1024, metavar="MiB")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--folder", type=Path, default=None)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:

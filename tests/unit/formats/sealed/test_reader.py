@@ -7,6 +7,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars
 import pytest
 
 from golden.lwe1.cases import stretch
@@ -14,6 +15,7 @@ from leeward.formats.sealed import (
     ChunkTampered,
     HpkePrivateKey,
     SealedReader,
+    SealedWriter,
     Truncated,
     open_reader,
 )
@@ -64,6 +66,21 @@ def test_copies_like_a_file(reader: SealedReader) -> None:
     target = io.BytesIO()
     shutil.copyfileobj(reader, target, 50)
     assert target.getvalue() == PLAIN
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_polars_writes_and_reads_through_it(kind: str) -> None:
+    frame = polars.DataFrame({"row": range(500), "text": [f"row {i}" for i in range(500)]})
+    target = io.BytesIO()
+    with SealedWriter(target, [ALICE], chunk_size=CHUNK) as writer:
+        getattr(frame, f"write_{kind}")(writer)
+    reader = SealedReader(target, [ALICE])
+    assert getattr(polars, f"read_{kind}")(reader).equals(frame)
+
+
+def test_info_says_that_only_the_last_chunk_is_verified_so_far(reader: SealedReader) -> None:
+    assert "all chunks but the last" in reader.info.unverified[0]
+    assert SealedReader(io.BytesIO(seal_bytes(b"one")), [ALICE]).info.unverified == ()
 
 
 def test_empty_plaintext() -> None:

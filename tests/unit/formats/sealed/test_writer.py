@@ -8,6 +8,7 @@ import io
 import pytest
 
 from golden.lwe1.cases import stretch
+from golden.lwe1.decoder import decode
 from leeward.formats.sealed import (
     ArtefactKey,
     InvalidKey,
@@ -87,6 +88,15 @@ def test_info_digest_and_ids_after_close() -> None:
     assert writer.info.manifest_id == manifest
     assert writer.info.plaintext_size == len(PLAIN)
     assert [r.key_id for r in writer.info.recipients] == [ALICE.key_id]
+
+
+def test_digest_of_many_chunks_hashed_by_several_threads_is_the_documented_one() -> None:
+    target = io.BytesIO()
+    plain = stretch("many", 300 * CHUNK)
+    with SealedWriter(target, [ALICE], chunk_size=CHUNK) as writer:
+        writer.write(plain)
+    decoded = decode(target.getvalue(), {ALICE.key_id: ALICE.material})
+    assert decoded.digest == writer.digest == core_digest(io.BytesIO(target.getvalue()))
 
 
 def test_digest_before_close_says_what_to_do() -> None:

@@ -19,7 +19,7 @@ from leeward.formats.sealed.layout import CHUNKS_OFFSET, TAG_SIZE, parse_core_fi
 from leeward.formats.sealed.streams import ByteSource, read_full
 
 DIGEST_SIZE: Final = 32
-_WORKERS: Final = max(1, min(4, len(os.sched_getaffinity(0))))
+_WORKERS: Final = max(1, min(4, (os.cpu_count() or 1) - 1))
 _BUFFERS: Final = _WORKERS + 4
 
 
@@ -27,8 +27,22 @@ def _sha256(data: memoryview) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+class _Pending:
+    """A chunk whose hash is not in the digest yet."""
+
+    __slots__ = ("buffer", "future", "result")
+
+    def __init__(self, buffer: bytearray, future: Future[bytes]) -> None:
+        self.buffer = buffer
+        self.future = future
+        self.result: bytes | None = None
+
+
 class CoreHasher:
     """Hashes chunks in other threads, and lends out the buffers that hold them meanwhile.
+
+    The caller's thread takes a share of the work when all buffers are in use: with one thread per
+    processor, and not one more, none waits for another's time slice.
 
     At most eight buffers of `sealed_size` bytes exist at once. Not for use from several threads.
     """
@@ -37,7 +51,7 @@ class CoreHasher:
         self._outer = hashlib.sha256(header)
         self._sealed_size = sealed_size
         self._free: list[bytearray] = []
-        self._pending: deque[tuple[Future[bytes], bytearray]] = deque()
+        self._pending: deque[_Pending] = deque()
         self._pool: ThreadPoolExecutor | None = None
 
     def borrow(self) -> bytearray:
@@ -46,13 +60,16 @@ class CoreHasher:
             return self._free.pop()
         if len(self._pending) < _BUFFERS:
             return bytearray(self._sealed_size)
+        if not self._pending[0].future.done():
+            self._hash_one_here()
         return self._collect()
 
     def submit(self, buffer: bytearray) -> None:
         """Hash a full chunk in the background; the buffer must not change any more."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="sealed-digest")
-        self._pending.append((self._pool.submit(_sha256, memoryview(buffer)), buffer))
+        future = self._pool.submit(_sha256, memoryview(buffer))
+        self._pending.append(_Pending(buffer, future))
 
     def finish(self, last: memoryview) -> bytes:
         """Hash the last chunk, wait for the others and return the digest of 32 bytes."""
@@ -70,10 +87,16 @@ class CoreHasher:
             self._pool = None
         self._pending.clear()
 
+    def _hash_one_here(self) -> None:
+        for pending in self._pending:
+            if pending.result is None and pending.future.cancel():
+                pending.result = _sha256(memoryview(pending.buffer))
+                return
+
     def _collect(self) -> bytearray:
-        future, buffer = self._pending.popleft()
-        self._outer.update(future.result())
-        return buffer
+        pending = self._pending.popleft()
+        self._outer.update(pending.result or pending.future.result())
+        return pending.buffer
 
 
 def core_digest(source: ByteSource) -> bytes:

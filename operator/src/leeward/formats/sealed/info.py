@@ -46,7 +46,7 @@ class SealedInfo:
         recipients: who can open the file, in the order in which they were written.
         rewrap_interrupted: a rewrap was begun and not ended; run it again.
         digest: SHA-256 digest of the core (32 bytes), None where it was not computed.
-        unverified: what could not be checked, in words; empty after sealing and opening.
+        unverified: what was not checked, in words; empty after sealing, and opening to the end.
     """
 
     file_id: bytes
@@ -88,13 +88,16 @@ def describe(
     )
 
 
-def describe_unlocked(unlocked: Unlocked, size: int) -> SealedInfo:
+def describe_unlocked(
+    unlocked: Unlocked, size: int, *, unverified: tuple[str, ...] = ()
+) -> SealedInfo:
     """The same for a file that was opened."""
     return describe(
         unlocked.fields,
         unlocked.slot,
         size,
         rewrap_interrupted=unlocked.rewrap_interrupted,
+        unverified=unverified,
     )
 
 

@@ -51,7 +51,10 @@ class SealedReader(io.BufferedIOBase):
         unlocked, self._cipher = read_front(file, keys)
         self._size = plaintext_size(file_size, self._cipher.chunk_size)
         self._last_index = max(0, self._size - 1) // self._cipher.chunk_size
-        self._info = describe_unlocked(unlocked, self._size)
+        unread = ("all chunks but the last: each is authenticated when it is read",)
+        self._info = describe_unlocked(
+            unlocked, self._size, unverified=unread if self._last_index else ()
+        )
         self._chunk(self._last_index)
 
     @property
@@ -118,9 +121,12 @@ class SealedReader(io.BufferedIOBase):
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Read up to `size` bytes from `offset` on, without a shared position."""
-        buffer = bytearray(max(0, min(size, self._size - offset)))
-        self.readinto_at(offset, memoryview(buffer))
-        return bytes(buffer)
+        count = max(0, min(size, self._size - offset))
+        # BytesIO hands its buffer over as bytes without a copy, which bytes(bytearray) makes.
+        target = io.BytesIO(bytes(count))
+        with target.getbuffer() as buffer:
+            self.readinto_at(offset, buffer)
+        return target.getvalue()
 
     def readinto_at(self, offset: int, buffer: memoryview) -> int:
         """Fill `buffer` from `offset` on; returns the bytes read.

@@ -62,7 +62,7 @@ def rewrap(
     for index in range(SLOT_COUNT):
         _write_state(file, index, STATE_COMPLETE)
     sync(file)
-    return describe(unlocked.fields, slot, reader.size)
+    return describe(unlocked.fields, slot, reader.size, unverified=reader.info.unverified)
 
 
 def _write_state(file: RewritableFile, index: int, state: int) -> None:
