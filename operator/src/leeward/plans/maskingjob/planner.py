@@ -177,7 +177,7 @@ class _Masking:
         """A step of publishing did not end well."""
         if isinstance(action, Create) and outcome.code == "Conflict":
             return self._taken(run)
-        if isinstance(action, PublishArtefactKey):
+        if isinstance(action, PublishArtefactKey) and outcome.code == "Missing":
             # Without its key the output cannot be opened: what was begun is taken back.
             undo = progress(run.observed, (Delete(ref_of(dataset)),))
             if undo.pending:

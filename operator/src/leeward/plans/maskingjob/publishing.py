@@ -20,7 +20,8 @@ from leeward.plans.maskingjob.case import output_volume
 from leeward.plans.maskingjob.recipe import OUTPUT_ROLE
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.model import Manifest
-from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, Owner, metadata
+from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, metadata
+from leeward.plans.shared.sources import produced_message
 from leeward.plans.shared.workload import Run
 
 REPORT_KEY = "report.json"
@@ -152,7 +153,7 @@ def dataset_status(run: Run, generation: int) -> Manifest:
                 "type": "Ready",
                 "status": "True",
                 "reason": "Published",
-                "message": published_message(owner, output["rows"]),
+                "message": produced_message(owner.kind, owner.name, output["rows"]),
                 "lastTransitionTime": timestamp(run.context.now),
                 "observedGeneration": generation,
             }
@@ -161,11 +162,6 @@ def dataset_status(run: Run, generation: int) -> Manifest:
     if "sourceId" in output:
         status["sourceId"] = output["sourceId"]
     return status
-
-
-def published_message(owner: Owner, rows: int) -> str:
-    """What the Dataset says of where it comes from."""
-    return f"{rows} rows, written by {owner.kind} {owner.name}"
 
 
 def _key_ref(ref: KeyRef, home: str) -> KeyRef:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from leeward.formats.result import AnyResult, Result, parse_result
+from leeward.formats.result import AnyResult, Result, ResultError, parse_result
 from leeward.plans.shared.conditions import parse_timestamp
 from leeward.plans.shared.model import Manifest
 from leeward.plans.shared.pods import CONTAINER
@@ -181,9 +181,8 @@ def _pod_failure(pod: Manifest) -> Failed | None:
     terminated = (_container(pod).get("state") or {}).get("terminated") or {}
     answer = _message(pod)
     if isinstance(answer, Result) and answer.error is not None:
-        error = answer.error
-        return Failed(error.code, f"{error.message}: {error.remedy}", answer)
-    if terminated.get("reason") == "OOMKilled":
+        return Failed(answer.error.code, error_message(answer.error), answer)
+    if terminated.get("reason") == "OOMKilled" or "OOM-killed" in terminated.get("message", ""):
         return Failed("PodOutOfMemory", _OUT_OF_MEMORY)
     if status.get("reason") == "Evicted":
         return Failed(
@@ -198,6 +197,17 @@ def _pod_failure(pod: Manifest) -> Failed | None:
         f"the pod {pod['metadata']['name']} {ended}: look at its logs (leeward logs)",
         started=bool(terminated),
     )
+
+
+def error_message(error: ResultError) -> str:
+    """What a pod says is wrong, where, and what to do."""
+    places = []
+    if error.row is not None and f"row {error.row}" not in error.message:
+        places.append(f"row {error.row}")
+    if error.column is not None and error.column not in error.message:
+        places.append(f'column "{error.column}"')
+    where = f" ({', '.join(places)})" if places else ""
+    return f"{error.message}{where}: {error.remedy}"
 
 
 _OUT_OF_MEMORY: Final = (

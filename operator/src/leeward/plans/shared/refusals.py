@@ -24,8 +24,8 @@ def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
             return Denied(
                 "NamespaceNotEnabled",
                 f"the operator may not {_verb(action)} in namespace {namespace}: an administrator"
-                f" adds {namespace} to enabledNamespaces in the Helm values and upgrades the"
-                " release",
+                f" runs: leeward namespace enable {namespace} (or adds it to enabledNamespaces in"
+                " the Helm values)",
             )
         case "Unreadable":
             reason = "RootKeyLost" if outcome.result == "RootKeyLost" else "KeysetUnreadable"

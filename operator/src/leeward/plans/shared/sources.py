@@ -115,6 +115,11 @@ def first_denial(case: AnyCase, checks: Sequence[Callable[[AnyCase], Verdict]]) 
     return None
 
 
+def produced_message(producer_kind: str, producer: str, rows: int) -> str:
+    """What a Dataset that a workload made says of where it comes from."""
+    return f"{rows} rows, written by {producer_kind} {producer}"
+
+
 def volume_of(dataset: DatasetSpec) -> tuple[str, str]:
     """Claim and path of a Dataset's file."""
     volume = dataset.location.volume

@@ -1,0 +1,157 @@
+"""The artefact key of a Dataset: made at once where owners seal to its public half, else found.
+
+HPKE_X25519  a pair is made, its public half published; a file sealed to an earlier pair of
+             this Dataset, or of a published one of this namespace, is recognised by its id
+AES256_GCM   whoever sealed the file had the key: the file says which one it is
+"""
+
+from collections.abc import Sequence
+
+from leeward.formats.publickey import x25519_jwk
+from leeward.plans.dataset.view import View
+from leeward.plans.shared.inventory import enter
+from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.keys import check_key, ready_key
+from leeward.plans.shared.model import (
+    Apply,
+    ArtefactKeyInfo,
+    ArtefactKeyOf,
+    EnsureArtefactKey,
+    Manifest,
+    Plan,
+    WriteStatus,
+)
+from leeward.plans.shared.names import child_name, metadata, random_id
+from leeward.plans.shared.steps import drifted, progress
+from leeward.plans.shared.verdict import Denied, Unseen
+
+
+def plan_key(view: View) -> Plan | None:
+    """What to do for the Dataset's key; None: nothing (more)."""
+    use = view.key
+    if use is None:
+        return None
+    verdict = check_key(use, view.observed)
+    if verdict is not None:
+        return view.stop(verdict)
+    asymmetric = ready_key(use, view.observed).key.algorithm == "HPKE_X25519"
+    if "keyId" not in view.status:
+        if not asymmetric:
+            return None
+        view.draft.put(keyId=random_id(view.context.random))
+        return Plan(view.status, actions=(WriteStatus(),))
+    info = _record(view, makes=asymmetric and "publicKey" not in view.status)
+    if isinstance(info, Plan):
+        return info
+    if info.public_key is None:
+        return None
+    view.draft.put(publicKey=info.public_key)
+    return _publish_public_half(view, info)
+
+
+def adoptable(view: View, key_ids: Sequence[str]) -> ArtefactKeyInfo | Denied | Unseen:
+    """The key among those that a file names which this Dataset may have."""
+    use = view.key
+    if use is None:
+        raise ValueError("a plain Dataset has no key")
+    needs = tuple(ArtefactKeyOf(key_id) for key_id in key_ids)
+    unseen = tuple(need for need in needs if not view.observed.has(need))
+    if unseen:
+        return Unseen(unseen)
+    vault_id = ready_key(use, view.observed).vault_id
+    for need in needs:
+        info: ArtefactKeyInfo | None = view.observed.get(need)
+        if info is None or (info.vault_id, info.key) != (vault_id, use.ref.key):
+            continue
+        made_for_this = info.owner.startswith(f"Dataset/{view.owner.name}/")
+        if info.namespace == view.owner.namespace and (info.published or made_for_this):
+            return info
+    return Denied(
+        "SealedWithOtherKey",
+        f"the file is sealed with {_listed(key_ids)}, none of which is a key that"
+        f" this Dataset may have under {use.label}: {_remedy(view)}",
+    )
+
+
+def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
+    """What the key store knows of the Dataset's key.
+
+    Args:
+        view: The Dataset.
+        makes: Whether the key is made where it is not there: its id was drawn for this Dataset,
+            and no public half was ever shown.
+    """
+    key_id = view.status["keyId"]
+    need = ArtefactKeyOf(key_id)
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    info: ArtefactKeyInfo | None = view.observed.get(need)
+    if info is not None:
+        return info
+    use = view.key
+    if use is None or not makes:
+        return view.not_ready(
+            Denied(
+                "KeyLost",
+                f"the artefact key {key_id} of this Dataset is gone, so nothing opens its file:"
+                " restore its Secret in the operator's namespace from a backup, or delete this"
+                " Dataset, create it again and seal the data anew",
+            )
+        )
+    make = EnsureArtefactKey(
+        id=key_id,
+        vault_namespace=use.namespace,
+        vault=use.ref.vault.name,
+        key=use.ref.key,
+        namespace=view.owner.namespace,
+        owner=view.owner.id,
+    )
+    plan = view.carry_on(progress(view.observed, (make,)))
+    if plan is not None:
+        return plan
+    outcome = view.observed.outcomes[make]
+    made: ArtefactKeyInfo = outcome.result
+    return made
+
+
+def public_key_map(view: View, info: ArtefactKeyInfo) -> Manifest:
+    """The ConfigMap with the public half, for owners without the CLI."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(view.owner, f"{child_name(view.owner)}-public-key", "public-key"),
+        "data": {
+            "public.pem": info.public_key,
+            "public.jwk": x25519_jwk(info.public_key or "", info.id),
+        },
+    }
+
+
+def _publish_public_half(view: View, info: ArtefactKeyInfo) -> Plan | None:
+    wanted = public_key_map(view, info)
+    need = config_ref(view.owner.namespace, wanted["metadata"]["name"])
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    enter(view.draft, [need])
+    if not drifted(view.observed.current(need), wanted):
+        return None
+    if view.draft.differs("publicKey", "children"):
+        return Plan(view.status, actions=(WriteStatus(), Apply(wanted)))
+    return view.carry_on(progress(view.observed, (Apply(wanted),)))
+
+
+def _remedy(view: View) -> str:
+    if "publicKey" in view.status:
+        return (
+            f"seal it to the public half of this Dataset (leeward dataset public-key"
+            f" {view.owner.name}; leeward seal), put it in its place, and set annotation"
+            " leeward.dev/inspect to a new value"
+        )
+    return (
+        "name the key that it was sealed with in spec.sealedWith of a new Dataset, or put the file"
+        " that belongs here in its place and set annotation leeward.dev/inspect to a new value"
+    )
+
+
+def _listed(key_ids: Sequence[str]) -> str:
+    return f"key {', '.join(key_ids)}" if key_ids else "a key that it does not name"

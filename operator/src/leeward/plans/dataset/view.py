@@ -1,0 +1,66 @@
+"""One look at one Dataset, and the ways in which a look can end."""
+
+from dataclasses import dataclass
+
+from leeward.api.dataset import DatasetSpec
+from leeward.plans.shared.conditions import StatusDraft, backoff
+from leeward.plans.shared.keys import KeyUse
+from leeward.plans.shared.model import Context, Manifest, Observed, Plan
+from leeward.plans.shared.names import Owner
+from leeward.plans.shared.refusals import refusal
+from leeward.plans.shared.sources import SEALING
+from leeward.plans.shared.steps import Progression
+from leeward.plans.shared.verdict import Denied, Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at one Dataset.
+
+    Attributes:
+        resource: As it is stored.
+        owner: The Dataset, as its children know it.
+        spec: Its spec.
+        draft: Its status as it shall be.
+        observed: What has been seen and done so far.
+        context: The installation.
+    """
+
+    resource: Manifest
+    owner: Owner
+    spec: DatasetSpec
+    draft: StatusDraft
+    observed: Observed
+    context: Context
+
+    @property
+    def status(self) -> Manifest:
+        """The status as this plan has it so far."""
+        return self.draft.status
+
+    @property
+    def key(self) -> KeyUse | None:
+        """The key that the file is sealed with; None: it is plain."""
+        if self.spec.sealed_with is None:
+            return None
+        return KeyUse(self.spec.sealed_with, self.owner.namespace, SEALING, "sealing of files")
+
+    def not_ready(self, denied: Denied, requeue_after: float | None = None) -> Plan:
+        """Say what is wrong, and look again later."""
+        self.draft.set("Ready", False, denied.reason, denied.message)
+        again = requeue_after or backoff(self.draft.seconds_since("Ready"))
+        return Plan(self.status, requeue_after=again)
+
+    def stop(self, verdict: Denied | Unseen) -> Plan:
+        """A check that does not pass, or has to see more."""
+        if isinstance(verdict, Unseen):
+            return Plan(self.status, needs=verdict.needs)
+        return self.not_ready(verdict)
+
+    def carry_on(self, steps: Progression) -> Plan | None:
+        """Do what is pending, or say what failed; None: all is done."""
+        if steps.failed is not None:
+            return self.not_ready(refusal(self.owner.namespace, *steps.failed))
+        if steps.pending:
+            return Plan(self.status, actions=steps.pending)
+        return None

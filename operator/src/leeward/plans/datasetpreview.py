@@ -1,0 +1,133 @@
+"""The plan of a DatasetPreview: a pod that serves the first rows, sealed to whoever asked."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from leeward.api.datasetpreview import DATASETPREVIEW, DatasetPreviewSpec
+from leeward.api.meta import Kind
+from leeward.formats.jobconfig import PreviewConfig
+from leeward.formats.result import AnyResult
+from leeward.plans.shared.conditions import StatusDraft
+from leeward.plans.shared.following import STARTING_INTERVAL, plan_workload
+from leeward.plans.shared.model import (
+    ArtefactKeyInfo,
+    ArtefactKeyOf,
+    Context,
+    Manifest,
+    Observed,
+    Plan,
+)
+from leeward.plans.shared.names import Owner
+from leeward.plans.shared.pods import Claims
+from leeward.plans.shared.sources import (
+    Case,
+    check_data_grant,
+    check_source_artefact_key,
+    check_source_claim,
+    check_source_exists,
+    check_source_key,
+    check_source_namespace,
+    check_source_ready,
+    first_denial,
+)
+from leeward.plans.shared.specs import parse_spec
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict
+from leeward.plans.shared.workload import JobKey, Recipe, Run, finish
+
+SERVE_SECONDS: Final = 300
+
+CHECKS: Final[tuple[Callable[[Case], Verdict], ...]] = (
+    check_source_exists,
+    check_source_namespace,
+    check_source_ready,
+    check_data_grant,
+    check_source_key,
+    check_source_claim,
+    check_source_artefact_key,
+)
+"""In order: what is refused first is what is said."""
+
+
+class DatasetPreviewPlanner:
+    """Admits a DatasetPreview and lets its pod serve the rows once."""
+
+    @property
+    def kind(self) -> Kind:
+        """DatasetPreview."""
+        return DATASETPREVIEW
+
+    @property
+    def children(self) -> Sequence[tuple[str, str]]:
+        """Secrets are not among them: they cannot be watched where workloads run."""
+        return (
+            ("batch/v1", "Job"),
+            ("v1", "Pod"),
+            ("v1", "ConfigMap"),
+            ("networking.k8s.io/v1", "NetworkPolicy"),
+        )
+
+    def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
+        """The next step for this DatasetPreview."""
+        draft = StatusDraft(resource, context)
+        spec = parse_spec(resource, DatasetPreviewSpec)
+        if isinstance(spec, str):
+            draft.set("Ready", False, "InvalidSpec", spec)
+            return Plan(draft.status)
+        run = Run(resource, Owner.of(resource), spec, draft, observed, context)
+        return plan_workload(_Preview(spec), run)
+
+
+class _Preview:
+    """What a DatasetPreview adds to the course of all workloads."""
+
+    role = "preview"
+
+    def __init__(self, spec: DatasetPreviewSpec) -> None:
+        self._spec = spec
+
+    def admit(self, run: Run) -> Denied | Unseen | Recipe:
+        case = Case(run.owner, self._spec.purpose, self._spec.dataset, run.observed, run.context)
+        verdict = first_denial(case, CHECKS)
+        if verdict is not None:
+            return verdict
+        keys: tuple[JobKey, ...] = ()
+        key_id = case.dataset_status.key_id
+        if case.source_key is not None and key_id is not None:
+            info: ArtefactKeyInfo = run.observed.get(ArtefactKeyOf(key_id))
+            keys = (JobKey("source", key_id, info.version),)
+        config = PreviewConfig(
+            source=case.source_file(),
+            rows=self._spec.rows,
+            recipient_key=self._spec.recipient_key,
+            serve_seconds=SERVE_SECONDS,
+        )
+        return Recipe(config, keys, Claims(case.source_claim), case.dataset_status.digest)
+
+    def committed(self, run: Run) -> Plan | None:
+        """Nothing is ever decided before the Job has ended."""
+        return None
+
+    def serving(self, run: Run, pod: Manifest, progress: Manifest) -> Plan | None:
+        """Say which pod serves the rows, once it does."""
+        name = pod["metadata"]["name"]
+        if progress.get("unit") != "serving":
+            return None
+        run.draft.put(pod=name)
+        run.draft.set(
+            "Ready",
+            True,
+            "Serving",
+            f"the rows are served, sealed, at /result of pod {name} until they are fetched, for at"
+            f" most {SERVE_SECONDS} s",
+        )
+        return Plan(run.status, requeue_after=STARTING_INTERVAL)
+
+    def ended(self, run: Run, answer: AnyResult | None) -> Plan:
+        """The rows were fetched, or nobody came for them: either way it is over."""
+        return finish(run, "Served", "the pod served the rows and has ended: create another")
+
+    def own_keys(self, run: Run) -> Sequence[str]:
+        return ()
+
+    def leftovers(self, run: Run) -> tuple[str, str] | None:
+        return None
