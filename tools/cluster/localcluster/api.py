@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from datetime import datetime
 from typing import Any
 
 from localcluster.layout import PKI
@@ -40,21 +41,46 @@ class Api:
         code, body = self.get(path)
         return json.loads(body)["items"] if code == 200 else []
 
-    def node_ready(self, name: str) -> bool:
-        """Tell whether a node is Ready."""
+    def node_ready(self, name: str, since: float = 0) -> bool:
+        """Tell whether a node has said since a moment (Unix time, seconds) that it is Ready."""
         code, body = self.get(f"/api/v1/nodes/{name}")
         conditions = json.loads(body)["status"].get("conditions", []) if code == 200 else []
-        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        return any(
+            condition["type"] == "Ready"
+            and condition["status"] == "True"
+            and _seconds(condition["lastHeartbeatTime"]) >= int(since)
+            for condition in conditions
+        )
 
-    def deployment_ready(self, namespace: str, name: str) -> bool:
-        """Tell whether a deployment's current version is available."""
+    def deployment_ready(self, namespace: str, name: str, running: set[str]) -> bool:
+        """Tell whether every pod of a deployment's current version is ready, and really runs.
+
+        What the API server holds may be from before a crash of the node.
+
+        Args:
+            namespace: of the deployment.
+            name: of the deployment.
+            running: ids of the containers that run on the nodes.
+        """
         code, body = self.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
         if code != 200:
             return False
         found = json.loads(body)
         status, wanted = found.get("status", {}), found["spec"]["replicas"]
-        return (
-            status.get("observedGeneration") == found["metadata"]["generation"]
-            and status.get("updatedReplicas", 0) == wanted
-            and status.get("availableReplicas", 0) == wanted
-        )
+        if (
+            status.get("observedGeneration") != found["metadata"]["generation"]
+            or status.get("updatedReplicas", 0) != wanted
+            or status.get("replicas", 0) != wanted
+            or status.get("availableReplicas", 0) != wanted
+        ):
+            return False
+        labels = found["spec"]["selector"]["matchLabels"].items()
+        selector = ",".join(f"{key}%3D{value}" for key, value in labels)
+        pods = self.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
+        states = [state for pod in pods for state in pod["status"].get("containerStatuses", [])]
+        ids = {state.get("containerID", "").removeprefix("containerd://") for state in states}
+        return bool(states) and all(state["ready"] for state in states) and ids <= running
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

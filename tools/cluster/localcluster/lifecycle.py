@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -161,29 +162,34 @@ def _start(wanted: tuple[Node, ...], folders: tuple[Path, Path, Path]) -> None:
         "kube-apiserver ready", api.ready, limit=60, explain=lambda: processes.explain("etcd", "kube-apiserver")
     )
     progress("kube-apiserver is ready")
+    since = {}
     for one in wanted:
         node.start_policy_agent(one, own)
-        node.start_kubelet(one, kubernetes)
+        since[one] = node.start_kubelet(one, kubernetes)
     processes.start(controlplane.controller_manager(kubernetes))
     processes.start(controlplane.scheduler(kubernetes))
     addons.apply(images)
-    _await_ready(api, wanted)
+    _await_ready(api, since)
 
 
-def _await_ready(api: Api, wanted: tuple[Node, ...]) -> None:
-    for one in wanted:
-        names = node.program_names(one)
+def _await_ready(api: Api, since: dict[Node, float]) -> None:
+    for one, moment in since.items():
         wait_for(
             f"node {one.name} Ready",
-            lambda name=one.name: api.node_ready(name),  # type: ignore[misc]
+            functools.partial(api.node_ready, one.name, moment),
             limit=60,
-            explain=lambda names=names: processes.explain(*names),  # type: ignore[misc]
+            explain=functools.partial(processes.explain, *node.program_names(one)),
         )
         progress(f"node {one.name} is Ready")
+
+    def running(namespace: str, name: str) -> bool:
+        alive = set().union(*map(node.running_containers, since))
+        return api.deployment_ready(namespace, name, alive)
+
     for namespace, name in addons.DEPLOYMENTS:
         wait_for(
             f"{name} running",
-            lambda key=(namespace, name): api.deployment_ready(*key),  # type: ignore[misc]
+            functools.partial(running, namespace, name),
             limit=60,
             explain=lambda: processes.explain("kubelet-n1", "kube-controller-manager", "policy-n1"),
         )

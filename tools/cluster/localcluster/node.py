@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from localcluster import mounts, processes
@@ -57,8 +58,8 @@ def load_images(node: Node, images: list[Archive]) -> None:
             ctr(node, "images", "import", "--snapshotter", _snapshotter(), str(image.path), limit=300)
 
 
-def start_kubelet(node: Node, kubernetes: Path) -> None:
-    """Start kubelet and kube-proxy."""
+def start_kubelet(node: Node, kubernetes: Path) -> float:
+    """Start kubelet and kube-proxy; return since when what the kubelet says can be believed."""
     group = f"{node.name}/daemons"
     config = _folder(node) / "kubelet.json"
     write_if_changed(config, json.dumps(_kubelet_config(node), indent=1))
@@ -72,12 +73,14 @@ def start_kubelet(node: Node, kubernetes: Path) -> None:
         f"--node-ip={node.address}",
         "--v=1",
     ]
-    processes.start(Program(f"kubelet-{node.name}", argv, node, group, (config, credentials)))
+    program = Program(f"kubelet-{node.name}", argv, node, group, (config, credentials))
+    since = time.time() if processes.start(program) else 0
     config = _folder(node) / "kube-proxy.json"
     write_if_changed(config, json.dumps(_proxy_config(node), indent=1))
     argv = [kubernetes / "kube-proxy", f"--config={config}", "--v=1"]
     configs = (config, kubeconfig_of("kube-proxy"))
     processes.start(Program(f"kube-proxy-{node.name}", argv, node, group, configs))
+    return since
 
 
 def start_policy_agent(node: Node, programs: Path) -> None:
@@ -101,6 +104,12 @@ def ctr(node: Node, *words: str, check: bool = True, limit: float = 15) -> tuple
     argv = [*mounts.enter(node), "timeout", str(int(limit)), "ctr", "-a", _SOCKET, "-n", "k8s.io"]
     done = run([*argv, *words], check=check, limit=limit + 5)
     return done.returncode, done.stdout.decode()
+
+
+def running_containers(node: Node) -> set[str]:
+    """Return the ids of the containers that run on the node."""
+    lines = ctr(node, "tasks", "ls", check=False)[1].splitlines()[1:]
+    return {fields[0] for fields in map(str.split, lines) if fields[-1:] == ["RUNNING"]}
 
 
 def _images(node: Node) -> dict[str, str]:
