@@ -72,10 +72,10 @@ def make_table() -> pl.DataFrame:
     return identifiers.hstack(study.select(STUDY_COLUMNS))
 
 
-def write_files(table: pl.DataFrame, folder: Path) -> tuple[Path, Path]:
-    """Write ``visits.parquet`` and ``visits.csv``; returns their paths."""
+def write_files(table: pl.DataFrame, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write ``NAME.parquet`` and ``NAME.csv``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    parquet, csv = folder / "visits.parquet", folder / "visits.csv"
+    parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
     table.write_parquet(parquet)
     table.write_csv(csv)
     return parquet, csv

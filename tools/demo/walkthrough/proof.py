@@ -24,7 +24,8 @@ def show(stage: Stage, cast: Cast, table: pl.DataFrame, folder: Path) -> None:
     """
     stage.step("Search the volume for people who are in the data")
     needles = needles_of(table)
-    control = next(f for f in scan.scan(str(folder), needles) if f["path"] == "visits.csv")
+    plain = f"{cast.source}.csv"
+    control = next(f for f in scan.scan(str(folder), needles) if f["path"] == plain)
     if not control["hits"]:
         raise StepFailedError(
             "the search finds nothing in the plain file either: it proves nothing"

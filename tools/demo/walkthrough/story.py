@@ -64,7 +64,7 @@ def _seal(
     stage.step("Make the data, and seal it before it leaves this machine")
     table = make_table()
     folder = root / BUILD
-    parquet, csv = write_files(table, folder)
+    parquet, csv = write_files(table, folder, cast.source)
     plain = parquet if cast.format == "Parquet" else csv
     people = table["patient_id"].n_unique()
     stage.note(
@@ -97,7 +97,6 @@ def _mask(stage: Stage, cast: Cast, place: tuple[str, ...]) -> None:
     stage.step("Wait for the masked dataset")
     args = ("wait", f"maskingjob/{cast.job}", "--for", "Complete", "--timeout", "2m")
     stage.leeward(*args, *place, timeout=150)
-    stage.leeward("get", *place, shown=False)
     stage.console.print(stage.leeward("get", *place, shown=False).rstrip())
 
 
@@ -130,7 +129,7 @@ def _next(stage: Stage, cast: Cast) -> None:
         f"kubectl get leeward -n {cast.namespace}",
         f"leeward describe maskingjob {cast.job} -n {cast.namespace}",
         f"leeward logs maskingjob/{cast.job} -n {cast.namespace}",
-        f"leeward mask preview -f {EXAMPLES}/ build/demo/visits.csv",
+        f"leeward mask preview -f {EXAMPLES}/ {BUILD}/{cast.source}.csv",
         "kubectl explain maskingjob.spec.columns",
         "leeward doctor",
     ):
