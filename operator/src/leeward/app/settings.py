@@ -101,6 +101,12 @@ class Settings:
         _pairs,
         "app.kubernetes.io/name=leeward,app.kubernetes.io/component=operator",
     )
+    watch_namespaces: tuple[str, ...] = _setting(
+        "Namespaces whose resources this operator acts on, separated by commas. Empty: all. Two"
+        " operators in one cluster must not share a namespace.",
+        _words,
+        "",
+    )
     workers: int = _setting("Reconciles at once.", _whole(1, 256), "24")
     max_requests: int = _setting(
         "Requests to the API server per second, on average.", _whole(1, 10_000), "400"

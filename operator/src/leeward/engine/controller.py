@@ -125,11 +125,14 @@ class Controller:
     def saw_gone(self, body: Manifest) -> None:
         """A resource of ours was deleted."""
         key = key_of(body)
+        self.queue.forget(key)
+        self._forget(key)
+
+    def _forget(self, key: Key) -> None:
         self.inventory.remove(key)
         self._references.remove(key)
         self._bodies.pop(key, None)
         self._echoes.forget(key)
-        self.queue.forget(key)
         if self._leads:
             self._wake_dependants(key)
             self._on_gone(key)
@@ -164,7 +167,7 @@ class Controller:
         outcome = "error"
         try:
             settled = await self._reconciler.reconcile(key, body)
-            outcome = "gone" if settled.gone else "ok"
+            outcome = "gone" if settled.gone or settled.deleting else "ok"
         except FaultError as fault:
             outcome = _outcome_of(fault)
             _log.warning(
@@ -183,8 +186,9 @@ class Controller:
             else:
                 self._bodies.pop(key, None)  # an echo, taken for news while it was under way
             self._meter.reconciled(key.kind, outcome, clock() - start)
-        if settled.gone:
-            self._references.remove(key)
+        if settled.gone and key in self.inventory:
+            self._forget(key)  # it went while nobody watched
+        if settled.gone or settled.deleting:
             return None
         self._references.set(
             key,

@@ -38,6 +38,9 @@ class Inventory:
     def __len__(self) -> int:
         return len(self._standing)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._standing
+
     def __iter__(self) -> Iterator[Key]:
         return iter(list(self._standing))
 

@@ -37,12 +37,14 @@ class Settled:
     """How a reconcile ended.
 
     Attributes:
-        gone: The resource does not exist (any more), or is being deleted.
+        gone: The resource does not exist (any more).
+        deleting: It is being deleted: nothing is done for it any more.
         requeue_after: Seconds until the plan wants to look again, or None.
         looked_at: Objects that the plan looked at.
     """
 
     gone: bool = False
+    deleting: bool = False
     requeue_after: float | None = None
     looked_at: tuple[ObjectRef, ...] = ()
 
@@ -108,8 +110,10 @@ class Reconciler:
         for _ in range(MAX_READS):
             resource = body if body is not None else await self._read(key)
             body = None
-            if resource is None or resource["metadata"].get("deletionTimestamp"):
+            if resource is None:
                 return Settled(gone=True)
+            if resource["metadata"].get("deletionTimestamp"):
+                return Settled(deleting=True)
             try:
                 return await self._settle(key, resource)
             except StaleWriteError:

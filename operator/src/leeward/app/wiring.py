@@ -1,0 +1,197 @@
+"""Joins everything: plans, engine, Kubernetes, Kopf. The only module that knows them all."""
+
+import datetime
+import random
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+import kopf
+from kubernetes.aio.client import Configuration
+
+from leeward.api import KINDS_BY_NAME
+from leeward.api.meta import API_VERSION
+from leeward.app.edge import KopfLogin, kopf_registry, kopf_settings, watched_paths
+from leeward.app.metrics import OperatorMetrics, States
+from leeward.app.probes import Health, LoopLag, WatchAges
+from leeward.app.settings import Settings
+from leeward.app.sweep import Sweeper
+from leeward.engine.controller import Controller, Pace
+from leeward.engine.echoes import Echoes
+from leeward.engine.inventory import Key
+from leeward.engine.ratelimit import TokenBucket
+from leeward.engine.reconciler import Reconciler
+from leeward.engine.steps import Steps
+from leeward.kube.client import KubeClient
+from leeward.kube.events import EventRecorder
+from leeward.kube.keystore import EmbeddedKeyStore
+from leeward.kube.lease import LeaderLease, LeaseTimes
+from leeward.kube.objects import ObjectStore
+from leeward.kube.pods import PodHttp
+from leeward.kube.transport import HttpTransport
+from leeward.plans.dataset import DatasetPlanner
+from leeward.plans.datasetpreview import DatasetPreviewPlanner
+from leeward.plans.keyvault import KeyVaultPlanner
+from leeward.plans.maskingjob import MaskingJobPlanner
+from leeward.plans.shared.model import Context, Planner
+
+PLANNERS: Final[Mapping[str, Planner]] = {
+    planner.kind.kind: planner
+    for planner in (
+        KeyVaultPlanner(),
+        DatasetPlanner(),
+        DatasetPreviewPlanner(),
+        MaskingJobPlanner(),
+    )
+}
+"""By kind."""
+
+CHILDREN: Final[tuple[tuple[str, str], ...]] = tuple(
+    sorted(
+        {
+            child
+            for planner in PLANNERS.values()
+            for child in planner.children
+            if child[0] != API_VERSION
+        }
+    )
+)
+"""(apiVersion, kind) of what plans make and want to hear of."""
+
+PROGRESS_REASONS: Final = frozenset({"AwaitingData", "Inspecting"})
+"""Reasons of Ready=False that only say "not yet"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """All parts of one process, joined and not yet started."""
+
+    settings: Settings
+    transport: HttpTransport
+    client: KubeClient
+    pod_session: aiohttp.ClientSession
+    keys: EmbeddedKeyStore
+    controller: Controller
+    recorder: EventRecorder
+    lease: LeaderLease
+    sweeper: Sweeper
+    metrics: OperatorMetrics
+    lag: LoopLag
+    watches: WatchAges
+    health: Health
+    registry: kopf.OperatorRegistry
+    kopf_settings: kopf.OperatorSettings
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.pod_session.close()
+        await self.transport.close()
+
+
+def now() -> datetime.datetime:
+    """Time now, UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def wire(settings: Settings, configuration: Configuration) -> Operator:
+    """Join the parts. Must run on the event loop on which they are to work."""
+    metrics = OperatorMetrics()
+    transport = HttpTransport(configuration)
+    client = KubeClient(transport, TokenBucket(settings.max_requests, settings.burst), metrics)
+    objects = ObjectStore(client)
+    keys = EmbeddedKeyStore(client, settings.namespace, secrets.token_bytes, now)
+    pod_session = aiohttp.ClientSession()
+    recorder = EventRecorder(
+        client, instance=settings.pod_name, now=now, random=secrets.token_bytes
+    )
+    echoes = Echoes()
+    steps = Steps(objects, keys, PodHttp(pod_session), echoes, frozenset(PLANNERS))
+
+    def context() -> Context:
+        return Context(
+            now=now(),
+            random=secrets.token_bytes,
+            operator_namespace=settings.namespace,
+            masking_image=settings.masking_image,
+            image_pull_policy=settings.image_pull_policy,
+            image_pull_secrets=settings.image_pull_secrets,
+            operator_pod_labels=settings.operator_pod_labels,
+        )
+
+    sweeper = Sweeper(
+        unpublished=keys.orphaned_keys, steps=steps, context=context, interval=settings.sweep
+    )
+
+    def on_gone(key: Key) -> None:
+        if KINDS_BY_NAME[key.kind].is_workload:
+            sweeper.soon()
+
+    reconciler = Reconciler(
+        api_version=API_VERSION,
+        planners=PLANNERS,
+        objects=objects,
+        steps=steps,
+        recorder=recorder,
+        echoes=echoes,
+        context=context,
+        progress_reasons=PROGRESS_REASONS,
+    )
+    controller = Controller(
+        reconciler=reconciler,
+        echoes=echoes,
+        meter=metrics,
+        pace=Pace(workers=settings.workers, resync=settings.resync),
+        unit_random=random.random,
+        own_api_version=API_VERSION,
+        on_gone=on_gone,
+    )
+    lag = LoopLag()
+    watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
+    login = KopfLogin(configuration, watches, metrics)
+    metrics.show(
+        States(
+            leads=lambda: controller.leads,
+            queue_depth=lambda: controller.queue.depth,
+            queue_age=controller.queue.oldest_age,
+            running=lambda: controller.queue.running,
+            loop_lag=lambda: lag.seconds,
+            watch_ages=watches.ages,
+            resources=controller.inventory.counts,
+        )
+    )
+    return Operator(
+        settings=settings,
+        transport=transport,
+        client=client,
+        pod_session=pod_session,
+        keys=keys,
+        controller=controller,
+        recorder=recorder,
+        lease=_lease(settings, client),
+        sweeper=sweeper,
+        metrics=metrics,
+        lag=lag,
+        watches=watches,
+        health=Health(
+            loop_lag=lambda: lag.seconds, queue_age=controller.queue.oldest_age, watches=watches
+        ),
+        registry=kopf_registry(controller, CHILDREN, login),
+        kopf_settings=kopf_settings(CHILDREN),
+    )
+
+
+def _lease(settings: Settings, client: KubeClient) -> LeaderLease:
+    return LeaderLease(
+        client,
+        namespace=settings.namespace,
+        name=settings.lease_name,
+        identity=f"{settings.pod_name}_{secrets.token_hex(4)}",
+        times=LeaseTimes(
+            duration=settings.lease_duration,
+            renew_deadline=settings.lease_renew_deadline,
+            retry=settings.lease_retry,
+        ),
+        now=now,
+    )

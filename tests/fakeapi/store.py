@@ -1,0 +1,331 @@
+"""An API server in memory: objects, versions, a history to watch, and what a test asks about.
+
+It speaks paths, JSON and status codes, so that everything above the socket is the operator's own
+code. What it does not do: validation, defaults, admission (a test can add refusals).
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from fakeapi.ownership import Ownership
+from leeward.kube.client import APPLY_PATCH, MERGE_PATCH
+from leeward.kube.resources import PLURALS
+
+Manifest = dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where an object stands."""
+
+    api_version: str
+    plural: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server says."""
+
+    status: int
+    body: Manifest
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One event of the history."""
+
+    version: int
+    type: str
+    place: Place
+    manifest: Manifest
+
+
+KINDS = {(version, plural): kind for (version, kind), plural in PLURALS.items()}
+OWN = "leeward.dev/v1alpha1"
+
+
+def refusal(status: int, reason: str, message: str, **headers: str) -> Answer:
+    """A metav1.Status."""
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "code": status,
+        "reason": reason,
+        "message": message,
+    }
+    return Answer(status, body, headers)
+
+
+class FakeApi:
+    """The server. ``now`` yields RFC 3339 times."""
+
+    def __init__(self, now: Callable[[], str] = lambda: "2026-01-01T00:00:00Z") -> None:
+        self.objects: dict[Place, Manifest] = {}
+        self.history: list[Change] = []
+        self.created: Counter[tuple[str, str, str]] = Counter()
+        self.deleted: Counter[tuple[str, str, str]] = Counter()
+        self.refusals: list[Callable[[str, Manifest | None, Place], Answer | None]] = []
+        self.calls: list[tuple[str, str]] = []
+        self._owners: dict[Place, Ownership] = {}
+        self._versions = itertools.count(1)
+        self._uids = itertools.count(1)
+        self._version = 0
+        self._now = now
+        self.on_change: list[Callable[[Change], None]] = []
+
+    # --- for tests and simulated controllers ----------------------------------------------------
+
+    def add(self, manifest: Manifest, manager: str = "test") -> Manifest:
+        """Create an object, its status included."""
+        place = self.place_of(manifest)
+        made = self._create(place, copy.deepcopy(manifest), manager, keep_status=True)
+        return copy.deepcopy(made)
+
+    def edit(self, manifest: Manifest, manager: str = "kubectl-edit") -> Manifest:
+        """Write an object as it is given, its status included."""
+        place = self.place_of(manifest)
+        before = self.objects[place]
+        self._owners[place].wrote(before, manifest, manager)
+        return copy.deepcopy(self._store(place, copy.deepcopy(manifest), before))
+
+    def find(self, kind: str, namespace: str | None = None) -> list[Manifest]:
+        """All objects of a kind."""
+        return [
+            copy.deepcopy(manifest)
+            for place, manifest in self.objects.items()
+            if manifest["kind"] == kind and namespace in (None, place.namespace)
+        ]
+
+    def one(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """One object, or None."""
+        return next((m for m in self.find(kind, namespace) if m["metadata"]["name"] == name), None)
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """Delete an object."""
+        found = self.one(kind, namespace, name)
+        if found is not None:
+            self._delete(self.place_of(found))
+
+    @staticmethod
+    def place_of(manifest: Manifest) -> Place:
+        """Where a manifest belongs."""
+        metadata = manifest["metadata"]
+        plural = PLURALS[manifest["apiVersion"], manifest["kind"]]
+        return Place(
+            manifest["apiVersion"], plural, metadata.get("namespace", ""), metadata["name"]
+        )
+
+    @property
+    def version(self) -> int:
+        """The newest resourceVersion."""
+        return self._version
+
+    # --- the API ----------------------------------------------------------------------------------
+
+    def handle(self, method: str, path: str, body: Manifest | None, content_type: str) -> Answer:
+        """Answer one request."""
+        self.calls.append((method, path))
+        split = urlsplit(path)
+        query = {name: values[0] for name, values in parse_qs(split.query).items()}
+        place, subresource = self._parse(split.path)
+        for refuse in self.refusals:
+            answer = refuse(method, body, place)
+            if answer is not None:
+                return answer
+        body = copy.deepcopy(body)
+        if method == "GET" and not place.name:
+            return self._list(place, query)
+        if method == "POST":
+            assert body is not None
+            return self._post(place, body, query["fieldManager"] if query else "unknown")
+        if method == "PATCH" and content_type == APPLY_PATCH:
+            assert body is not None
+            return self._apply(place, body, query, subresource)
+        current = self.objects.get(place)
+        if current is None:
+            return refusal(404, "NotFound", f"{place.plural} {place.name} not found")
+        if method == "GET":
+            return Answer(200, copy.deepcopy(current))
+        if method == "DELETE":
+            return self._delete_checked(place, current, body or {})
+        assert body is not None
+        manager = query.get("fieldManager", "unknown")
+        if method == "PUT":
+            return self._put(place, current, body, manager, subresource)
+        assert content_type == MERGE_PATCH, content_type
+        return self._put(place, current, _merged(current, body), manager, subresource)
+
+    @staticmethod
+    def _parse(path: str) -> tuple[Place, str]:
+        parts = path.strip("/").split("/")
+        if parts[0] == "api":
+            api_version, rest = parts[1], parts[2:]
+        else:
+            api_version, rest = f"{parts[1]}/{parts[2]}", parts[3:]
+        namespace = ""
+        if rest[0] == "namespaces" and len(rest) > 2:
+            namespace, rest = rest[1], rest[2:]
+        plural, name, subresource = (*rest, "", "")[:3]
+        assert (api_version, plural) in KINDS, path
+        return Place(api_version, plural, namespace, name), subresource
+
+    def select(self, place: Place, labels: str = "", fields: str = "") -> list[Manifest]:
+        """Objects of a collection, filtered."""
+        return [
+            copy.deepcopy(manifest)
+            for at, manifest in sorted(self.objects.items())
+            if at[:2] == place[:2]
+            and place.namespace in ("", at.namespace)
+            and matches(manifest, labels, fields)
+        ]
+
+    def _list(self, place: Place, query: Mapping[str, str]) -> Answer:
+        items = self.select(place, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        start, limit = int(query.get("continue", "0")), int(query.get("limit", "0"))
+        page = items[start : start + limit] if limit else items[start:]
+        metadata = {"resourceVersion": str(self._version)}
+        if start + len(page) < len(items):
+            metadata["continue"] = str(start + len(page))
+        kind = KINDS[place.api_version, place.plural]
+        return Answer(
+            200,
+            {
+                "kind": f"{kind}List",
+                "apiVersion": place.api_version,
+                "metadata": metadata,
+                "items": page,
+            },
+        )
+
+    def _post(self, place: Place, body: Manifest, manager: str) -> Answer:
+        place = place._replace(name=body["metadata"]["name"])
+        if place in self.objects:
+            return refusal(409, "AlreadyExists", f"{place.plural} {place.name} already exists")
+        return Answer(201, copy.deepcopy(self._create(place, body, manager, keep_status=False)))
+
+    def _apply(
+        self, place: Place, body: Manifest, query: Mapping[str, str], subresource: str
+    ) -> Answer:
+        manager = query["fieldManager"]
+        current = self.objects.get(place)
+        if current is None:
+            return Answer(201, copy.deepcopy(self._create(place, body, manager, keep_status=False)))
+        owners = self._owners[place]
+        conflicts = owners.conflicts(current, body, manager)
+        if conflicts and query.get("force") != "true":
+            return refusal(409, "Conflict", f"Apply failed with conflicts: {', '.join(conflicts)}")
+        if not subresource:
+            body.pop("status", None)
+        after = owners.apply(current, body, manager)
+        return Answer(200, copy.deepcopy(self._store(place, after, current)))
+
+    def _put(
+        self, place: Place, current: Manifest, body: Manifest, manager: str, subresource: str
+    ) -> Answer:
+        told = body["metadata"].get("resourceVersion")
+        if told is not None and told != current["metadata"]["resourceVersion"]:
+            return refusal(
+                409, "Conflict", "the object has been modified; please apply your changes"
+            )
+        if subresource == "status":
+            after = {**copy.deepcopy(current), "status": body.get("status", {})}
+        else:
+            after = {**body, **({"status": current["status"]} if "status" in current else {})}
+            if current.get("immutable") and after.get("data") != current.get("data"):
+                return refusal(422, "Invalid", "data: Forbidden: field is immutable")
+        self._owners[place].wrote(current, after, manager)
+        return Answer(200, copy.deepcopy(self._store(place, after, current)))
+
+    def _delete_checked(self, place: Place, current: Manifest, options: Manifest) -> Answer:
+        conditions = options.get("preconditions") or {}
+        for name in ("uid", "resourceVersion"):
+            if name in conditions and conditions[name] != current["metadata"][name]:
+                return refusal(409, "Conflict", "precondition failed")
+        self._delete(place)
+        return Answer(200, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
+
+    # --- storage ----------------------------------------------------------------------------------
+
+    def _create(
+        self, place: Place, manifest: Manifest, manager: str, *, keep_status: bool
+    ) -> Manifest:
+        manifest["apiVersion"] = place.api_version
+        manifest["kind"] = KINDS[place.api_version, place.plural]
+        if place.api_version == OWN and not keep_status:
+            manifest.pop("status", None)
+        metadata = manifest["metadata"]
+        metadata["uid"] = f"00000000-0000-4000-8000-{next(self._uids):012d}"
+        metadata["generation"] = 1
+        metadata["creationTimestamp"] = self._now()
+        owners = self._owners[place] = Ownership()
+        owners.wrote({}, manifest, manager)
+        self.created[manifest["kind"], place.namespace, place.name] += 1
+        return self._record("ADDED", place, manifest)
+
+    def _store(self, place: Place, after: Manifest, before: Manifest) -> Manifest:
+        for name in ("uid", "creationTimestamp", "generation"):
+            after["metadata"][name] = before["metadata"][name]
+        after["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+        if after == before:
+            return before  # as the real one: a write that changes nothing makes no new version
+        if after.get("spec") != before.get("spec"):
+            after["metadata"]["generation"] += 1
+        return self._record("MODIFIED", place, after)
+
+    def _record(self, type_: str, place: Place, manifest: Manifest) -> Manifest:
+        self._version = next(self._versions)
+        manifest["metadata"]["resourceVersion"] = str(self._version)
+        if type_ == "DELETED":
+            del self.objects[place]
+        else:
+            self.objects[place] = manifest
+        change = Change(self._version, type_, place, copy.deepcopy(manifest))
+        self.history.append(change)
+        for listener in list(self.on_change):
+            listener(change)
+        return manifest
+
+    def _delete(self, place: Place) -> None:
+        manifest = copy.deepcopy(self.objects[place])
+        self.deleted[manifest["kind"], place.namespace, place.name] += 1
+        self._record("DELETED", place, manifest)
+        uid = manifest["metadata"]["uid"]
+        for dependant, candidate in list(self.objects.items()):
+            owners = candidate["metadata"].get("ownerReferences") or ()
+            if any(owner["uid"] == uid for owner in owners) and dependant in self.objects:
+                self._delete(dependant)
+
+
+def matches(manifest: Manifest, labels: str, fields: str = "") -> bool:
+    """Whether an object is selected by ``a=b,c=d`` of labels, and of the field ``type``."""
+    have = manifest["metadata"].get("labels") or {}
+    wanted = [term.split("=", 1) for term in labels.split(",") if term]
+    if any(have.get(name) != value for name, value in wanted):
+        return False
+    return all(
+        str(manifest.get(name)) == value
+        for name, value in (term.split("=", 1) for term in fields.split(",") if term)
+    )
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = copy.deepcopy(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = _merged(result.get(name), value)
+    return result
