@@ -2,7 +2,7 @@
 
 A target appears by rename, after its last chunk was written, synced and verified. Until then it is
 a temporary file in the same folder, `.NAME.RANDOM.part`, which is removed on any failure; where the
-process is killed it stays behind, and has to be removed by hand: `open_file` leaves plaintext there.
+process is killed it stays behind (from `open_file` with plaintext in it): remove it by hand then.
 """
 
 from __future__ import annotations
