@@ -33,7 +33,7 @@ def test_every_kind_has_a_row() -> None:
     assert [row[0] for row in table_rows()] == [kind.kind for kind in KINDS]
 
 
-@pytest.mark.parametrize("row", table_rows(), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", list(table_rows()), ids=lambda row: row[0])
 def test_what_a_row_names_exists(row: list[str]) -> None:
     _, api, plan, crd, image, example, tests, guide = row
     source = ROOT / "operator/src/leeward"
