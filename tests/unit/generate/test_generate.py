@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from generator import generated_files, outdated
-from generator.chart import BEGIN, END, with_values_table
+from generator.chart import BEGIN, END, values_file, with_values_table
 from generator.crds import crd
 from generator.structural import Schema, SchemaError, structural_schema
 from leeward.api import KINDS, Kind
@@ -165,12 +165,21 @@ def test_the_chart_template_holds_the_same_crds() -> None:
     assert all(document["metadata"]["annotations"] == kept for document in templated)
 
 
+VALUES = """{"properties": {"a": {"description": "A.", "properties": {
+    "b": {"default": 2, "description": "B|C."}}}}}"""
+
+
 def test_the_value_table_needs_its_marks() -> None:
-    schema = '{"properties": {"a": {"properties": {"b": {"default": 2, "description": "B|C."}}}}}'
-    made = with_values_table(f"# Chart\n{BEGIN}\nold\n{END}\nafter\n", schema)
+    made = with_values_table(f"# Chart\n{BEGIN}\nold\n{END}\nafter\n", VALUES)
     assert "| `a.b` | `2` | B\\|C. |" in made
     assert "old" not in made
     assert made.startswith("# Chart\n")
     assert made.endswith(f"{END}\nafter\n")
     with pytest.raises(ValueError, match="needs the lines"):
-        with_values_table("# Chart\n", schema)
+        with_values_table("# Chart\n", VALUES)
+
+
+def test_values_are_the_defaults_of_their_schema() -> None:
+    made = values_file(VALUES)
+    assert yaml.safe_load(made) == {"a": {"b": 2}}
+    assert "  # B|C.\n  b: 2\n" in made

@@ -6,7 +6,7 @@ Everything here is a pure function of these two; ``tools/generate/__main__.py`` 
 
 from pathlib import Path
 
-from generator.chart import crd_template, with_values_table
+from generator.chart import crd_template, kinds_template, values_file, with_values_table
 from generator.crds import crd, to_yaml
 from generator.reference import index_page, kind_page
 from leeward.api import KINDS
@@ -30,9 +30,11 @@ def generated_files(root: Path) -> dict[str, str]:
     }
     files["docs/reference/README.md"] = index_page(KINDS)
     files[f"{CHART}/templates/crds.yaml"] = crd_template(list(crds.values()))
-    readme, schema = root / CHART / "README.md", root / CHART / "values.schema.json"
-    if readme.exists() and schema.exists():
-        files[f"{CHART}/README.md"] = with_values_table(readme.read_text(), schema.read_text())
+    files[f"{CHART}/templates/_kinds.tpl"] = kinds_template(KINDS)
+    schema = (root / CHART / "values.schema.json").read_text()
+    files[f"{CHART}/values.yaml"] = values_file(schema)
+    readme = (root / CHART / "README.md").read_text()
+    files[f"{CHART}/README.md"] = with_values_table(readme, schema)
     return files
 
 
