@@ -165,15 +165,21 @@ def cluster(tmp_path: Path) -> FakeCluster:
             "spec": {"template": {"spec": {"containers": [container]}}},
         },
     )
-    cluster.put(resource_of(DATASET), dataset())
+    cluster.put(
+        resource_of(DATASET), dataset(inspection={"token": "before", "result": "FileMissing"})
+    )
     running = {"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}
     cluster.on_create = lambda pod: [pod, pod | {"status": running}]
 
     def inspect(path: str, annotations: dict[str, str]) -> None:
         file = cluster.volume / SPEC["location"]["volume"]["path"]
         digest = f"sha256:{digest_file(file).hex()}"
+        found = {"token": "now", "result": "Inspected"}
         cluster.put(
-            resource_of(DATASET), dataset(), dataset("Inspected", digest=digest, rows=50_000)
+            resource_of(DATASET),
+            dataset(inspection={"token": "before", "result": "FileMissing"}),
+            dataset("Inspecting", inspection={"token": "now"}),
+            dataset("Inspected", digest=digest, rows=50_000, inspection=found),
         )
 
     cluster.on_annotate = inspect
@@ -264,8 +270,8 @@ def test_a_connection_that_breaks_leaves_nothing(cluster: FakeCluster, plain: Pa
 
 def test_data_that_is_not_usable_ends_the_wait(cluster: FakeCluster, plain: Path) -> None:
     def inspect(path: str, annotations: dict[str, str]) -> None:
-        token = f"raw/visits:{annotations['leeward.dev/inspect']}"
-        cluster.put(resource_of(DATASET), dataset("MalformedData", inspection={"token": token}))
+        found = {"token": "now", "result": "MalformedData"}
+        cluster.put(resource_of(DATASET), dataset("MalformedData", inspection=found))
 
     cluster.on_annotate = inspect
     result = leeward("dataset", "put", "visits", str(plain), cluster=cluster)

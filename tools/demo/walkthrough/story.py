@@ -12,6 +12,7 @@ from walkthrough.manifests import Cast, cast_of, read_manifests
 from walkthrough.stage import Stage, StepFailedError
 
 EXAMPLES: Final = Path("examples/masking")
+NAMESPACE_FILE: Final = "00-namespace.yaml"
 BUILD: Final = Path("build/demo")
 SHOWN_ROWS: Final = (0, 5)
 
@@ -51,11 +52,12 @@ def _clear(stage: Stage, cast: Cast) -> None:
 
 def _apply(stage: Stage, root: Path, cast: Cast, context: tuple[str, ...]) -> None:
     stage.step("Say what shall be: a vault, a dataset, a masking job")
+    stage.note("The operator may deliver keys only into namespaces that somebody enabled:")
+    stage.kubectl("apply", "-f", str(root / EXAMPLES / NAMESPACE_FILE))
+    stage.leeward("namespace", "enable", cast.namespace, *context)
     stage.note(f"$ kubectl apply -f {EXAMPLES}/")
     for line in stage.kubectl("apply", "-f", str(root / EXAMPLES)).splitlines():
         stage.note(f"  {line}")
-    stage.note("The operator may deliver keys only into namespaces that somebody enabled:")
-    stage.leeward("namespace", "enable", cast.namespace, *context)
 
 
 def _seal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from leeward.cli.errors import CliError
@@ -10,6 +11,15 @@ from leeward.cli.port import DEPLOYMENTS, Cluster, Manifest
 DEPLOYMENT: Final = "leeward-operator"
 SERVICE_ACCOUNT: Final = "leeward-operator"
 IMAGE_VARIABLE: Final = "LEEWARD_MASKING_IMAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingImage:
+    """The image that runs for datasets, and how it is pulled."""
+
+    image: str
+    pull_policy: str = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = ()
 
 
 def find_deployment(cluster: Cluster, namespace: str) -> Manifest | None:
@@ -23,7 +33,7 @@ def environment_of(deployment: Manifest) -> dict[str, str]:
     return {e["name"]: e["value"] for e in containers[0].get("env", []) if "value" in e}
 
 
-def masking_image(cluster: Cluster, operator_namespace: str) -> str:
+def masking_image(cluster: Cluster, operator_namespace: str) -> MaskingImage:
     """The masking image that the operator runs jobs with.
 
     Raises:
@@ -33,7 +43,10 @@ def masking_image(cluster: Cluster, operator_namespace: str) -> str:
     deployment = find_deployment(cluster, operator_namespace)
     if deployment is None:
         raise CliError(f"there is no operator in namespace {operator_namespace}", remedy)
-    image = environment_of(deployment).get(IMAGE_VARIABLE)
+    environment = environment_of(deployment)
+    image = environment.get(IMAGE_VARIABLE)
     if not image:
         raise CliError(f"the operator's Deployment does not set {IMAGE_VARIABLE}", remedy)
-    return image
+    secrets = environment.get("LEEWARD_IMAGE_PULL_SECRETS", "").split(",")
+    policy = environment.get("LEEWARD_IMAGE_PULL_POLICY", "IfNotPresent")
+    return MaskingImage(image, policy, tuple(name for name in secrets if name))

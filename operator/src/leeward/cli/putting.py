@@ -17,7 +17,7 @@ from leeward.cli import receiver
 from leeward.cli.conditions import condition_of, in_words
 from leeward.cli.datasets import find_dataset, public_half
 from leeward.cli.errors import CliError, UsageError
-from leeward.cli.installed import masking_image
+from leeward.cli.installed import MaskingImage, masking_image
 from leeward.cli.keyfiles import naming
 from leeward.cli.kinds import resource_of
 from leeward.cli.output import byte_size
@@ -88,14 +88,18 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
     dataset = find_dataset(cluster, request.namespace, request.dataset)
     send = _sender(dataset, request)
     volume = dataset["spec"]["location"]["volume"]
-    image = request.image or masking_image(cluster, request.operator_namespace)
+    image = (
+        MaskingImage(request.image)
+        if request.image
+        else masking_image(cluster, request.operator_namespace)
+    )
     deadline = session.clock.monotonic() + request.timeout
     with upload_pod(
         session, cluster, request.namespace, volume["claimName"], image, deadline
     ) as pod:
         sent = _send(session, cluster, request, pod, volume["path"], send)
-    token = f"put-{session.random(8).hex()}"
-    annotations = {INSPECT_ANNOTATION: token}
+    last = _inspection(find_dataset(cluster, request.namespace, request.dataset)).get("token")
+    annotations = {INSPECT_ANNOTATION: f"put-{session.random(8).hex()}"}
     cluster.annotate(resource_of(DATASET), request.namespace, request.dataset, annotations)
     session.err.print(f"sent {byte_size(sent.size)}; waiting for the inspection")
     found = watch(
@@ -106,38 +110,31 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
         request.dataset,
         max(1.0, deadline - session.clock.monotonic()),
         "the inspection of this file",
-        lambda now: _is_inspected(now, sent, token),
+        lambda now: _is_inspected(now, sent, last),
     )
     rows = found["status"].get("rows")
     session.err.print(f"dataset/{request.dataset}: Ready, {rows} rows")
 
 
-def _is_inspected(dataset: Manifest, sent: Sent, token: str) -> bool:
-    """Whether the Dataset speaks of this file; ends the command where it speaks against it."""
-    status = dataset.get("status", {})
+def _inspection(dataset: Manifest) -> dict[str, Any]:
+    return dataset.get("status", {}).get("inspection") or {}
+
+
+def _is_inspected(dataset: Manifest, sent: Sent, last: str | None) -> bool:
+    """Whether the Dataset speaks of this file; ends the command where it speaks against it.
+
+    An inspection of an earlier file has the token ``last``; one with ``retryAt`` is made again.
+    """
+    inspection = _inspection(dataset)
     ready = condition_of(dataset, "Ready")
-    same = status.get("digest") == sent.digest
-    asked = token in (status.get("inspection") or {}).get("token", "")
-    if ready is None or not (same or asked):
+    if ready is None or inspection.get("token") == last or "result" not in inspection:
         return False
-    if ready.reason in BAD_DATA:
-        raise CliError(f"the data is there, and is not usable: {in_words(ready)}")
-    return ready.holds and same
-
-
-BAD_DATA: Final = frozenset(
-    {
-        "FileEmpty",
-        "MalformedData",
-        "WrongEncoding",
-        "WrongFormat",
-        "NotSealed",
-        "Tampered",
-        "ColumnMissing",
-        "SealedWithOtherKey",
-        "KeyLost",
-    }
-)
+    same = dataset["status"].get("digest") == sent.digest
+    if same and ready.holds:
+        return True
+    if ready.status == "True" or "retryAt" in inspection:
+        return False
+    raise CliError(f"the data is there, and is not usable: {in_words(ready)}")
 
 
 def _sender(dataset: Manifest, request: PutRequest) -> Sender:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from leeward.cli.errors import CliError
+from leeward.cli.installed import MaskingImage
 from leeward.cli.port import PODS, Cluster, Manifest
 from leeward.cli.session import Session
 from leeward.cli.waiting import POLL_SECONDS
@@ -31,7 +32,7 @@ def upload_pod(
     cluster: Cluster,
     namespace: str,
     claim: str,
-    image: str,
+    image: MaskingImage,
     deadline: float,
 ) -> Iterator[str]:
     """Start the pod, wait until it runs, yield its name, and delete it whatever happens.
@@ -83,7 +84,7 @@ def _why_not(status: Manifest) -> str:
     return str(status.get("phase", "Pending"))
 
 
-def _manifest(namespace: str, name: str, claim: str, image: str, seconds: int) -> Manifest:
+def _manifest(namespace: str, name: str, claim: str, image: MaskingImage, seconds: int) -> Manifest:
     """Within Pod Security "restricted"; it ends by itself when this program is killed."""
     return {
         "apiVersion": "v1",
@@ -101,6 +102,7 @@ def _manifest(namespace: str, name: str, claim: str, image: str, seconds: int) -
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "restartPolicy": "Never",
+            "imagePullSecrets": [{"name": name} for name in image.pull_secrets],
             "activeDeadlineSeconds": seconds + 60,
             "terminationGracePeriodSeconds": 0,
             "securityContext": {
@@ -114,8 +116,8 @@ def _manifest(namespace: str, name: str, claim: str, image: str, seconds: int) -
             "containers": [
                 {
                     "name": "put",
-                    "image": image,
-                    "imagePullPolicy": "IfNotPresent",
+                    "image": image.image,
+                    "imagePullPolicy": image.pull_policy,
                     "command": ["python3", "-c", f"import time; time.sleep({seconds + 60})"],
                     "resources": {
                         "requests": {"cpu": "50m", "memory": "64Mi"},
