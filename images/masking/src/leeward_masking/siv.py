@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from numpy.typing import NDArray
 
+from leeward_masking.text64 import encode_one, encode_rows
+
 Bytes = NDArray[np.uint8]
 Lengths = NDArray[np.int64]
 Positions = NDArray[np.int64]
@@ -24,6 +26,8 @@ KEY_SIZE: Final = 64
 """Bytes of an AES-256-SIV key: the MAC key first, as in RFC 5297."""
 BLOCK: Final = 16
 MAX_LOCKSTEP: Final = 1024
+SLICE: Final = 16_384
+"""Values taken at once: their arrays stay in the processor's cache (measured: half the time)."""
 _COUNTER_MASK: Final = np.frombuffer(bytes.fromhex("ffffffffffffffff7fffffff7fffffff"), np.uint8)
 
 
@@ -52,12 +56,17 @@ class BatchSiv:
             values: Binary; nulls stay null.
 
         Returns:
-            Binary, of the same length and name.
+            String in base64url without padding, of the same length and name.
         """
         present = values.drop_nulls()
-        parts = list(_groups(present))
-        sealed = [self._seal_group(group, lengths) for _, group, lengths in parts]
-        return _restore(values, sealed, [positions for positions, _, _ in parts])
+        if present.is_empty():
+            return pl.Series(values.name, [None] * len(values), pl.String)
+        starts = range(0, len(present), SLICE)
+        done = pl.concat([self._seal_slice(present.slice(start, SLICE)) for start in starts])
+        if values.null_count():
+            slots = pl.Series(np.cumsum(values.is_not_null().to_numpy()) - 1)
+            done = done.gather(slots.set(values.is_null(), None))
+        return done.alias(values.name)
 
     def prf(self, values: pl.Series) -> Bytes:
         """S2V, the PRF of RFC 5297, of each value.
@@ -69,28 +78,49 @@ class BatchSiv:
             Shape (n, 16).
         """
         out = np.empty((len(values), BLOCK), np.uint8)
-        for positions, group, lengths in _groups(values.fill_null(b"")):
-            if lengths[0] > MAX_LOCKSTEP:
-                vectors = b"".join(self._single.encrypt(v, None)[:BLOCK] for v in group)
-                out[positions] = np.frombuffer(vectors, np.uint8).reshape(-1, BLOCK)
-            else:
-                out[positions] = self._s2v(_rows(group, lengths), lengths)
+        for start in range(0, len(values), SLICE):
+            part = values.slice(start, SLICE).fill_null(b"")
+            for positions, group, lengths in _groups(part):
+                out[start + positions] = self._prf_group(group, lengths)
         return out
 
+    def _prf_group(self, group: pl.Series, lengths: Lengths) -> Bytes:
+        if lengths[0] <= MAX_LOCKSTEP:
+            return self._s2v(_rows(group, lengths), lengths)
+        vectors = b"".join(self._single.encrypt(value, None)[:BLOCK] for value in group)
+        return np.frombuffer(vectors, np.uint8).reshape(-1, BLOCK)
+
+    def _seal_slice(self, values: pl.Series) -> pl.Series:
+        parts: list[pl.Series] = []
+        order: list[Positions] = []
+        for positions, group, lengths in _groups(values):
+            if lengths[0] <= MAX_LOCKSTEP:
+                parts.append(self._seal_group(group, lengths))
+            else:
+                sealed = [self._single.encrypt(value, None) for value in group]
+                parts.append(pl.Series([encode_one(value) for value in sealed]))
+            order.append(positions)
+        if len(parts) == 1:
+            return parts[0]
+        return pl.concat(parts).gather(np.argsort(np.concatenate(order), kind="stable"))
+
     def _seal_group(self, group: pl.Series, lengths: Lengths) -> pl.Series:
-        if lengths[0] > MAX_LOCKSTEP:
-            return pl.Series([self._single.encrypt(v, None) for v in group], dtype=pl.Binary)
         plain = _rows(group, lengths)
+        count, width = plain.shape
         vector = self._s2v(plain, lengths)
-        blocks = plain.shape[1] // BLOCK
-        counters = np.repeat((vector & _COUNTER_MASK)[:, None, :], blocks, axis=1)
+        counters = np.repeat((vector & _COUNTER_MASK)[:, None, :], width // BLOCK, axis=1)
         # RFC 5297 clears the top bit of the last word, so counting does not carry out of it.
-        counters.view(">u4")[:, :, 3] += np.arange(blocks, dtype=np.uint32)
-        sealed = np.empty((len(plain), BLOCK + plain.shape[1]), np.uint8)
-        sealed[:, :BLOCK] = vector
+        counters.view(">u4")[:, :, 3] += np.arange(width // BLOCK, dtype=np.uint32)
         stream = _aes(self._ctr, counters).reshape(plain.shape)
-        np.bitwise_xor(plain, stream, out=sealed[:, BLOCK:])
-        return _cut(sealed, lengths + BLOCK)
+        sealed = np.zeros((count, -(-(BLOCK + width) // 3) * 3), np.uint8)
+        sealed[:, :BLOCK] = vector
+        body = sealed[:, BLOCK : BLOCK + width]
+        np.bitwise_xor(plain, stream, out=body)
+        if (lengths == lengths[0]).all():
+            body[:, int(lengths[0]) :] = 0
+        else:
+            body *= np.arange(width) < lengths[:, None]
+        return encode_rows(sealed, lengths + BLOCK)
 
     def _s2v(self, plain: Bytes, lengths: Lengths) -> Bytes:
         """S2V of rows that have the same number of blocks; ``plain`` is padded with zeros."""
@@ -167,26 +197,3 @@ def _rows(values: pl.Series, lengths: Lengths) -> Bytes:
     else:
         rows[np.arange(width) < lengths[:, None]] = flat
     return rows
-
-
-def _cut(rows: Bytes, lengths: Lengths) -> pl.Series:
-    """Rows of equal width as Binary values of these lengths."""
-    count, width = rows.shape
-    values = pl.Series(rows.reshape(-1)).reshape((count, width))
-    whole = values.cast(pl.List(pl.UInt8)).cast(pl.Binary)
-    if (lengths == width).all():
-        return whole
-    return pl.select(pl.lit(whole).bin.slice(0, pl.lit(pl.Series(lengths)))).to_series()
-
-
-def _restore(values: pl.Series, parts: list[pl.Series], order: list[Positions]) -> pl.Series:
-    """The parts in the order of the values that they come from; nulls where these were."""
-    if not parts:
-        return pl.Series(values.name, [None] * len(values), pl.Binary)
-    done = parts[0]
-    if len(parts) > 1:
-        done = pl.concat(parts).gather(np.argsort(np.concatenate(order), kind="stable"))
-    if values.null_count():
-        slots = pl.Series(np.cumsum(values.is_not_null().to_numpy()) - 1)
-        done = done.gather(slots.set(values.is_null(), None))
-    return done.alias(values.name)

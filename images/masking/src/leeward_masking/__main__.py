@@ -1,0 +1,105 @@
+"""Entry point of the masking image: ``python -m leeward_masking``."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from leeward.formats.jobconfig import CONFIG_PATH, HTTP_PORT, JobConfig, parse_job_config
+from leeward.formats.keyset import KEYSET_PATH, PodKeyset
+from leeward.formats.result import Result
+from leeward_masking.errors import JobError
+from leeward_masking.logs import Log
+from leeward_masking.metrics import exposition
+from leeward_masking.program import (
+    SERVE_SECONDS,
+    Pod,
+    deliver,
+    exit_code,
+    run_until_stopped,
+)
+from leeward_masking.progress import Progress
+from leeward_masking.server import PodServer, ResultBox, serving
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the task of the config; returns the exit code."""
+    options = _parse(arguments)
+    _silence_native_libraries()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    results = ResultBox()
+    try:
+        config = _read_config(options.config)
+        keyset = _read_keyset(options.keys)
+    except JobError as error:
+        failed = Result(outcome="Failed", error=error.result())
+        deliver(failed, options.termination_log, results)
+        return exit_code(failed)
+    progress = Progress()
+    pod = Pod(config, keyset, progress, results, Log())
+    keys: list[dict[str, str | int]] = [
+        {"id": key.id, "version": key.version} for key in keyset.keys
+    ]
+    server = PodServer(
+        (options.bind, options.port), exposition(progress, config.task), progress, keys, results
+    )
+    with serving(server):
+        pod.log.event("listening", port=server.server_address[1])
+        result = run_until_stopped(pod, stop)
+        if deliver(result, options.termination_log, results):
+            progress.begin("delivering")
+            results.deleted.wait(SERVE_SECONDS)
+    return exit_code(result)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="leeward_masking", description=__doc__)
+    parser.add_argument("--config", type=Path, default=Path(CONFIG_PATH))
+    parser.add_argument("--keys", type=Path, default=Path(KEYSET_PATH))
+    parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
+    parser.add_argument("--port", type=int, default=HTTP_PORT)
+    parser.add_argument("--bind", default="0.0.0.0")  # noqa: S104 (the pod's own address)
+    return parser.parse_args(arguments)
+
+
+def _silence_native_libraries() -> None:
+    """Panics of native code print data to standard error: nobody may read that."""
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def _read_config(path: Path) -> JobConfig:
+    try:
+        return parse_job_config(path.read_bytes())
+    except (OSError, ValidationError):
+        raise JobError(
+            "InvalidConfig",
+            "the config of the job is missing, or of a version that this image does not read",
+            "use a masking image of the operator's version",
+        ) from None
+
+
+def _read_keyset(path: Path) -> PodKeyset:
+    """The keys; none where no file is mounted."""
+    if not path.exists():
+        return PodKeyset(keys=[])
+    try:
+        return PodKeyset.parse(path.read_bytes())
+    except (OSError, ValueError):
+        raise JobError(
+            "InvalidConfig",
+            "the keys of the job cannot be read",
+            "use a masking image of the operator's version",
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""The bytes of a source, plain or sealed, read once from front to back, and their digest.
+
+A plain file is hashed while it is read, so what was masked is what was hashed, whoever writes to
+the volume meanwhile. The digest of a sealed file is that of its core and takes a pass of its own;
+the front with key commitment and recipients is read once and serves opening and digest alike, so
+that every chunk was authenticated under the very header that the digest covers.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Protocol
+
+from leeward.formats.result import ResultFile
+from leeward.formats.sealed import (
+    NotSealed,
+    SealedError,
+    SealedReader,
+    Unwrapper,
+    core_digest,
+    inspect,
+)
+from leeward.formats.sealed.layout import CHUNKS_OFFSET, SLOT_MAGIC
+from leeward.formats.sealed.streams import read_full
+from leeward_masking.errors import JobError, from_sealed_error, volume
+
+WHAT: Final = "the source"
+
+
+class Content(Protocol):
+    """The plaintext of a source."""
+
+    size: int
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes, fewer at the end."""
+        ...
+
+    def peek_at(self, offset: int, size: int) -> bytes:
+        """Bytes from anywhere; the position of ``read`` stays. What counts must be read, too."""
+        ...
+
+    def describe(self) -> ResultFile:
+        """Digest and ids of the file, once all of it was read."""
+        ...
+
+
+class PlainContent:
+    """A file that is not sealed."""
+
+    def __init__(self, file: io.FileIO, path: str) -> None:
+        self._file = file
+        self._path = path
+        self._hash = hashlib.sha256()
+        self.size = file.seek(0, io.SEEK_END)
+        self._position = 0
+        file.seek(0)
+
+    def read(self, size: int) -> bytes:
+        """See ``Content``."""
+        buffer = bytearray(min(size, self.size - self._position))
+        with volume(WHAT):
+            count = read_full(self._file, memoryview(buffer))
+        if count < len(buffer):
+            raise changed("became shorter while it was read")
+        self._position += count
+        self._hash.update(buffer)
+        return bytes(buffer)
+
+    def peek_at(self, offset: int, size: int) -> bytes:
+        """See ``Content``."""
+        with volume(WHAT):
+            return os.pread(self._file.fileno(), size, offset)
+
+    def describe(self) -> ResultFile:
+        """See ``Content``."""
+        while self._position < self.size:
+            self.read(1 << 20)
+        return ResultFile(
+            path=self._path, digest="sha256:" + self._hash.hexdigest(), bytes=self.size
+        )
+
+
+class SealedContent:
+    """A file of format LWE1, opened chunk by chunk."""
+
+    def __init__(self, file: io.FileIO, path: str, keys: Sequence[Unwrapper]) -> None:
+        self._path = path
+        with volume(WHAT):
+            self._file = _FixedFront(file)
+            self._reader = SealedReader(self._file, keys)
+        self.size = self._reader.size
+
+    def read(self, size: int) -> bytes:
+        """See ``Content``."""
+        with volume(WHAT), _sealed_errors():
+            return self._reader.read(size)
+
+    def peek_at(self, offset: int, size: int) -> bytes:
+        """See ``Content``."""
+        with volume(WHAT), _sealed_errors():
+            return self._reader.read_at(offset, size)
+
+    def describe(self) -> ResultFile:
+        """See ``Content``."""
+        while self.read(1 << 20):
+            pass
+        with volume(WHAT), _sealed_errors():
+            length = self._file.seek(0, io.SEEK_END)
+            self._file.seek(0)
+            digest = core_digest(self._file).hex()
+        info = self._reader.info
+        return ResultFile(
+            path=self._path,
+            digest="sha256:" + digest,
+            bytes=length,
+            file_id=info.file_id.hex(),
+            key_ids=[recipient.key_id.hex() for recipient in info.recipients],
+        )
+
+
+class _FixedFront(io.RawIOBase):
+    """A file whose headers are read once: nobody can show others to the next reader."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        buffer = memoryview(bytearray(CHUNKS_OFFSET))
+        file.seek(0)
+        self._front = bytes(buffer[: read_full(file, buffer)])
+        self._position = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_END:
+            offset += self._file.seek(0, io.SEEK_END)
+        elif whence == io.SEEK_CUR:
+            offset += self._position
+        self._position = offset
+        return offset
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        front = self._front[self._position : self._position + len(buffer)]
+        if front:
+            buffer[: len(front)] = front
+            count = len(front)
+        else:
+            count = os.preadv(self._file.fileno(), [buffer], self._position)
+        self._position += count
+        return count
+
+
+@contextmanager
+def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Content]:
+    """Open a source.
+
+    Args:
+        path: The file.
+        keys: What opens it; None: it is plain.
+
+    Raises:
+        JobError: It is missing, empty, of the other kind, or does not open.
+    """
+    with volume(WHAT):
+        file = io.FileIO(path)
+    with file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        magic = os.pread(file.fileno(), len(SLOT_MAGIC), 0)
+        if not magic:
+            raise empty()
+        if keys is None:
+            if magic == SLOT_MAGIC:
+                raise JobError(
+                    "WrongFormat",
+                    "the source is a sealed file, and the Dataset says that it is plain",
+                    "set sealedWith in the Dataset",
+                )
+            yield PlainContent(file, str(path))
+        else:
+            with _sealed_errors(file):
+                content = SealedContent(file, str(path), keys)
+            if not content.size:
+                raise empty()
+            yield content
+
+
+def recipient_ids(file: io.FileIO) -> list[str]:
+    """Ids of the keys that a sealed file names, unauthenticated; none where it cannot be read."""
+    try:
+        return [recipient.key_id.hex() for recipient in inspect(file).recipients]
+    except (SealedError, OSError):
+        return []
+
+
+def describe_headers(path: Path) -> ResultFile:
+    """What a sealed file says without a key; file id and recipients are not authenticated.
+
+    Raises:
+        JobError: It is missing, not sealed, or damaged.
+    """
+    with volume(WHAT), io.FileIO(path) as file, _sealed_errors(file):
+        if file.seek(0, io.SEEK_END) == 0:
+            raise empty()
+        info = inspect(file)
+        file.seek(0)
+        return ResultFile(
+            path=str(path),
+            digest="sha256:" + core_digest(file).hex(),
+            bytes=file.seek(0, io.SEEK_END),
+            file_id=info.file_id.hex(),
+            key_ids=[recipient.key_id.hex() for recipient in info.recipients],
+        )
+
+
+def check_digest(found: ResultFile, expected: str | None) -> None:
+    """The source must be the one that admission looked at.
+
+    Raises:
+        JobError: ``SourceChanged``.
+    """
+    if expected is not None and found.digest != expected:
+        raise changed("is another one than when the job was admitted")
+
+
+def changed(how: str) -> JobError:
+    """The source is not what it was."""
+    return JobError(
+        "SourceChanged",
+        f"the source {how}",
+        "let the Dataset be inspected again (annotation leeward.dev/inspect), then run a new job",
+    )
+
+
+def empty() -> JobError:
+    """There is nothing to work on."""
+    return JobError("FileEmpty", "the source has no rows", "put a file with data in its place")
+
+
+@contextmanager
+def _sealed_errors(file: io.FileIO | None = None) -> Iterator[None]:
+    try:
+        yield
+    except SealedError as error:
+        ids = [] if file is None or isinstance(error, NotSealed) else recipient_ids(file)
+        raise from_sealed_error(error, WHAT, ids) from None

@@ -1,0 +1,232 @@
+"""CSV in blocks: cut at record borders, checked, then parsed by Polars."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from leeward.api.dataset import ColumnType, CsvOptions, SchemaColumn
+from leeward_masking.blocks import BLOCK_BYTES
+from leeward_masking.content import Content, changed, empty
+from leeward_masking.csvtypes import DTYPES, parse_column
+from leeward_masking.errors import JobError
+from leeward_masking.structure import (
+    Dialect,
+    Records,
+    check_records,
+    find_records,
+    malformed,
+    quote_error,
+)
+
+MAX_RECORD: Final = 64 << 20
+"""Longest record in bytes; a longer one is more likely a quote that is not closed."""
+_FIRST_BYTES: Final = 1 << 16
+_UTF8_BOM: Final = b"\xef\xbb\xbf"
+_UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
+_NATIVE: Final = frozenset({"Integer", "Float"})
+"""Types that Polars parses as the inspection reads them; the others are parsed from text."""
+
+
+class CsvReader:
+    """The rows of a CSV file.
+
+    Args:
+        content: The bytes.
+        options: Delimiter, quote, header, texts for null.
+        columns: The schema as inspected; None: all columns are text.
+        block_bytes: Size of a block.
+
+    Raises:
+        JobError: The header cannot be read, or differs from the schema.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        options: CsvOptions | None,
+        columns: Sequence[SchemaColumn] | None,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self._content = content
+        self._options = options or CsvOptions()
+        self._dialect = _dialect(self._options)
+        self._block_bytes = block_bytes
+        self._done = 0
+        self._names: list[str] = []
+        self._types: dict[str, ColumnType] = {}
+        self._rest = self._first_bytes()
+        self._names = self._read_names()
+        self._types = _types(self._names, columns)
+        self.schema = pl.Schema({name: DTYPES[kind] for name, kind in self._types.items()})
+
+    def position(self) -> tuple[int, int]:
+        """See ``BlockReader``."""
+        return self._done, self._content.size
+
+    def blocks(self) -> Iterator[pl.DataFrame]:
+        """See ``BlockReader``."""
+        row = 1
+        while True:
+            data, records = self._next_records(row)
+            if not records.count:
+                break
+            check_records(np.frombuffer(data, np.uint8), records, self._dialect, self._names, row)
+            frame = self._parse(data[: records.length], records, row)
+            row += records.count
+            yield frame
+        if row == 1:
+            raise empty()
+
+    def _first_bytes(self) -> bytes:
+        head = self._read(_FIRST_BYTES)
+        if head.startswith(_UTF16_BOMS):
+            raise _encoding("begins with a byte order mark of UTF-16")
+        if head.startswith(b"PAR1"):
+            raise JobError(
+                "WrongFormat",
+                "the source is a Parquet file, and the Dataset says CSV",
+                "create a Dataset with format Parquet for it",
+            )
+        return head.removeprefix(_UTF8_BOM)
+
+    def _read(self, size: int) -> bytes:
+        data = self._content.read(size)
+        self._done += len(data)
+        return data
+
+    def _next_records(self, row: int) -> tuple[bytes, Records]:
+        """The next bytes that hold whole records; the rest is kept for the next call."""
+        data = self._rest
+        while True:
+            more = self._read(self._block_bytes)
+            data += more
+            if not more and data and not data.endswith(b"\n"):
+                data += b"\n"
+            records = find_records(np.frombuffer(data, np.uint8), self._dialect)
+            if records.count or not data:
+                self._rest = data[records.length :]
+            if not more and records.length < len(data):
+                raise self._unclosed(data, records, row)
+            if records.count or not more:
+                return data, records
+            if len(data) > MAX_RECORD:
+                raise malformed(
+                    f"row {row} is longer than {MAX_RECORD >> 20} MiB: a quote may not be closed",
+                    row=row,
+                )
+
+    def _unclosed(self, data: bytes, records: Records, row: int) -> JobError:
+        tail = np.frombuffer(data, np.uint8)[records.length : records.open_quote]
+        before = find_records(np.append(tail, np.uint8(0x0A)), self._dialect)
+        place = max(0, len(before.borders) - 1)
+        return quote_error(row + records.count, self._names, place, "is not closed")
+
+    def _read_names(self) -> list[str]:
+        """The header, taken off what is to be read; made-up names where the file has none."""
+        data, records = self._next_records(0)
+        if not records.count:
+            raise empty()
+        count = int(np.flatnonzero(records.is_end)[0]) + 1
+        length = int(records.borders[count - 1]) + 1
+        numbered = [f"column_{place}" for place in range(1, count + 1)]
+        if not self._options.header:
+            self._rest = data
+            return numbered
+        self._rest = data[length:]
+        header = Records(records.borders[:count], records.is_end[:count], length, None)
+        check_records(np.frombuffer(data, np.uint8), header, self._dialect, numbered, 0)
+        self._names = numbered
+        names = [str(name) for name in self._parse_text(data[:length], 0, []).row(0)]
+        _check_names(names)
+        return names
+
+    def _parse(self, data: bytes, records: Records, row: int) -> pl.DataFrame:
+        """The frame of a block; looks again where Polars refuses, since its errors show data."""
+        native = [name for name in self._names if self._types[name] in _NATIVE]
+        try:
+            frame = self._parse_text(data, row, native)
+        except pl.exceptions.ComputeError:
+            # As text it parses: the numbers are named below.
+            frame = self._parse_text(data, row, [])
+        if frame.height != records.count:
+            raise malformed(f"rows {row} to {row + records.count - 1} cannot be told apart")
+        return pl.DataFrame(
+            [parse_column(frame[name], self._types[name], row) for name in self._names]
+        )
+
+    def _parse_text(self, data: bytes, row: int, native: Sequence[str]) -> pl.DataFrame:
+        nulls = self._options.null_values if row else []
+        schema = {name: DTYPES[self._types[name]] if name in native else pl.String
+                  for name in self._names}  # fmt: skip
+        try:
+            return pl.read_csv(
+                data,
+                has_header=False,
+                schema=schema,
+                separator=self._options.delimiter,
+                quote_char=self._options.quote,
+                null_values=nulls,
+                empty_string_is_null="" in nulls,
+            )
+        except pl.exceptions.PolarsError:
+            if native:
+                raise
+            raise self._undecodable(data, row) from None
+
+    def _undecodable(self, data: bytes, row: int) -> JobError:
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            block = np.frombuffer(data, np.uint8)
+            record, place = find_records(block, self._dialect).locate(error.start)
+            column = self._names[place]
+            return _encoding(
+                f"row {row + record}, column {place + 1} is not UTF-8", row + record, column
+            )
+        return malformed(f"the rows from {row} on cannot be parsed")
+
+
+def _dialect(options: CsvOptions) -> Dialect:
+    for name, character in (("delimiter", options.delimiter), ("quote", options.quote)):
+        if not character.isascii() or character in "\r\n":
+            raise JobError(
+                "InvalidConfig",
+                f"csv.{name} is not one ASCII character",
+                f"choose another csv.{name} in the Dataset",
+            )
+    return Dialect(ord(options.delimiter), ord(options.quote))
+
+
+def _types(names: list[str], columns: Sequence[SchemaColumn] | None) -> dict[str, ColumnType]:
+    if columns is None:
+        return dict.fromkeys(names, "String")
+    if [column.name for column in columns] != names:
+        raise changed("has other columns than when it was inspected")
+    return {column.name: column.type if column.type in DTYPES else "String" for column in columns}
+
+
+def _check_names(names: list[str]) -> None:
+    for place, name in enumerate(names, 1):
+        if not name:
+            raise malformed(f"column {place} has no name in the header", row=0)
+        if names.index(name) != place - 1:
+            raise JobError(
+                "DuplicateColumn",
+                f'the header names the column "{name}" twice (columns {names.index(name) + 1} '
+                f"and {place})",
+                "give each column a name of its own",
+                column=name,
+            )
+
+
+def _encoding(what: str, row: int | None = None, column: str | None = None) -> JobError:
+    return JobError(
+        "WrongEncoding",
+        f"the source {what}" if row is None else what,
+        "convert the file to UTF-8 and seal it again",
+        row=row,
+        column=column,
+    )

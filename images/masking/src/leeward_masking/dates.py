@@ -1,0 +1,54 @@
+"""Date shift: every date of one subject moved by the same number of days."""
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from leeward_masking.canonical import canonical_text, unsuitable
+from leeward_masking.keys import derive
+from leeward_masking.siv import KEY_SIZE, BatchSiv
+
+_WORDS: Final = 1 << 64
+
+
+class DateShift:
+    """Shifts drawn by a keyed PRF (S2V of RFC 5297) over the subject's canonical text.
+
+    Args:
+        material: Artefact key of the rule.
+        max_days: Shifts are whole days in -max_days..max_days without 0, all equally likely.
+    """
+
+    def __init__(self, material: bytes, max_days: int) -> None:
+        self._siv = BatchSiv(derive(material, "dateShift", KEY_SIZE))
+        self._max_days = max_days
+        # Above this the last, incomplete run of remainders begins: taking it would favour some.
+        self._limit = np.uint64(_WORDS - 1 - _WORDS % (2 * max_days))
+
+    def days(self, subjects: pl.Series) -> NDArray[np.int64]:
+        """The shift of each subject, shape (n,)."""
+        drawn = self._siv.prf(canonical_text(subjects).cast(pl.Binary))
+        words = drawn.view(">u8")[:, 0].astype(np.uint64)
+        while (rejected := words > self._limit).any():
+            again = pl.Series([row.tobytes() for row in drawn[rejected]], dtype=pl.Binary)
+            drawn[rejected] = self._siv.prf(again)
+            words = drawn.view(">u8")[:, 0].astype(np.uint64)
+        steps = (words % np.uint64(2 * self._max_days)).astype(np.int64)
+        shifted = steps - self._max_days
+        return np.where(shifted >= 0, shifted + 1, shifted)
+
+    def __call__(self, values: pl.Series, subjects: pl.Series) -> pl.Series:
+        """Move the dates; null where the value or its subject is null.
+
+        Raises:
+            JobError: ``UnsuitableColumn``: no column of dates or datetimes.
+        """
+        if values.dtype.base_type() not in (pl.Date, pl.Datetime):
+            raise unsuitable(values.name, "holds no dates: dateShift needs a Date or Datetime")
+        days = pl.Series(self.days(subjects)).set(subjects.is_null(), None)
+        if values.dtype == pl.Date:
+            return (values.cast(pl.Int32) + days.cast(pl.Int32)).cast(pl.Date)
+        # A day is 24 hours, also where the column has a time zone with summer time.
+        return pl.select(pl.lit(values) + pl.duration(days=pl.lit(days))).to_series()

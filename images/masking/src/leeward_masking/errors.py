@@ -1,0 +1,127 @@
+"""Why a job fails. One exception; its text names file, row and column, and never a value.
+
+Texts of Polars, of the operating system and of codecs are never passed on: they quote data. Where a
+row or a column is to be named, the reader looks again at the block and finds it itself.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from leeward.formats.result import ErrorCode, ResultError
+from leeward.formats.sealed import NoKeyForFile, NotSealed, SealedError, UnsupportedVersion
+
+
+class JobError(Exception):
+    """A failure that the result reports.
+
+    Attributes:
+        code: Stable name of the failure.
+        remedy: What to do.
+        row: Row of the data, from 1; a CSV header is not counted.
+        key_ids: Keys that a sealed file names, where the pod has none of them.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        remedy: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        key_ids: list[str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code: Final = code
+        self.message: Final = message
+        self.remedy: Final = remedy
+        self.row: Final = row
+        self.column: Final = column
+        self.key_ids: Final = key_ids or []
+
+    def result(self) -> ResultError:
+        """The same as a document."""
+        return ResultError(
+            code=self.code,
+            message=self.message[:1024],
+            remedy=self.remedy[:512],
+            row=self.row,
+            column=self.column,
+            key_ids=self.key_ids,
+        )
+
+
+def internal(error: BaseException) -> JobError:
+    """What nobody foresaw: only the type of the exception is told, its text may quote data."""
+    return JobError(
+        "Internal",
+        f"the masking program failed with {type(error).__name__}",
+        "run the job again; if it fails again, report it with the version of the image",
+    )
+
+
+def interrupted() -> JobError:
+    """The pod was asked to stop."""
+    return JobError(
+        "Interrupted", "the pod was stopped before it was done", "the job is started again"
+    )
+
+
+def from_os_error(error: OSError, what: str) -> JobError:
+    """A failure of the volume that holds ``what`` ("the source", "the output")."""
+    number = error.errno
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return JobError(
+            "VolumeFull",
+            f"the volume of {what} is full",
+            "free space on the volume, or give the claim more storage",
+        )
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return JobError(
+            "VolumeReadOnly",
+            f"the volume of {what} refuses access ({errno.errorcode[number]})",
+            "let user and group 65532 read the source and write the output folder",
+        )
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        return JobError(
+            "FileMissing",
+            f"{what} is not there, or is not a file",
+            "put the file at the Dataset's path on the volume",
+        )
+    name = errno.errorcode.get(number or 0, "unknown error")
+    return JobError(
+        "Internal",
+        f"the volume of {what} failed ({name})",
+        "check the volume and its storage class",
+    )
+
+
+def from_sealed_error(error: SealedError, what: str, key_ids: list[str]) -> JobError:
+    """A sealed file that does not open; texts of the sealed format hold ids and offsets only."""
+    if isinstance(error, NoKeyForFile):
+        return JobError(
+            "SealedWithOtherKey",
+            f"{what} is sealed with other keys than the one the pod was given",
+            "seal the file to the Dataset's public key, or let the Dataset name the key it has",
+            key_ids=key_ids,
+        )
+    if isinstance(error, NotSealed):
+        return JobError(
+            "NotSealed",
+            f"{what} is not a sealed file of format LWE1",
+            "seal it with `leeward seal --to`, or remove sealedWith from the Dataset",
+        )
+    if isinstance(error, UnsupportedVersion):
+        return JobError("WrongFormat", f"{what}: {error}", "use a later image, or seal it again")
+    return JobError("Tampered", f"{what}: {error}", "use an intact copy of the file")
+
+
+@contextmanager
+def volume(what: str) -> Iterator[None]:
+    """Turn what the operating system says about ``what`` into a ``JobError``."""
+    try:
+        yield
+    except OSError as error:
+        raise from_os_error(error, what) from None

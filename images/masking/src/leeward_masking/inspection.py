@@ -1,0 +1,102 @@
+"""Inspecting a Dataset's file: does it exist, does it open, digest, rows, schema."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from leeward.api.dataset import SchemaColumn
+from leeward.formats.jobconfig import InspectConfig
+from leeward.formats.result import Result
+from leeward.formats.sealed import Unwrapper
+from leeward_masking.canonical import column_type
+from leeward_masking.content import describe_headers
+from leeward_masking.csvtypes import TypeInference
+from leeward_masking.errors import JobError
+from leeward_masking.progress import Progress
+from leeward_masking.source import Source, open_source
+
+_POLL: Final = 2.0
+"""Seconds between two looks for a file that is not there yet."""
+
+
+def inspect_file(
+    config: InspectConfig, keys: Sequence[Unwrapper] | None, progress: Progress
+) -> Result:
+    """Look at the file, after waiting for it.
+
+    Args:
+        config: What to look at. Sealed and without a key role: only the headers are read.
+        keys: What opens it; None: it is plain, or no key was given.
+        progress: Told how many bytes are read.
+
+    Raises:
+        JobError: It does not come, does not open, or cannot be read to its end.
+    """
+    path = Path(config.source.path)
+    _wait_for(path, config.wait_seconds, progress)
+    if config.sealed and config.source.key_role is None:
+        return Result(outcome="Succeeded", source=describe_headers(path))
+    with open_source(config.source, keys if config.sealed else None, typed=False) as source:
+        columns, rows = _read_all(source, config.source.format == "CSV", progress)
+        found = source.verify()
+    names = {column.name for column in columns}
+    return Result(
+        outcome="Succeeded",
+        source=found.model_copy(update={"rows": rows, "columns": columns}),
+        missing_columns=[name for name in config.expected_columns if name not in names],
+    )
+
+
+def _wait_for(path: Path, seconds: int, progress: Progress) -> None:
+    """Wait until the file is there and has stopped growing."""
+    progress.begin("waiting", seconds)
+    waited = 0.0
+    size = _size(path)
+    while waited < seconds:
+        if size > 0 and waited == 0.0:
+            return
+        progress.wait(min(_POLL, seconds - waited))
+        waited += _POLL
+        progress.advance(min(seconds, int(waited)))
+        size, before = _size(path), size
+        if size > 0 and size == before:
+            return
+    if size < 0:
+        raise JobError(
+            "FileMissing",
+            "the file of the Dataset is not on the volume",
+            "put the file at the Dataset's path, or correct the path",
+        )
+
+
+def _size(path: Path) -> int:
+    """Bytes of the file, -1 where there is none."""
+    try:
+        return path.stat().st_size if path.is_file() else -1
+    except OSError:
+        return -1
+
+
+def _read_all(source: Source, is_csv: bool, progress: Progress) -> tuple[list[SchemaColumn], int]:
+    """Read every row; the schema is that of the whole file, not of its first rows."""
+    schema = source.reader.schema
+    inference = {name: TypeInference() for name in schema}
+    nullable = dict.fromkeys(schema, False)
+    rows = 0
+    progress.begin("bytes", source.reader.position()[1])
+    for block in source.reader.blocks():
+        rows += block.height
+        for column in block.iter_columns():
+            nullable[column.name] = nullable[column.name] or column.null_count() > 0
+            if is_csv:
+                inference[column.name].add(column)
+        progress.advance(source.reader.position()[0])
+    columns = [
+        SchemaColumn(
+            name=name,
+            type=inference[name].type() if is_csv else column_type(dtype),
+            nullable=nullable[name],
+        )
+        for name, dtype in schema.items()
+    ]
+    return columns, rows

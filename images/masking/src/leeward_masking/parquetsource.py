@@ -1,0 +1,169 @@
+"""Parquet in blocks: stretches of row groups in memory files, read by Polars.
+
+Polars streams Parquet from paths only; a Python file object it reads whole. So a few row groups at
+a time are written, at their own offsets and with the footer, into a sparse anonymous file in memory
+(memfd), which Polars opens by its descriptor's path. Plaintext never has a name on a disk.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import polars as pl
+
+from leeward.api.dataset import SchemaColumn
+from leeward_masking.blocks import BLOCK_BYTES
+from leeward_masking.content import Content, changed, empty
+from leeward_masking.errors import JobError
+from leeward_masking.footer import MAGIC, TAIL, RowGroup, damaged, read_row_groups
+
+STRETCH_BYTES: Final = 32 << 20
+"""Row groups are taken together up to this size."""
+MAX_ROW_GROUP: Final = 256 << 20
+"""Largest row group in bytes as stored: one has to fit in memory."""
+MAX_FOOTER: Final = 128 << 20
+_FIRST_ROWS: Final = 1024
+_MAX_ROWS: Final = 131_072
+_COPY: Final = 1 << 20
+
+
+class ParquetReader:
+    """The rows of a Parquet file.
+
+    Args:
+        content: The bytes.
+        columns: The schema as inspected; None: whatever it is.
+        block_bytes: Size of a block.
+
+    Raises:
+        JobError: It is no Parquet file, is damaged, or differs from the schema.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        columns: Sequence[SchemaColumn] | None,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self._content = content
+        self._block_bytes = block_bytes
+        self._done = 0
+        self._footer = _footer(content)
+        self._groups = read_row_groups(self._footer[:-TAIL], content.size)
+        with self._memory_file() as path, _polars_errors(0):
+            self.schema = _scan(path).collect_schema()
+        if columns is not None and [column.name for column in columns] != self.schema.names():
+            raise changed("has other columns than when it was inspected")
+
+    def position(self) -> tuple[int, int]:
+        """See ``BlockReader``."""
+        return self._done, self._content.size
+
+    def blocks(self) -> Iterator[pl.DataFrame]:
+        """See ``BlockReader``."""
+        row = 0
+        size = _FIRST_ROWS
+        for stretch in _stretches(self._groups):
+            end = row + sum(group.rows for group in stretch)
+            with self._memory_file(stretch[-1].end) as path:
+                while row < end:
+                    with _polars_errors(row + 1):
+                        frame = _scan(path).slice(row, min(size, end - row)).collect()
+                    if frame.height != min(size, end - row):
+                        raise damaged(f"rows are missing after row {row}")
+                    row += frame.height
+                    size = self._next_size(frame)
+                    yield frame
+        if not row:
+            raise empty()
+        self._check_footer()
+
+    def _next_size(self, frame: pl.DataFrame) -> int:
+        """Rows of the next block, from the size of those of the last one."""
+        per_row = max(1.0, frame.estimated_size() / frame.height)
+        return max(_FIRST_ROWS // 8, min(_MAX_ROWS, int(self._block_bytes / per_row)))
+
+    @contextmanager
+    def _memory_file(self, end: int = 0) -> Iterator[str]:
+        """The path of a file in memory that holds the source up to ``end``, and its footer."""
+        number = os.memfd_create("leeward-parquet")
+        try:
+            size = self._content.size
+            os.pwrite(number, MAGIC, 0)
+            os.pwrite(number, self._footer, size - len(self._footer))
+            while self._done < end:
+                data = self._content.read(min(_COPY, end - self._done))
+                os.pwrite(number, data, self._done)
+                self._done += len(data)
+            yield f"/proc/self/fd/{number}"
+        finally:
+            os.close(number)
+
+    def _check_footer(self) -> None:
+        """Read the rest in order: the footer must be the one that the row groups came from."""
+        start = self._content.size - len(self._footer)
+        while self._done < start:
+            self._done += len(self._content.read(min(_COPY, start - self._done)))
+        if self._content.read(len(self._footer)) != self._footer:
+            raise changed("was changed while it was read")
+        self._done = self._content.size
+
+
+def _footer(content: Content) -> bytes:
+    """The footer with its length and magic."""
+    tail = content.peek_at(max(0, content.size - TAIL), TAIL)
+    if content.size < len(MAGIC) + TAIL or content.peek_at(0, len(MAGIC)) != MAGIC:
+        raise JobError(
+            "WrongFormat",
+            "the source is not a Parquet file",
+            "create a Dataset with the format that the file has",
+        )
+    length = int.from_bytes(tail[:4], "little") + TAIL
+    if tail[4:] != MAGIC or length > content.size - len(MAGIC):
+        raise damaged("its end is missing")
+    if length > MAX_FOOTER:
+        raise _too_large("footer", MAX_FOOTER)
+    return content.peek_at(content.size - length, length)
+
+
+def _scan(path: str) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False, cache=False, hive_partitioning=False)
+
+
+def _stretches(groups: Sequence[RowGroup]) -> Iterator[list[RowGroup]]:
+    stretch: list[RowGroup] = []
+    for group in groups:
+        if group.end - group.start > MAX_ROW_GROUP:
+            raise _too_large("row group", MAX_ROW_GROUP)
+        if stretch and group.end - stretch[0].start > STRETCH_BYTES:
+            yield stretch
+            stretch = []
+        stretch.append(group)
+    if stretch:
+        yield stretch
+
+
+def _too_large(part: str, limit: int) -> JobError:
+    return JobError(
+        "TooLarge",
+        f"a {part} of the Parquet file is larger than {limit >> 20} MiB and does not fit in memory",
+        "write the file again with at most 1,000,000 rows per row group",
+    )
+
+
+@contextmanager
+def _polars_errors(row: int) -> Iterator[None]:
+    """Polars' texts can hold data: only the place is told."""
+    try:
+        yield
+    except pl.exceptions.DuplicateError:
+        raise JobError(
+            "DuplicateColumn",
+            "two columns of the Parquet file have the same name",
+            "give each column a name of its own",
+        ) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        place = f"the rows from {row} on cannot be decoded" if row else "its schema cannot be read"
+        raise damaged(place) from None

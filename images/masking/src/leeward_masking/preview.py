@@ -1,0 +1,115 @@
+"""First rows: of a Dataset for who may open it, and of a masking job on a laptop."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from leeward.api.dataset import CsvOptions, DataFormat
+from leeward.formats.jobconfig import RuleConfig, SourceFile
+from leeward.formats.sealed import Unwrapper
+from leeward_masking.canonical import canonical_text, column_type
+from leeward_masking.content import open_content
+from leeward_masking.csvsource import CsvReader
+from leeward_masking.csvtypes import TypeInference, parse_column
+from leeward_masking.parquetsource import ParquetReader
+from leeward_masking.rules import MaterialOf, compile_plan
+from leeward_masking.siv import KEY_SIZE
+from leeward_masking.source import open_source
+
+_NESTED = "(list, struct or binary)"
+
+
+def first_rows(
+    path: Path,
+    form: DataFormat,
+    rows: int,
+    *,
+    csv: CsvOptions | None = None,
+    keys: Sequence[Unwrapper] | None = None,
+) -> pl.DataFrame:
+    """The first rows of a file; types of CSV columns are inferred from these rows alone.
+
+    Args:
+        path: The file.
+        form: Its format.
+        rows: How many rows at most.
+        csv: Options for CSV.
+        keys: What opens it; None: it is plain.
+
+    Raises:
+        JobError: It cannot be read.
+    """
+    with open_content(path, keys) as content:
+        if form == "Parquet":
+            blocks = ParquetReader(content, None).blocks()
+        else:
+            blocks = CsvReader(content, csv, None).blocks()
+        frame = _head(blocks, rows)
+    if form == "Parquet":
+        return frame
+    return pl.DataFrame([_typed(column) for column in frame.iter_columns()])
+
+
+def preview_frame(
+    frame: pl.DataFrame, rules: Sequence[RuleConfig], material_of: MaterialOf | None = None
+) -> pl.DataFrame:
+    """What a masking job would make of a frame.
+
+    Args:
+        frame: The rows.
+        rules: Resolved rules; columns that none names are dropped.
+        material_of: Keys of the rules by role; None: fresh ones, forgotten afterwards.
+
+    Raises:
+        JobError: A rule does not fit the columns.
+    """
+    return compile_plan(rules, frame.schema, material_of or ephemeral_keys()).mask(frame)
+
+
+def ephemeral_keys(random: Callable[[int], bytes] = os.urandom) -> MaterialOf:
+    """A fresh key for each role, the same for the same role."""
+    made: dict[str, bytes] = {}
+
+    def material_of(role: str) -> bytes:
+        if role not in made:
+            made[role] = random(KEY_SIZE)
+        return made[role]
+
+    return material_of
+
+
+def source_rows(config: SourceFile, keys: Sequence[Unwrapper] | None, rows: int) -> bytes:
+    """The first rows of a source as JSON: ``{"columns": [...], "rows": [[text or null]]}``.
+
+    Raises:
+        JobError: It cannot be read. Only what is shown is read: the digest is not compared.
+    """
+    with open_source(config, keys, typed=False) as source:
+        frame = _head(source.reader.blocks(), rows)
+    texts = pl.DataFrame([_text(column) for column in frame.iter_columns()])
+    document = {"columns": texts.columns, "rows": [list(row) for row in texts.rows()]}
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def _head(blocks: Iterator[pl.DataFrame], rows: int) -> pl.DataFrame:
+    frames: list[pl.DataFrame] = []
+    missing = rows
+    while missing > 0 and (block := next(blocks, None)) is not None:
+        frames.append(block.head(missing))
+        missing -= frames[-1].height
+    return pl.concat(frames)
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    inference = TypeInference()
+    inference.add(column)
+    return parse_column(column, inference.type(), 1)
+
+
+def _text(column: pl.Series) -> pl.Series:
+    if column_type(column.dtype) == "Other":
+        return pl.Series(column.name, [_NESTED] * len(column))
+    return canonical_text(column)

@@ -1,0 +1,182 @@
+"""What the pod does: one task, one result."""
+
+import base64
+import binascii
+import hashlib
+import io
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from leeward.formats.jobconfig import (
+    CleanConfig,
+    InspectConfig,
+    JobConfig,
+    MaskingConfig,
+    PreviewConfig,
+)
+from leeward.formats.keyset import PodKeyset
+from leeward.formats.result import MAX_MESSAGE, RETRYABLE, DetachedResult, Result
+from leeward.formats.sealed import HpkePublicKey, SealedWriter
+from leeward_masking.cleaning import clean
+from leeward_masking.engine import mask_file
+from leeward_masking.errors import JobError, internal, interrupted
+from leeward_masking.inspection import inspect_file
+from leeward_masking.logs import Log
+from leeward_masking.podkeys import recipient, unwrappers
+from leeward_masking.preview import source_rows
+from leeward_masking.progress import Progress
+from leeward_masking.server import JSON, ResultBox
+
+SUCCEEDED: Final = 0
+RETRY: Final = 1
+FAILED: Final = 2
+SERVE_SECONDS: Final = 600
+"""How long a result that is too large for the termination message waits to be fetched."""
+_GRACE: Final = 20.0
+"""Seconds that a task has to stop in, out of the 30 that the kubelet gives by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What a task works with."""
+
+    config: JobConfig
+    keyset: PodKeyset
+    progress: Progress
+    results: ResultBox
+    log: Log
+
+
+def run_task(pod: Pod) -> Result:
+    """Do the task; every failure becomes a result."""
+    began = time.monotonic()
+    pod.log.event("task began", task=pod.config.task)
+    try:
+        result = _do(pod)
+    except JobError as error:
+        result = Result(outcome="Failed", error=error.result())
+    except Exception as error:  # noqa: BLE001 (what nobody foresaw must not show its text)
+        result = Result(outcome="Failed", error=internal(error).result())
+    _log_result(pod.log, result, time.monotonic() - began)
+    return result
+
+
+def run_until_stopped(pod: Pod, stop: threading.Event) -> Result:
+    """Do the task in a thread; when ``stop`` is set, let it clean up and end."""
+    answer: list[Result] = []
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            answer.append(run_task(pod))
+        finally:
+            ended.set()
+            stop.set()
+
+    thread = threading.Thread(target=work, name="task", daemon=True)
+    thread.start()
+    stop.wait()
+    if not ended.is_set():
+        pod.progress.stop()
+        ended.wait(_GRACE)
+    if answer:
+        return answer[0]
+    _remove_output(pod.config)
+    return Result(outcome="Failed", error=interrupted().result())
+
+
+def deliver(result: Result, termination_log: Path, results: ResultBox) -> bool:
+    """Write the termination message; whether the result waits at /result for more room."""
+    body = result.canonical()
+    detached = len(body) > MAX_MESSAGE
+    if detached:
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        results.put(body, JSON)
+        message = DetachedResult(digest=digest, size=len(body)).canonical()
+    else:
+        message = body
+    termination_log.write_bytes(message)
+    return detached
+
+
+def exit_code(result: Result) -> int:
+    """0: done; 1: another try may succeed; 2: it will not."""
+    if result.error is None:
+        return SUCCEEDED
+    return RETRY if result.error.code in RETRYABLE else FAILED
+
+
+def _do(pod: Pod) -> Result:
+    config, keyset = pod.config, pod.keyset
+    match config:
+        case MaskingConfig():
+            return mask_file(
+                config,
+                unwrappers(keyset, config.source.key_role),
+                lambda role: keyset.by_role(role).raw(),
+                recipient(keyset, config.output.key_role),
+                pod.progress,
+            )
+        case InspectConfig():
+            return inspect_file(config, unwrappers(keyset, config.source.key_role), pod.progress)
+        case PreviewConfig():
+            return _preview(config, pod)
+        case CleanConfig():
+            return clean(config)
+
+
+def _preview(config: PreviewConfig, pod: Pod) -> Result:
+    """Seal the first rows to who asked, and serve them until they are fetched."""
+    reader = _preview_reader(config.recipient_key)
+    keys = unwrappers(pod.keyset, config.source.key_role)
+    rows = source_rows(config.source, keys, config.rows)
+    sealed = io.BytesIO()
+    with SealedWriter(sealed, [reader]) as writer:
+        writer.write(rows)
+    pod.results.put(sealed.getvalue(), "application/octet-stream")
+    pod.progress.begin("serving", config.serve_seconds)
+    waited = 0
+    while waited < config.serve_seconds and not pod.results.deleted.wait(1.0):
+        waited += 1
+        pod.progress.advance(waited)
+    pod.results.delete()
+    return Result(outcome="Succeeded")
+
+
+def _preview_reader(key: str) -> HpkePublicKey:
+    try:
+        raw = base64.b64decode(key, validate=True)
+        return HpkePublicKey(X25519PublicKey.from_public_bytes(raw))
+    except (binascii.Error, ValueError):
+        raise JobError(
+            "InvalidConfig",
+            "recipientKey is not an X25519 public key (32 bytes in base64)",
+            "use `leeward dataset preview`, which makes the key",
+        ) from None
+
+
+def _remove_output(config: JobConfig) -> None:
+    """The task did not stop in time: what it wrote so far goes with the process."""
+    if isinstance(config, MaskingConfig):
+        clean(CleanConfig(path=config.output.path))
+
+
+def _log_result(log: Log, result: Result, seconds: float) -> None:
+    if result.error is None:
+        rows = result.report.rows if result.report else None
+        log.event("task succeeded", rows=rows, seconds=round(seconds, 3))
+    else:
+        error = result.error
+        log.event(
+            "task failed",
+            code=error.code,
+            reason=error.message,
+            row=error.row,
+            column=error.column,
+            seconds=round(seconds, 3),
+        )

@@ -1,0 +1,80 @@
+"""How far a job is, for /progress and /metrics."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from leeward_masking.errors import interrupted
+
+_WARM_UP: Final = 0.5
+"""Seconds of work before an estimate is given."""
+
+
+class Progress:
+    """Shared by the thread that works and those that tell; also carries the request to stop.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._done = 0
+        self._total = 0
+        self._unit = "starting"
+        self._began = clock()
+
+    def begin(self, unit: str, total: int = 0) -> None:
+        """Another phase begins."""
+        with self._lock:
+            self._unit, self._total, self._done = unit, total, 0
+            self._began = self._clock()
+
+    def advance(self, done: int) -> None:
+        """So much of it is done.
+
+        Raises:
+            JobError: ``Interrupted``: the pod is to stop.
+        """
+        with self._lock:
+            self._done = done
+        self.check()
+
+    def check(self) -> None:
+        """Go on only while nobody asked to stop.
+
+        Raises:
+            JobError: ``Interrupted``.
+        """
+        if self._stop.is_set():
+            raise interrupted()
+
+    def stop(self) -> None:
+        """Ask the thread that works to stop."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, unless the pod is to stop.
+
+        Raises:
+            JobError: ``Interrupted``.
+        """
+        self._stop.wait(seconds)
+        self.check()
+
+    def document(self) -> dict[str, int | str | None]:
+        """The answer to GET /progress."""
+        with self._lock:
+            elapsed = self._clock() - self._began
+            eta = None
+            if 0 < self._done <= self._total and elapsed > _WARM_UP:
+                eta = round(elapsed * (self._total - self._done) / self._done)
+            return {
+                "done": self._done,
+                "total": self._total,
+                "unit": self._unit,
+                "etaSeconds": eta,
+            }

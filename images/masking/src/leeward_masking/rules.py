@@ -1,0 +1,177 @@
+"""From the rules of a job to the functions that mask a block."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from leeward.api.transforms import ColumnRule
+from leeward.formats.jobconfig import RuleConfig
+from leeward_masking import transforms
+from leeward_masking.canonical import column_type, unsuitable
+from leeward_masking.dates import DateShift
+from leeward_masking.errors import JobError
+
+_ANY_TYPE = frozenset({"keep", "drop", "redact", "replace"})
+"""Transforms that work on lists, structs and binary columns, too."""
+
+
+class MaterialOf(Protocol):
+    """Where the keys of rules come from."""
+
+    def __call__(self, role: str) -> bytes:
+        """The key material for this role.
+
+        Raises:
+            KeyError: There is none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """What happens to one column that stays.
+
+    Attributes:
+        apply: The transform; given the column, and of a date shift the subject, too.
+        subject: The column that says whose row it is; only for dateShift.
+    """
+
+    name: str
+    rule: str
+    transform: str
+    apply: Callable[..., pl.Series]
+    subject: str | None = None
+
+    def mask(self, frame: pl.DataFrame) -> pl.Series:
+        """The masked column of a block.
+
+        Raises:
+            JobError: ``UnsuitableColumn``: the transform cannot work on its type.
+        """
+        column = frame.get_column(self.name)
+        if self.subject is not None:
+            return self.apply(column, frame.get_column(self.subject))
+        return self.apply(column)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPlan:
+    """What happens to every column, in the order of the source.
+
+    Attributes:
+        columns: Those that stay.
+        dropped: Name and rule of those that do not; the rule is empty where no rule names it.
+    """
+
+    columns: tuple[ColumnPlan, ...]
+    dropped: tuple[tuple[str, str], ...]
+
+    def mask(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The masked block.
+
+        Raises:
+            JobError: ``UnsuitableColumn``.
+        """
+        return pl.DataFrame([column.mask(frame) for column in self.columns])
+
+
+def compile_plan(
+    rules: Sequence[RuleConfig], schema: pl.Schema, material_of: MaterialOf
+) -> MaskPlan:
+    """Resolve the rules against the columns of the source.
+
+    Columns without a rule are dropped.
+
+    Raises:
+        JobError: ``ColumnMissing``, ``UnsuitableColumn`` or ``InvalidConfig``.
+    """
+    by_column: dict[str, RuleConfig] = {}
+    for rule in rules:
+        for name in rule.columns:
+            if name in by_column:
+                raise _invalid(f'two rules name the column "{name}"', "remove one of them")
+            if name not in schema:
+                raise missing(name)
+            by_column[name] = rule
+    keep: list[ColumnPlan] = []
+    dropped: list[tuple[str, str]] = []
+    for name, dtype in schema.items():
+        config = by_column.get(name)
+        if config is None or config.rule.transform == "drop":
+            dropped.append((name, config.rule.name if config else ""))
+            continue
+        _check_type(name, config.rule.transform, dtype)
+        if config.rule.date_shift is not None and (config.subject or "") not in schema:
+            raise missing(config.subject or "(no subject)")
+        keep.append(
+            ColumnPlan(
+                name=name,
+                rule=config.rule.name,
+                transform=config.rule.transform,
+                apply=_transform(config, material_of),
+                subject=config.subject if config.rule.date_shift else None,
+            )
+        )
+    if not keep:
+        raise _invalid("no column is left", "keep or mask at least one column")
+    return MaskPlan(tuple(keep), tuple(dropped))
+
+
+def _transform(config: RuleConfig, material_of: MaterialOf) -> Callable[..., pl.Series]:
+    rule = config.rule
+    if rule.key_use is not None:
+        return _keyed(config, rule, _material(config, material_of))
+    if rule.replace is not None:
+        return transforms.replace(rule.replace.value)
+    if rule.partial_mask is not None:
+        return transforms.partial_mask(rule.partial_mask)
+    if rule.generalize is not None:
+        return transforms.generalize(rule.generalize)
+    if rule.redact is not None:
+        return transforms.redact
+    return transforms.keep
+
+
+def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..., pl.Series]:
+    if rule.hash is not None:
+        return transforms.keyed_hash(material, rule.hash.length)
+    if rule.tokenize is not None:
+        return transforms.tokenize(material)
+    if rule.date_shift is not None:
+        return DateShift(material, rule.date_shift.max_days)
+    if config.key_algorithm == "AES256_SIV":
+        return transforms.encrypt_siv(material)
+    return transforms.encrypt_gcm(material)
+
+
+def _material(config: RuleConfig, material_of: MaterialOf) -> bytes:
+    role = config.key_role or ""
+    try:
+        return material_of(role)
+    except KeyError:
+        raise _invalid(
+            f'the pod was given no key for the rule "{config.rule.name}"',
+            "delete the job and create it again",
+        ) from None
+
+
+def _check_type(name: str, transform: str, dtype: pl.DataType) -> None:
+    kind = column_type(dtype)
+    if kind == "Other" and transform not in _ANY_TYPE:
+        raise unsuitable(name, f"is a list, struct or binary column: {transform} needs text")
+
+
+def missing(name: str) -> JobError:
+    """A rule names a column that the file lacks."""
+    return JobError(
+        "ColumnMissing",
+        f'the source has no column "{name}"',
+        "correct the name in the rule, or remove the rule",
+        column=name,
+    )
+
+
+def _invalid(message: str, remedy: str) -> JobError:
+    return JobError("InvalidConfig", message, remedy)

@@ -1,0 +1,176 @@
+"""Writing blocks as one sealed file, which appears complete and verified, or not at all."""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from leeward.api.dataset import DataFormat
+from leeward.formats.result import ResultFile
+from leeward.formats.sealed import Recipient, SealedError, SealedWriter
+from leeward_masking.canonical import canonical_text
+from leeward_masking.errors import from_sealed_error, volume
+
+WHAT: Final = "the output"
+ZSTD_LEVEL: Final = 1
+"""Tokens and hashes do not compress: level 3 takes twice the time for 3 % less."""
+_FILE_MODE: Final = 0o640
+_PLAIN_CSV: Final = frozenset(
+    {pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64, pl.Categorical, pl.Enum}
+)
+
+
+class SealedOutput:
+    """A sealed file on its way to its name; ``result`` is there once it has arrived."""
+
+    def __init__(self, writer: SealedWriter) -> None:
+        self._writer = writer
+        self._failure: BaseException | None = None
+        self.result: ResultFile | None = None
+
+    def write_frames(
+        self, frames: Iterator[pl.DataFrame], schema: pl.Schema, form: DataFormat
+    ) -> None:
+        """Encode the frames in order; for Parquet each is one row group.
+
+        Raises:
+            JobError: The volume is full or read-only, or whatever ``frames`` raises.
+        """
+        if form == "CSV":
+            frames = map(csv_ready, frames)
+            schema = csv_ready(pl.DataFrame(schema=schema)).schema
+        target = cast(BinaryIO, _Target(self._write))
+        lazy = register_io_source(self._scan(frames), schema=schema)
+        try:
+            if form == "CSV":
+                lazy.sink_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.f")
+            else:
+                lazy.sink_parquet(target, compression="zstd", compression_level=ZSTD_LEVEL)
+        except Exception:
+            # Polars turns exceptions of ours into texts inside of its own: the first one counts.
+            if self._failure is None:
+                raise
+        if self._failure is not None:
+            raise self._failure
+
+    def _scan(self, frames: Iterator[pl.DataFrame]) -> Callable[..., Iterator[pl.DataFrame]]:
+        def scan(*_: object) -> Iterator[pl.DataFrame]:
+            with self._noted():
+                yield from frames
+
+        return scan
+
+    def _write(self, data: memoryview) -> int:
+        with self._noted(), volume(WHAT):
+            return self._writer.write(data)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._failure = self._failure or error
+            raise
+
+
+class _Target(io.RawIOBase):
+    """The file object that Polars writes to."""
+
+    def __init__(self, write: Callable[[memoryview], int]) -> None:
+        self._write = write
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: memoryview, /) -> int:  # type: ignore[override]
+        return self._write(data)
+
+
+@contextmanager
+def sealed_output(path: Path, recipient: Recipient) -> Iterator[SealedOutput]:
+    """A new sealed file that takes the name ``path`` when the block ends well.
+
+    Until then it is ``.NAME.RANDOM.part`` in the same folder, which is removed on any failure. A
+    file of an earlier try of the same job is replaced.
+
+    Raises:
+        JobError: The volume is full or read-only, or reads back other bytes than were written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
+    with volume(WHAT):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        number = os.open(temporary, flags, _FILE_MODE)
+    try:
+        with volume(WHAT), io.FileIO(number, "r+") as file:
+            with SealedWriter(file, [recipient]) as writer:
+                output = SealedOutput(writer)
+                yield output
+            os.fsync(file.fileno())
+            _verify(writer, file)
+            size = file.seek(0, io.SEEK_END)
+        with volume(WHAT):
+            temporary.replace(path)
+            _sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    info = writer.info
+    output.result = ResultFile(
+        path=str(path),
+        digest="sha256:" + (info.digest or b"").hex(),
+        bytes=size,
+        file_id=info.file_id.hex(),
+        key_ids=[recipient.key_id.hex() for recipient in info.recipients],
+    )
+
+
+def temporary_siblings(path: Path) -> list[Path]:
+    """What an interrupted job may have left beside ``path``."""
+    if not path.parent.is_dir():
+        return []
+    prefix = f".{path.name}."
+    return sorted(
+        sibling
+        for sibling in path.parent.iterdir()
+        if sibling.name.startswith(prefix) and sibling.name.endswith(".part")
+    )
+
+
+def csv_ready(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns as CSV can hold them: what is not plain there, as canonical text.
+
+    Raises:
+        JobError: ``UnsuitableColumn``: lists, structs and binary columns.
+    """
+    return pl.DataFrame(
+        [
+            column if _is_plain(column.dtype) else canonical_text(column)
+            for column in frame.iter_columns()
+        ]
+    )
+
+
+def _is_plain(dtype: pl.DataType) -> bool:
+    naive = isinstance(dtype, pl.Datetime) and dtype.time_zone is None
+    return naive or dtype.is_integer() or dtype.base_type() in _PLAIN_CSV
+
+
+def _verify(writer: SealedWriter, file: io.FileIO) -> None:
+    try:
+        writer.verify_written(file)
+    except SealedError as error:
+        raise from_sealed_error(error, WHAT, []) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

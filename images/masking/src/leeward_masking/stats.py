@@ -1,0 +1,146 @@
+"""Counts for the report, in bounded memory."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from leeward.formats.result import ColumnReport, MaskingReport
+from leeward_masking.canonical import column_type
+from leeward_masking.rules import ColumnPlan, MaskPlan
+
+SKETCH_SIZE: Final = 4096
+_RANGE: Final = float(1 << 64)
+_ONE_TO_ONE: Final = frozenset({"keep", "hash", "tokenize"})
+"""Transforms that leave the number of distinct values (of a hash, but for collisions)."""
+
+
+class DistinctSketch:
+    """Number of distinct values: exact up to ``SKETCH_SIZE``, then estimated.
+
+    Keeps the smallest hashes (KMV; Bar-Yossef et al. 2002, Beyer et al. 2007: unbiased estimate
+    (k - 1) / k-th smallest, relative standard error about 1 / sqrt(k - 2), here 1.6 %). Polars'
+    own sketch cannot be merged across blocks. Nulls are not counted.
+    """
+
+    def __init__(self) -> None:
+        self._smallest = pl.Series([], dtype=pl.UInt64)
+        self._bound: int | None = None
+
+    def add(self, values: pl.Series) -> None:
+        """Count the values of another block."""
+        hashes = values.drop_nulls().hash(seed=1)
+        if self._bound is not None:
+            hashes = hashes.filter(hashes < self._bound)
+        merged = pl.concat([self._smallest, hashes.unique()]).unique()
+        if len(merged) > SKETCH_SIZE:
+            merged = merged.bottom_k(SKETCH_SIZE)
+            self._bound = int(merged.to_numpy().max())
+        self._smallest = merged
+
+    def count(self) -> int:
+        """The number of distinct values, exact or estimated."""
+        if self._bound is None:
+            return len(self._smallest)
+        return round((SKETCH_SIZE - 1) / ((self._bound + 1) / _RANGE))
+
+
+@dataclass(slots=True)
+class _Column:
+    plan: ColumnPlan
+    type_before: str = ""
+    type_after: str = ""
+    changed: int = 0
+    nulls_before: int = 0
+    nulls_after: int = 0
+    before: DistinctSketch = field(default_factory=DistinctSketch)
+    after: DistinctSketch = field(default_factory=DistinctSketch)
+
+
+class ReportBuilder:
+    """Adds up what was done, block by block; safe to use from several threads."""
+
+    def __init__(self, plan: MaskPlan, schema: pl.Schema) -> None:
+        self._plan = plan
+        self._schema = schema
+        self._columns = [_Column(column) for column in plan.columns]
+        self._dropped_nulls = dict.fromkeys((name for name, _ in plan.dropped), 0)
+        self.rows = 0
+        self._lock = threading.Lock()
+
+    def add(self, source: pl.DataFrame, masked: pl.DataFrame) -> None:
+        """Count one block, before and after."""
+        with self._lock:
+            self._add(source, masked)
+
+    def _add(self, source: pl.DataFrame, masked: pl.DataFrame) -> None:
+        self.rows += source.height
+        for name in self._dropped_nulls:
+            self._dropped_nulls[name] += source.get_column(name).null_count()
+        for column in self._columns:
+            _count(column, source.get_column(column.plan.name), masked[column.plan.name])
+
+    def report(self, seconds: float) -> MaskingReport:
+        """The report; ``seconds`` is how long the masking took."""
+        stayed = {column.plan.name: _column_report(column) for column in self._columns}
+        dropped = {name: self._dropped(name, rule) for name, rule in self._plan.dropped}
+        reports = stayed | dropped
+        return MaskingReport(
+            rows=self.rows,
+            columns=[reports[name] for name in self._schema],
+            seconds=f"{seconds:.3f}",
+        )
+
+    def _dropped(self, name: str, rule: str) -> ColumnReport:
+        return ColumnReport(
+            name=name,
+            transform="drop",
+            rule=rule,
+            type_before=column_type(self._schema[name]),
+            changed=self.rows,
+            nulls_before=self._dropped_nulls[name],
+            nulls_after=0,
+        )
+
+
+def _count(column: _Column, before: pl.Series, after: pl.Series) -> None:
+    column.type_before = column_type(before.dtype)
+    column.type_after = column_type(after.dtype)
+    column.nulls_before += before.null_count()
+    column.nulls_after += after.null_count()
+    nested = column.type_before == "Other"
+    if not nested:
+        column.before.add(before)
+    if column.plan.transform == "keep":
+        return
+    column.changed += _changed(before, after)
+    if column.plan.transform not in _ONE_TO_ONE and column_type(after.dtype) != "Other":
+        column.after.add(after)
+
+
+def _changed(before: pl.Series, after: pl.Series) -> int:
+    if before.dtype == after.dtype and column_type(before.dtype) != "Other":
+        return int(np.count_nonzero(before.ne_missing(after).to_numpy()))
+    # Another type is another value wherever there was one.
+    return int((before.is_not_null() | after.is_not_null()).sum())
+
+
+def _column_report(column: _Column) -> ColumnReport:
+    nested = column.type_before == "Other"
+    distinct_before = None if nested else column.before.count()
+    one_to_one = column.plan.transform in _ONE_TO_ONE
+    distinct_after = distinct_before if one_to_one else column.after.count()
+    return ColumnReport(
+        name=column.plan.name,
+        transform=column.plan.transform,
+        rule=column.plan.rule,
+        type_before=column.type_before,
+        type_after=column.type_after,
+        changed=column.changed,
+        nulls_before=column.nulls_before,
+        nulls_after=column.nulls_after,
+        distinct_before=distinct_before,
+        distinct_after=distinct_after,
+    )
