@@ -1,0 +1,104 @@
+"""Manifests on this machine: a MaskingJob, and what stands beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from leeward.api.dataset import DatasetSpec
+from leeward.api.keyvault import KeyVaultSpec
+from leeward.api.maskingjob import MaskingJobSpec
+from leeward.api.meta import KeyRef, Model
+from leeward.cli.errors import CliError
+from leeward.cli.port import Manifest
+
+S = TypeVar("S", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """A MaskingJob with the Dataset and the KeyVaults that the same manifests define.
+
+    Attributes:
+        source: Of the Dataset that the job masks; None where no manifest defines it.
+        algorithms: (vault, key) -> algorithm, as far as manifests define them.
+    """
+
+    name: str
+    spec: MaskingJobSpec
+    source: DatasetSpec | None
+    algorithms: dict[tuple[str, str], str]
+
+    def transform_of(self, column: str) -> str:
+        """What happens to a column."""
+        for rule in self.spec.columns:
+            if column in rule.column_names:
+                return rule.transform
+        return {"Keep": "keep", "Drop": "drop", "Fail": ""}[self.spec.default_action]
+
+    def algorithm_of(self, key: KeyRef) -> str | None:
+        """The algorithm of a key, where a manifest says it."""
+        return self.algorithms.get((key.vault.name, key.key))
+
+
+def read_job_file(path: Path) -> JobFile:
+    """Read a YAML file, or all YAML files of a folder.
+
+    Raises:
+        CliError: It is no YAML, holds no MaskingJob or several, or one that is not valid.
+    """
+    documents = _documents(path)
+    jobs = [document for document in documents if document.get("kind") == "MaskingJob"]
+    if len(jobs) != 1:
+        raise CliError(
+            f"{path} holds {len(jobs)} MaskingJobs", "give a file with exactly one MaskingJob"
+        )
+    spec = _spec(jobs[0], MaskingJobSpec)
+    source = next(
+        (
+            _spec(document, DatasetSpec)
+            for document in documents
+            if document.get("kind") == "Dataset" and _name(document) == spec.source.name
+        ),
+        None,
+    )
+    algorithms = {
+        (_name(document), key.name): key.algorithm
+        for document in documents
+        if document.get("kind") == "KeyVault"
+        for key in _spec(document, KeyVaultSpec).keys
+    }
+    return JobFile(_name(jobs[0]), spec, source, algorithms)
+
+
+def _documents(path: Path) -> list[Manifest]:
+    files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+    found: list[Any] = []
+    for file in files:
+        try:
+            found.extend(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            where = getattr(error, "problem_mark", None)
+            line = f", line {where.line + 1}" if where else ""
+            raise CliError(f"{file}{line}: this is no YAML") from error
+    return [document for document in found if isinstance(document, dict)]
+
+
+def _name(document: Manifest) -> str:
+    return str((document.get("metadata") or {}).get("name", ""))
+
+
+def _spec(document: Manifest, model: type[S]) -> S:
+    try:
+        return model.model_validate(document.get("spec") or {})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in ("spec", *first["loc"]))
+        raise CliError(
+            f"{document['kind']} {_name(document)}, {where}: {first['msg'].lower()}",
+            f"see: kubectl explain {document['kind'].lower()}.spec",
+        ) from error

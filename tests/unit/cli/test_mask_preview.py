@@ -1,0 +1,131 @@
+"""mask preview: the engine and a manifest, no cluster."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from unit.cli.fake_cluster import leeward
+
+KEY = {"vault": {"name": "clinic"}, "key": "tokens"}
+RULES: list[dict[str, Any]] = [
+    {"name": "patient", "tokenize": {"key": KEY}},
+    {"name": "name", "redact": {}},
+    {"name": "visited", "dateShift": {"maxDays": 10, "key": KEY}},
+    {"name": "weight", "keep": {}},
+    {"name": "note", "drop": {}},
+]
+VAULT = {
+    "kind": "KeyVault",
+    "metadata": {"name": "clinic"},
+    "spec": {"keys": [{"name": "tokens", "algorithm": "AES256_SIV"}]},
+}
+DATASET = {
+    "kind": "Dataset",
+    "metadata": {"name": "visits"},
+    "spec": {
+        "location": {"volume": {"claimName": "data", "path": "visits.csv"}},
+        "format": "CSV",
+        "csv": {"delimiter": ";"},
+        "subjectColumn": "patient",
+    },
+}
+
+
+def job(rules: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    output = {
+        "dataset": "masked",
+        "location": DATASET["spec"]["location"],  # type: ignore[index]
+        "sealedWith": KEY,
+    }
+    spec = {"purpose": "p", "source": {"name": "visits"}, "columns": rules, "output": output}
+    return {"kind": "MaskingJob", "metadata": {"name": "m"}, "spec": spec | changes}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "visits.csv"
+    rows = ["P1;Ada Lovelace;2027-01-05;61.5;x", "P2;Grace;2027-01-06;70;y", "P1;Ada;2027-02-05;;z"]
+    path.write_text("\n".join(["patient;name;visited;weight;note", *rows, ""]))
+    return path
+
+
+def manifest(folder: Path, *documents: dict[str, Any]) -> str:
+    path = folder / "job.yaml"
+    path.write_text(yaml.safe_dump_all(documents))
+    return str(path)
+
+
+def pairs(data: Path, *documents: dict[str, Any]) -> list[dict[str, dict[str, Any]]]:
+    path = manifest(data.parent, *documents)
+    result = leeward("mask", "preview", "-f", path, str(data), "-o", "json")
+    assert result.exit_code == 0, result.stderr
+    found: list[dict[str, dict[str, Any]]] = json.loads(result.stdout)
+    return found
+
+
+def test_rows_before_and_after(data: Path) -> None:
+    first, second, third = pairs(data, VAULT, DATASET, job(RULES))
+    assert first["before"]["name"] == "Ada Lovelace"
+    assert first["after"]["name"] is None
+    assert first["after"]["weight"] == "61.5"
+    assert "note" not in first["after"]
+    assert first["after"]["patient"] == third["after"]["patient"] != second["after"]["patient"]
+    assert first["after"]["patient"] != "P1"
+
+
+def test_dates_of_one_subject_move_together(data: Path) -> None:
+    first, _, third = pairs(data, VAULT, DATASET, job(RULES))
+    shift = [
+        pl.Series([pair["after"]["visited"]]).str.to_date()[0]
+        - pl.Series([pair["before"]["visited"]]).str.to_date()[0]
+        for pair in (first, third)
+    ]
+    assert shift[0] == shift[1]
+    assert 1 <= abs(shift[0].days) <= 10
+
+
+def test_parquet_is_read_as_well(data: Path, tmp_path: Path) -> None:
+    parquet = tmp_path / "visits.parquet"
+    pl.read_csv(data, separator=";", try_parse_dates=True).write_parquet(parquet)
+    assert pairs(parquet, VAULT, DATASET, job(RULES))[1]["after"]["weight"] == "70.0"
+
+
+def test_a_table_has_a_line_per_column(data: Path) -> None:
+    path = manifest(data.parent, VAULT, DATASET, job(RULES))
+    result = leeward("mask", "preview", "-f", path, str(data), "--rows", "1")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["name", "redact", "Ada", "Lovelace", "null"] in lines
+    assert ["note", "drop", "x", "dropped"] in lines
+
+
+@pytest.mark.parametrize(
+    ("documents", "words"),
+    [
+        ((VAULT, DATASET, job(RULES[:-1])), '"note"'),
+        ((VAULT, job(RULES)), '"patient;name;visited;weight;note"'),
+        ((VAULT, DATASET, job([*RULES, {"name": "age", "keep": {}}])), '"age"'),
+        ((VAULT, DATASET, job([*RULES[:3], {"name": "x", "keep": {"a": 1}}])), "spec.columns.3"),
+        ((VAULT, DATASET), "0 MaskingJobs"),
+        ((VAULT, DATASET, job([{"name": "name", "hash": {"key": KEY}}])), "AES256_SIV"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    data: Path, documents: tuple[dict[str, Any], ...], words: str
+) -> None:
+    path = manifest(data.parent, *documents)
+    result = leeward("mask", "preview", "-f", path, str(data))
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert "Lovelace" not in result.output
+
+
+def test_a_manifest_that_is_no_yaml_names_the_line(data: Path) -> None:
+    path = data.parent / "job.yaml"
+    path.write_text("kind: MaskingJob\nspec: [\n")
+    result = leeward("mask", "preview", "-f", str(path), str(data))
+    assert result.exit_code == 1
+    assert "job.yaml, line 3" in result.stderr
