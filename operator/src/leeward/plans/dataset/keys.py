@@ -54,7 +54,7 @@ def adoptable(view: View, key_ids: Sequence[str]) -> ArtefactKeyInfo | Denied | 
     use = view.key
     if use is None:
         raise ValueError("a plain Dataset has no key")
-    needs = tuple(ArtefactKeyOf(key_id) for key_id in key_ids)
+    needs = tuple(ArtefactKeyOf(key_id, or_fingerprint=True) for key_id in key_ids)
     unseen = tuple(need for need in needs if not view.observed.has(need))
     if unseen:
         return Unseen(unseen)

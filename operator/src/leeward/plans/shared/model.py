@@ -67,9 +67,15 @@ class KeysetOf:
 
 @dataclass(frozen=True, slots=True)
 class ArtefactKeyOf:
-    """What is known of an artefact key, without material: an ``ArtefactKeyInfo``, or None."""
+    """What is known of an artefact key, without material: an ``ArtefactKeyInfo``, or None.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        or_fingerprint: Whether the id may be the fingerprint of a public half instead.
+    """
 
     id: str
+    or_fingerprint: bool = False
 
 
 KeyFault = Literal["RootKeyLost", "RootKeyReplaced", "Damaged"]

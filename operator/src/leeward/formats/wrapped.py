@@ -1,0 +1,271 @@
+"""Wrapped keys as the operator stores them: the root key, vault keysets, artefact keys.
+
+    root key ─wraps▶ version of a vault key ─wraps▶ artefact key ─wraps▶ data key of one file (LWE1)
+
+Each is one JSON document in one Secret. Wrapping is AES-256-GCM (NIST SP 800-38D) with a random
+96-bit nonce; a wrapped key is ``{"nonce": base64 of 12 bytes, "ciphertext": base64 of the key and
+the 16-byte tag}``. Its associated data is the canonical JSON (sorted, no spaces, UTF-8) of a list:
+
+    vault key     ["leeward.dev/wrapped-vault-key", 1, rootKeyId, vaultId, key, algorithm, version]
+    artefact key  ["leeward.dev/wrapped-artefact-key", 1, id, vaultId, key, version, algorithm,
+                   publicKey or ""]
+
+so none of them opens in the place of another. Golden vectors: tests/golden/wrapped.json.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import Field, SecretStr, field_serializer
+
+from leeward.formats.document import Document, canonical_json
+from leeward.formats.keyset import PodKeyAlgorithm
+from leeward.formats.sealed.keys import HpkePrivateKey
+
+KEY_SIZE: Final = 32
+"""Bytes of a root key and of a vault key."""
+
+MATERIAL_SIZES: Final[dict[str, int]] = {
+    "AES256_GCM": 32,
+    "AES256_SIV": 64,
+    "HMAC_SHA256": 32,
+    "HPKE_X25519": 32,
+}
+"""Bytes of an artefact key, by its algorithm; of HPKE_X25519 the private half."""
+
+_NONCE_SIZE: Final = 12
+_TAG_SIZE: Final = 16
+
+Random = Callable[[int], bytes]
+Hex128 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class UnwrapError(Exception):
+    """The wrapped key does not open under this key, in this place."""
+
+
+class Wrapped(Document):
+    """One wrapped key; both members base64."""
+
+    nonce: str
+    ciphertext: str
+
+
+class RootKey(Document):
+    """The key that wraps all vault keys, in the clear: it stands in the operator's namespace only.
+
+    Attributes:
+        id: Names it in everything that it wraps.
+        material: Base64 of 32 bytes.
+    """
+
+    format_version: Literal[1] = 1
+    id: Hex128
+    material: SecretStr
+
+    @field_serializer("material", when_used="json")
+    def _reveal(self, material: SecretStr) -> str:
+        return material.get_secret_value()
+
+    @classmethod
+    def generate(cls, random: Random) -> "RootKey":
+        """A new one."""
+        material = base64.b64encode(random(KEY_SIZE)).decode()
+        return cls(id=random(16).hex(), material=SecretStr(material))
+
+    def raw(self) -> bytes:
+        """The material itself.
+
+        Raises:
+            UnwrapError: It is not 32 bytes in base64.
+        """
+        return _decoded(self.material.get_secret_value(), KEY_SIZE)
+
+
+class WrappedVersion(Document):
+    """One version of a vault key."""
+
+    version: int = Field(ge=1)
+    created_at: str
+    wrapped: Wrapped
+
+
+class WrappedVaultKey(Document):
+    """One key of a vault.
+
+    Attributes:
+        algorithm: That of the artefact keys made under it.
+        primary_version: The version that new artefact keys are wrapped by.
+        history: Its versions, from the first on.
+    """
+
+    name: str
+    algorithm: PodKeyAlgorithm
+    primary_version: int
+    history: list[WrappedVersion] = Field(min_length=1)
+
+    @property
+    def primary(self) -> WrappedVersion:
+        """The version that new artefact keys are wrapped by."""
+        return self.version(self.primary_version)
+
+    def version(self, number: int) -> WrappedVersion:
+        """One version.
+
+        Raises:
+            UnwrapError: There is no such version.
+        """
+        for version in self.history:
+            if version.version == number:
+                return version
+        raise UnwrapError(f"key {self.name} has no version {number}")
+
+
+class WrappedKeyset(Document):
+    """All keys of one vault, wrapped by the root key.
+
+    Attributes:
+        vault_id: Random; given when the keyset is made.
+        vault_namespace, vault: Name of the KeyVault.
+        owner_uid: UID of the KeyVault that it belongs to now.
+        root_key_id: The root key that wraps it.
+    """
+
+    format_version: Literal[1] = 1
+    vault_id: Hex128
+    vault_namespace: str
+    vault: str
+    owner_uid: str
+    root_key_id: Hex128
+    keys: list[WrappedVaultKey]
+
+    def key(self, name: str) -> WrappedVaultKey | None:
+        """One key, or None."""
+        return next((key for key in self.keys if key.name == name), None)
+
+    def aad(self, key: str, algorithm: str, version: int) -> bytes:
+        """What a version of one of its keys is bound to."""
+        return canonical_json(
+            [
+                "leeward.dev/wrapped-vault-key",
+                1,
+                self.root_key_id,
+                self.vault_id,
+                key,
+                algorithm,
+                version,
+            ]
+        )
+
+
+class Artefact(Document):
+    """The file that a workload writes with a key."""
+
+    claim: str
+    path: str
+
+
+class WrappedArtefactKey(Document):
+    """One artefact key, wrapped by a version of a vault key.
+
+    Attributes:
+        id: Sealed files name it.
+        vault_id, vault_namespace, vault, key, version: What wraps it.
+        namespace, owner: For whom it was made: namespace, ``Kind/name/uid``.
+        public_key: PEM of the public half, of a pair.
+        artefact: The file that a workload writes with it; None for other keys.
+        published: Whether what it opens has been published: then it is not shredded any more.
+    """
+
+    format_version: Literal[1] = 1
+    id: Hex128
+    vault_id: Hex128
+    vault_namespace: str
+    vault: str
+    key: str
+    version: int
+    algorithm: PodKeyAlgorithm
+    namespace: str
+    owner: str
+    created_at: str
+    public_key: str | None = None
+    artefact: Artefact | None = None
+    published: bool = False
+    wrapped: Wrapped
+
+    def aad(self) -> bytes:
+        """What it is bound to."""
+        return artefact_aad(
+            self.id, self.vault_id, self.key, self.version, self.algorithm, self.public_key
+        )
+
+
+def artefact_aad(
+    id_: str, vault_id: str, key: str, version: int, algorithm: str, public_key: str | None
+) -> bytes:
+    """What an artefact key is bound to: see the module."""
+    return canonical_json(
+        [
+            "leeward.dev/wrapped-artefact-key",
+            1,
+            id_,
+            vault_id,
+            key,
+            version,
+            algorithm,
+            public_key or "",
+        ]
+    )
+
+
+def wrap(wrapping_key: bytes, material: bytes, aad: bytes, random: Random) -> Wrapped:
+    """Wrap a key.
+
+    Args:
+        wrapping_key: 32 bytes.
+        material: The key to wrap.
+        aad: What it is bound to.
+        random: Draws the nonce.
+    """
+    nonce = random(_NONCE_SIZE)
+    sealed = AESGCM(wrapping_key).encrypt(nonce, material, aad)
+    return Wrapped(
+        nonce=base64.b64encode(nonce).decode(), ciphertext=base64.b64encode(sealed).decode()
+    )
+
+
+def unwrap(wrapping_key: bytes, wrapped: Wrapped, aad: bytes, size: int) -> bytes:
+    """Open a wrapped key of so many bytes.
+
+    Raises:
+        UnwrapError: It was wrapped by another key or for another place, or is damaged.
+    """
+    nonce = _decoded(wrapped.nonce, _NONCE_SIZE)
+    sealed = _decoded(wrapped.ciphertext, size + _TAG_SIZE)
+    try:
+        return AESGCM(wrapping_key).decrypt(nonce, sealed, aad)
+    except InvalidTag as error:
+        raise UnwrapError("a wrapped key does not open") from error
+
+
+def new_material(algorithm: str, key_id: str, random: Random) -> tuple[bytes, str | None]:
+    """A new artefact key: its material, and PEM of its public half if it is a pair."""
+    material = random(MATERIAL_SIZES[algorithm])
+    if algorithm != "HPKE_X25519":
+        return material, None
+    pair = HpkePrivateKey.from_bytes(material, bytes.fromhex(key_id))
+    return material, pair.public_key.to_pem().decode()
+
+
+def _decoded(text: str, size: int) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UnwrapError("a stored key is not base64") from error
+    if len(data) != size:
+        raise UnwrapError(f"a stored key has {len(data)} bytes, not {size}")
+    return data

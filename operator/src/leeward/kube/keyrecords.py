@@ -1,0 +1,174 @@
+"""The Secrets in which keys stand: their names, labels, and the documents in them.
+
+All of these are in the operator's namespace and owned by nothing: they outlive the resources that
+they were made for, and ``helm uninstall``. What a pod is given is the one exception: a Secret in
+the workload's namespace, owned by the workload.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from leeward.formats.document import Document, UnsupportedFormatVersionError
+from leeward.formats.keyset import KEYSET_FILE, PodKeyset
+from leeward.formats.sealed.keys import HpkePublicKey
+from leeward.formats.wrapped import RootKey, WrappedArtefactKey, WrappedKeyset
+from leeward.plans.shared.model import ArtefactKeyInfo, DeliverKeys, Manifest, ObjectRef
+
+ROOT_SECRET: Final = "leeward-root-key"  # noqa: S105 - the name of a Secret
+ROLE_LABEL: Final = "leeward.dev/role"
+PUBLISHED_LABEL: Final = "leeward.dev/published"
+FINGERPRINT_LABEL: Final = "leeward.dev/fingerprint"
+ROOT_ROLE: Final = "root-key"
+KEYSET_ROLE: Final = "keyset"
+ARTEFACT_ROLE: Final = "artefact-key"
+WRAPPED_SELECTOR: Final = f"{ROLE_LABEL} in ({KEYSET_ROLE},{ARTEFACT_ROLE})"
+UNPUBLISHED_SELECTOR: Final = f"{ROLE_LABEL}={ARTEFACT_ROLE},{PUBLISHED_LABEL}=false"
+
+_DATA_KEY: Final = {
+    ROOT_ROLE: "root-key.json",
+    KEYSET_ROLE: "keyset.json",
+    ARTEFACT_ROLE: "artefact-key.json",
+}
+
+StoredDocument = TypeVar("StoredDocument", bound=Document)
+
+
+class DamagedRecordError(Exception):
+    """A Secret of ours does not hold the document that it should."""
+
+
+def keyset_name(namespace: str, vault: str) -> str:
+    """Name of the Secret that holds a vault's keyset."""
+    digest = hashlib.sha256(f"{namespace}/{vault}".encode()).hexdigest()
+    return f"keyset-{digest[:20]}"
+
+
+def artefact_name(key_id: str) -> str:
+    """Name of the Secret that holds an artefact key."""
+    return f"artefact-{key_id}"
+
+
+def secret_ref(namespace: str, name: str) -> ObjectRef:
+    """A Secret by name."""
+    return ObjectRef("v1", "Secret", namespace, name)
+
+
+def root_secret(namespace: str, key: RootKey) -> Manifest:
+    """The Secret of the root key. Without labels of a Helm release, and owned by nothing."""
+    return _secret(namespace, ROOT_SECRET, ROOT_ROLE, key)
+
+
+def keyset_secret(namespace: str, keyset: WrappedKeyset) -> Manifest:
+    """The Secret of a vault's keyset."""
+    name = keyset_name(keyset.vault_namespace, keyset.vault)
+    made = _secret(namespace, name, KEYSET_ROLE, keyset)
+    made["metadata"]["labels"] |= {
+        "leeward.dev/vault-namespace": keyset.vault_namespace,
+        "leeward.dev/vault-name": keyset.vault,
+        "leeward.dev/vault-id": keyset.vault_id,
+    }
+    return made
+
+
+def artefact_secret(namespace: str, key: WrappedArtefactKey) -> Manifest:
+    """The Secret of an artefact key."""
+    made = _secret(namespace, artefact_name(key.id), ARTEFACT_ROLE, key)
+    labels = made["metadata"]["labels"]
+    labels |= {"leeward.dev/namespace": key.namespace, "leeward.dev/vault-id": key.vault_id}
+    if key.artefact is not None:
+        labels[PUBLISHED_LABEL] = "true" if key.published else "false"
+    if key.public_key is not None:
+        public = HpkePublicKey.from_pem(key.public_key.encode())
+        labels[FINGERPRINT_LABEL] = public.fingerprint.hex()
+    made["metadata"]["annotations"] = {"leeward.dev/owner": key.owner}
+    return made
+
+
+def delivered_secret(action: DeliverKeys, keyset: PodKeyset) -> Manifest:
+    """The Secret that a pod mounts."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {
+            "name": action.name,
+            "namespace": action.namespace,
+            "labels": dict(action.labels),
+            "ownerReferences": [dict(action.owner)],
+        },
+        "immutable": True,
+        "data": {KEYSET_FILE: _encoded(keyset)},
+    }
+
+
+def read_document(secret: Manifest, model: type[StoredDocument], role: str) -> StoredDocument:
+    """The document in one of our Secrets.
+
+    Raises:
+        DamagedRecordError: It is not there, or not one that this release reads.
+    """
+    try:
+        text = base64.b64decode(secret["data"][_DATA_KEY[role]], validate=True)
+        return model.parse(text)
+    except (
+        KeyError,
+        TypeError,
+        binascii.Error,
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        UnsupportedFormatVersionError,
+        ValidationError,
+    ):
+        name = secret["metadata"]["name"]
+        # Without its cause: the text of a validation error may quote what was stored.
+        raise DamagedRecordError(f"Secret {name} does not hold what it should") from None
+
+
+def replacement(found: Manifest, made: Manifest) -> Manifest:
+    """The new manifest in place of the one that was read, if nobody else was quicker."""
+    version = found["metadata"]["resourceVersion"]
+    return {**made, "metadata": {**made["metadata"], "resourceVersion": version}}
+
+
+def artefact_info(key: WrappedArtefactKey) -> ArtefactKeyInfo:
+    """What plans may know of an artefact key."""
+    return ArtefactKeyInfo(
+        id=key.id,
+        vault_id=key.vault_id,
+        key=key.key,
+        version=key.version,
+        algorithm=key.algorithm,
+        namespace=key.namespace,
+        owner=key.owner,
+        public_key=key.public_key,
+        published=key.published,
+        artefact=(key.artefact.claim, key.artefact.path) if key.artefact else None,
+        created_at=key.created_at,
+    )
+
+
+def _secret(namespace: str, name: str, role: str, document: Document) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": f"leeward.dev/{role}",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {
+                "app.kubernetes.io/name": "leeward",
+                "app.kubernetes.io/managed-by": "leeward-operator",
+                ROLE_LABEL: role,
+            },
+        },
+        "data": {_DATA_KEY[role]: _encoded(document)},
+    }
+
+
+def _encoded(document: Document) -> str:
+    return base64.b64encode(document.canonical()).decode()
