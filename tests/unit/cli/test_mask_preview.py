@@ -18,6 +18,7 @@ RULES: list[dict[str, Any]] = [
     {"name": "weight", "keep": {}},
     {"name": "note", "drop": {}},
 ]
+HASHED: dict[str, Any] = {"name": "name", "hash": {"key": KEY}}
 VAULT = {
     "kind": "KeyVault",
     "metadata": {"name": "clinic"},
@@ -110,7 +111,7 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
         ((VAULT, DATASET, job([*RULES, {"name": "age", "keep": {}}])), '"age"'),
         ((VAULT, DATASET, job([*RULES[:3], {"name": "x", "keep": {"a": 1}}])), "spec.columns.3"),
         ((VAULT, DATASET), "0 MaskingJobs"),
-        ((VAULT, DATASET, job([{"name": "name", "hash": {"key": KEY}}])), "AES256_SIV"),
+        ((VAULT, DATASET, job([HASHED], defaultAction="Drop")), "AES256_SIV"),
     ],
 )
 def test_what_does_not_fit_is_named(

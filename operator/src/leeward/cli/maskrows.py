@@ -8,16 +8,16 @@ from typing import Any, Final
 
 import polars as pl
 
-from leeward.api.dataset import DataFormat, SchemaColumn
+from leeward.api.dataset import DataFormat
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
 from leeward.cli.jobfile import JobFile
-from leeward.formats.jobconfig import RuleConfig, SourceFile
-from leeward_masking.canonical import column_type
-from leeward_masking.csvtypes import TypeInference
+from leeward.formats.jobconfig import RuleConfig
 from leeward_masking.errors import JobError
-from leeward_masking.rules import compile_plan
-from leeward_masking.source import open_source
+from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
+
+TYPED_ROWS: Final = 10_000
+"""Rows that types of CSV columns are inferred from, at least; a real job infers from all."""
 
 FORMATS: Final[dict[str, DataFormat]] = {".csv": "CSV", ".parquet": "Parquet", ".pq": "Parquet"}
 PREFERRED: Final = {
@@ -39,55 +39,20 @@ def mask_rows(
     Raises:
         CliError: The data cannot be read, or the rules do not fit it; row and column are named.
     """
+    form = FORMATS.get(data.suffix.lower())
+    if form is None:
+        raise CliError(f"{data}: unknown format", f"give a file that ends in {', '.join(FORMATS)}")
+    csv = job.source.csv if job.source and form == "CSV" else None
     try:
-        source = _source_of(job, data)
-        head = _head(source, count)
+        frame = first_rows(data, form, max(count, TYPED_ROWS), csv=csv).head(count)
+        _check_rules(job, frame.columns)
         rules = [_rule_config(job, rule) for rule in job.spec.columns]
-        _check_rules(job, list(head.columns))
         if job.spec.default_action == "Keep":
-            rules.extend(_kept(job, list(head.columns)))
-        materials = _Materials(rules, random)
-        plan = compile_plan(rules, head.schema, materials)
-        masked = plan.mask(head)
+            rules.extend(_kept(job, frame.columns))
+        masked = preview_frame(frame, rules, ephemeral_keys(random))
     except JobError as error:
         raise CliError(f"{data}: {error.message}", error.remedy) from error
-    return _texts(head), _texts(masked)
-
-
-def _source_of(job: JobFile, data: Path) -> SourceFile:
-    """The file with its schema, as an inspection would find it."""
-    file_format = FORMATS.get(data.suffix.lower())
-    if file_format is None:
-        raise CliError(f"{data}: unknown format", f"give a file that ends in {', '.join(FORMATS)}")
-    if not data.is_file():
-        raise CliError(f"{data} is not there, or is no file")
-    csv = job.source.csv if job.source and file_format == "CSV" else None
-    source = SourceFile(path=str(data.resolve()), format=file_format, csv=csv)
-    return source.model_copy(update={"columns": _schema(source)})
-
-
-def _schema(source: SourceFile) -> list[SchemaColumn]:
-    with open_source(source, None, typed=False) as opened:
-        schema = opened.reader.schema
-        if source.format == "Parquet":
-            return [SchemaColumn(name=n, type=column_type(t)) for n, t in schema.items()]
-        found = {name: TypeInference() for name in schema}
-        for block in opened.reader.blocks():
-            for name, inference in found.items():
-                inference.add(block.get_column(name))
-    return [SchemaColumn(name=n, type=i.type()) for n, i in found.items()]
-
-
-def _head(source: SourceFile, count: int) -> pl.DataFrame:
-    with open_source(source, None, typed=True) as opened:
-        taken: list[pl.DataFrame] = []
-        left = count
-        for block in opened.reader.blocks():
-            taken.append(block.head(left))
-            left -= taken[-1].height
-            if left == 0:
-                break
-        return pl.concat(taken) if taken else pl.DataFrame(schema=opened.reader.schema)
+    return _texts(frame), _texts(masked)
 
 
 def _check_rules(job: JobFile, columns: list[str]) -> None:
@@ -135,20 +100,6 @@ def _rule_config(job: JobFile, rule: ColumnRule) -> RuleConfig:
         key_algorithm=algorithm,
         subject=subject,
     )
-
-
-class _Materials:
-    """Keys that live as long as this run: one per vault key and scope, as in a real job."""
-
-    def __init__(self, rules: list[RuleConfig], random: Callable[[int], bytes]) -> None:
-        self._made = {
-            rule.key_role: random(64 if rule.key_algorithm == "AES256_SIV" else 32)
-            for rule in rules
-            if rule.key_role is not None
-        }
-
-    def __call__(self, role: str) -> bytes:
-        return self._made[role]
 
 
 def _texts(frame: pl.DataFrame) -> list[Row]:

@@ -320,7 +320,8 @@ def check_network(facts: Facts) -> Iterator[Finding]:
 
 
 def _says_policy(node: Manifest) -> bool:
-    return "leeward.dev/network-policy" in node["metadata"].get("annotations", {})
+    """Whether who made the node says so: the local cluster's agent is no pod."""
+    return "leeward.dev/network-policies" in node["metadata"].get("labels", {})
 
 
 def check_encryption(facts: Facts) -> Iterator[Finding]:
