@@ -39,8 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("--lines", type=int, default=100)
     restart = commands.add_parser("restart", help="kill one component (SIGKILL), start it again")
     restart.add_argument("name")
-    tool = commands.add_parser("tool", help="build a test tool once and print its path")
-    tool.add_argument("name", choices=sorted(binaries.TOOLS))
+    tool = commands.add_parser("tool", help="make or fetch a tool once and print its path")
+    tool.add_argument("name", choices=("helm", "kubectl", *sorted(binaries.TOOLS)))
+    commands.add_parser("check", help="vet and test the Go programs of this tool")
     return parser
 
 
@@ -85,7 +86,11 @@ def _images(given: argparse.Namespace) -> None:
 
 
 def _tool(given: argparse.Namespace) -> None:
-    result(str(binaries.build(binaries.TOOLS[given.name]) / given.name))
+    result(str(binaries.tool(given.name)))
+
+
+def _check(_: argparse.Namespace) -> None:
+    binaries.check()
 
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -104,6 +109,7 @@ _AS_USER: dict[str, Command] = {
     "exec": _exec,
     "images": _images,
     "tool": _tool,
+    "check": _check,
 }
 _ON_USER_CLUSTER: dict[str, Command] = {"up": _describe, "down": _describe, "status": _describe}
 

@@ -1,27 +1,24 @@
-"""What runs in the cluster from the start: DNS, storage, rights of the policy agent; and their images."""
+"""What runs in the cluster from the start: DNS, storage, rights of the policy agent."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-from localcluster import archives, binaries, packages
+from localcluster import archives, packages
 from localcluster.archives import Archive
-from localcluster.commands import run
 from localcluster.console import progress
 from localcluster.invoker import invoker
-from localcluster.layout import BIN, KUBECONFIG
+from localcluster.kubectl import kubectl
 from localcluster.node import PAUSE_IMAGE
 
 _PREFIX = "localhost/leeward-cluster"
 _NOBODY = "65532:65532"
 DEPLOYMENTS = (("kube-system", "coredns"), ("kube-system", "local-path-provisioner"))
 _BUSYBOX_TOOLS = (
-    *("awk", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "du", "echo", "env", "false"),
-    *("find", "grep", "head", "hostname", "httpd", "id", "ip", "kill", "ls", "md5sum", "mkdir", "mv"),
-    *("nc", "nslookup", "ping", "printf", "ps", "rm", "rmdir", "sed", "seq", "sh", "sha256sum"),
-    *("sleep", "sort", "stat", "sync", "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr"),
-    *("true", "uname", "vi", "wc", "wget", "which", "xargs"),
+    "awk cat chmod chown cp cut date dd df du echo env false find grep head hostname httpd id ip "
+    "kill ls md5sum mkdir mv nc nslookup ping printf ps rm rmdir sed seq sh sha256sum sleep sort "
+    "stat sync tail tar tee test timeout top touch tr true uname vi wc wget which xargs"
 )
 
 
@@ -34,7 +31,7 @@ def images(own: Path, storage: Path) -> dict[str, Archive]:
     """
     folder = invoker().make_folder(invoker().cache / "cluster" / "images")
     busybox = _busybox()
-    tools: dict[str, Path | str] = {f"bin/{name}": "busybox" for name in _BUSYBOX_TOOLS}
+    tools: dict[str, Path | str] = {f"bin/{name}": "busybox" for name in _BUSYBOX_TOOLS.split()}
     dns, path = own / "dns", storage / "local-path-provisioner"
     return {
         "PAUSE": _image(folder, "pause", {"pause": own / "pause"}, ["/pause"], _NOBODY),
@@ -51,8 +48,7 @@ def apply(made: dict[str, Archive]) -> None:
     )
     for key, image in made.items():
         text = text.replace(f"@{key}_IMAGE@", image.name).replace(f"@{key}_DIGEST@", image.digest)
-    argv = [BIN / "kubectl", "--kubeconfig", KUBECONFIG, "apply", "--server-side", "--force-conflicts"]
-    run([*argv, "--field-manager=leeward-cluster", "-f", "-"], stdin=text, limit=60)
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=text)
 
 
 def _image(

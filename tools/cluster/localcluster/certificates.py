@@ -135,7 +135,9 @@ def _encryption_config() -> str:
         {
             "apiVersion": "apiserver.config.k8s.io/v1",
             "kind": "EncryptionConfiguration",
-            "resources": [{"resources": ["secrets"], "providers": [{"secretbox": {"keys": [key]}}]}],
+            "resources": [
+                {"resources": ["secrets"], "providers": [{"secretbox": {"keys": [key]}}]}
+            ],
         }
     )
 
@@ -180,5 +182,5 @@ def _sign(folder: Path, wanted: _Certificate) -> None:
 
 
 def _make_key(folder: Path, name: str) -> None:
-    run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", folder / f"{name}.key"])
-
+    target = folder / f"{name}.key"
+    run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", target])

@@ -127,5 +127,5 @@ def _delegate(group: Path) -> None:
     wanted = [c for c in (*_NEEDED_V2, "io", "hugetlb") if c in offered]
     lacking = [c for c in _NEEDED_V2 if c not in offered]
     if lacking:
-        raise ClusterError(f"the kernel offers no control group for {', '.join(lacking)} in {group}")
+        raise ClusterError(f"the kernel offers no {', '.join(lacking)} control group in {group}")
     (group / "cgroup.subtree_control").write_text(" ".join("+" + c for c in wanted))

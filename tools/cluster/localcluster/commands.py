@@ -1,8 +1,9 @@
-"""Running other programs: always with a time limit, and with the last lines of output on failure."""
+"""Running other programs: with a time limit, and the last lines of output on failure."""
 
 from __future__ import annotations
 
-import subprocess  # noqa: S404
+import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,10 +19,10 @@ _CONTAINED = (
 
 
 def run(
-    argv: Sequence[str | Path],
+    argv: Sequence[object],
     *,
     limit: float = 60,
-    stdin: str | bytes | None = None,
+    stdin: str | None = None,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     as_user: bool = False,
@@ -48,23 +49,23 @@ def run(
     if contained:
         words = [*_CONTAINED, *words]
     who = invoker()
-    identity: dict[str, int | list[int]] = {}
+    identity = group = None
     if as_user:
         environment = {**who.environment(), **(environment or {})}
-        if who.uid != 0:
-            identity = {"user": who.uid, "group": who.gid, "extra_groups": []}
+        if who.uid != 0 and os.geteuid() == 0:
+            identity, group = who.uid, who.gid
     try:
-        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+        done = subprocess.run(
             words,
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            input=(stdin or "").encode(),
+            capture_output=True,
             env=environment,
             cwd=folder,
             timeout=limit,
             check=False,
-            **identity,
+            user=identity,
+            group=group,
+            extra_groups=None if identity is None else [],
         )
     except FileNotFoundError as error:
         raise ClusterError(f"{words[0]} is not installed: {error.filename}") from None
@@ -78,11 +79,6 @@ def run(
             f"{describe(words)} ended with {done.returncode}\n{tail(done.stdout + done.stderr)}"
         )
     return done
-
-
-def output(argv: Sequence[str | Path], *, limit: float = 60) -> str:
-    """Run a program and return what it wrote, without white space around it."""
-    return run(argv, limit=limit).stdout.decode().strip()
 
 
 def describe(words: Sequence[str]) -> str:

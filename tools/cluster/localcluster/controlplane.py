@@ -71,7 +71,7 @@ def api_server(folder: Path) -> Program:
         f"--proxy-client-key-file={PKI}/front-proxy-client.key",
         "--v=1",
     ]
-    return Program("kube-apiserver", argv, CONTROL_NODE, _GROUP, (PKI / "encryption.json",), grace=15)
+    return Program("kube-apiserver", argv, CONTROL_NODE, _GROUP, (PKI / "encryption.json",))
 
 
 def controller_manager(folder: Path) -> Program:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from localcluster import archives, binaries, lifecycle, packages
+from localcluster import archives, binaries, lifecycle, packages, state
 from localcluster.archives import Archive
 from localcluster.baseimage import base_image
 from localcluster.commands import run
@@ -40,11 +40,12 @@ def build(roles: Iterable[str], base: str | None, tag: str | None, target: Path 
     for role in roles:
         if not containerfile(role).exists():
             raise ClusterError(f"there is no images/{role}/Containerfile")
-    references = (
-        _build_for_registry(roles, base or _PUBLIC_BASE, tag)
-        if os.environ.get("KUBE_CONTEXT")
-        else _build_for_local(roles, base, tag)
-    )
+    if os.environ.get("KUBE_CONTEXT"):
+        references = _build_for_registry(roles, base or _PUBLIC_BASE, tag)
+    else:
+        become_root()
+        with state.machine_lock("images"):
+            references = _build_for_local(roles, base, tag)
     for role, reference in references.items():
         result(f"{role}={reference}")
     if target:
@@ -96,7 +97,6 @@ def _files(path: Path) -> list[Path]:
 
 
 def _build_for_local(roles: Iterable[str], base: str | None, tag: str | None) -> dict[str, str]:
-    become_root()
     make_folders()
     packages.install(packages.IMAGES)
     own_base = None if base else base_image()
@@ -146,7 +146,7 @@ def _buildah(command: str, *words: str, check: bool = True) -> int:
     write_if_changed(policy, json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
     kind = run(["stat", "--file-system", "--format=%T", STATE]).stdout.decode().strip()
     driver = "vfs" if kind == "overlayfs" else "overlay"
-    argv: list[str | Path] = ["buildah", "--root", STATE / "buildah", "--runroot", RUN / "buildah"]
+    argv: list[object] = ["buildah", "--root", STATE / "buildah", "--runroot", RUN / "buildah"]
     argv += ["--storage-driver", driver, command]
     if command in ("bud", "pull", "push"):
         argv += ["--signature-policy", policy]
@@ -171,7 +171,9 @@ def _wheels(role: str) -> tuple[Path, Path]:
     key = hashlib.sha256(requirements.read_bytes() + _PYTHON.encode()).hexdigest()[:16]
     parent = invoker().make_folder(invoker().cache / "cluster" / "wheels")
     folder = parent / key
-    if not folder.exists():
+    if folder.exists():
+        invoker().keep(folder)
+    else:
         progress(f"fetching the wheels of requirements/{role}.txt")
         new = parent / f"{key}.new"
         shutil.rmtree(new, ignore_errors=True)
@@ -183,10 +185,9 @@ def _wheels(role: str) -> tuple[Path, Path]:
         argv += ["--platform", f"manylinux2014_{platform.machine()}"]
         run([*argv, "-r", requirements, "-d", new], as_user=True, limit=600)
         new.rename(folder)
-    config = parent / "pip.conf"
+    config = CONF / "wheels-pip.conf"
     text = "[global]\nno-index = true\nfind-links = /wheels\ndisable-pip-version-check = true\n"
     write_if_changed(config, text, 0o644)
-    invoker().own(config)
     return folder, config
 
 

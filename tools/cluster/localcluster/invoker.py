@@ -1,4 +1,4 @@
-"""Who called us: becoming root through sudo, and working as the calling user where root is not needed."""
+"""Who called us: becoming root through sudo, and doing as the user what needs no root."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,9 @@ _KEPT = (
 )
 
 
+_KEPT_SECONDS = 30 * 86400
+
+
 @dataclass(frozen=True)
 class Invoker:
     """The user on whose behalf the program runs: ids and home directory."""
@@ -64,8 +68,16 @@ class Invoker:
             for path in paths:
                 os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
+    def keep(self, entry: Path) -> None:
+        """Mark something in the cache as used, and delete its neighbours that long were not."""
+        os.utime(entry)
+        oldest = time.time() - _KEPT_SECONDS
+        for other in entry.parent.iterdir():
+            if other.stat().st_mtime < oldest:
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
+
     def make_folder(self, path: Path) -> Path:
-        """Make a folder in the user's cache, with every parent that is missing, owned by the user."""
+        """Make a folder in the user's cache, and parents that are missing, owned by the user."""
         missing = [p for p in (path, *path.parents) if not p.exists()]
         path.mkdir(parents=True, exist_ok=True)
         self.own(*missing)

@@ -1,4 +1,4 @@
-"""Where everything stands: one state folder and one run-time folder per machine, never the checkout."""
+"""Where everything stands: in one state folder per machine, never in the checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from localcluster.console import ClusterError
 
 STATE = Path("/var/lib/leeward-cluster")
 RUN = Path("/run/leeward-cluster")
-LOCK = Path("/run/leeward-cluster.lock")
 
 KUBECONFIG = STATE / "kubeconfig"
 BIN = STATE / "bin"
@@ -82,7 +81,8 @@ def boot_id() -> str:
 def make_folders() -> None:
     """Make the state folder; only root reads what is secret in it."""
     try:
-        for folder in (STATE, BIN, LOG, VOLUMES, STATE / "nodes", RUN, RUN / "ns", RUN / "processes"):
+        folders = (BIN, LOG, VOLUMES, STATE / "nodes", RUN / "ns", RUN / "processes")
+        for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
         CONF.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

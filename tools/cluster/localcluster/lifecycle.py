@@ -26,6 +26,7 @@ from localcluster.certificates import make_certificates, make_kubeconfigs
 from localcluster.commands import run, wait_for
 from localcluster.console import ClusterError, elapsed, progress, result
 from localcluster.invoker import invoker
+from localcluster.kubectl import kubectl
 from localcluster.layout import (
     BIN,
     CONTROL_NODE,
@@ -49,12 +50,13 @@ def up(count: int | None) -> None:
     Args:
         count: number of nodes, 1 or 2; None keeps what there is.
     """
-    state_before = STATE.exists()
-    make_folders()
-    _check_format(state_before)
     folders = _prepare()
-    wanted = NODES[: count or max(1, sum(one.folder.exists() for one in NODES))]
     with state.machine_lock():
+        state_before = STATE.exists()
+        make_folders()
+        _check_format(state_before)
+        binaries.link_user_programs()
+        wanted = NODES[: count or max(1, sum(one.folder.exists() for one in NODES))]
         try:
             _start(wanted, folders)
         except ClusterError as error:
@@ -119,7 +121,7 @@ def _prepare() -> tuple[Path, Path, Path]:
     """Install packages while the programs are built; return the folders of the programs."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         installing = pool.submit(packages.install, packages.CLUSTER)
-        fetching = pool.submit(binaries.link_user_programs)
+        fetching = pool.submit(binaries.kubectl_and_helm)
         folders = tuple(map(binaries.build, (binaries.OWN, binaries.KUBERNETES, binaries.STORAGE)))
         installing.result()
         fetching.result()
@@ -158,9 +160,8 @@ def _start(wanted: tuple[Node, ...], folders: tuple[Path, Path, Path]) -> None:
         node.start_containerd(one, own)
         node.load_images(one, list(images.values()))
     api = Api(controlplane.relay_port())
-    wait_for(
-        "kube-apiserver ready", api.ready, limit=60, explain=lambda: processes.explain("etcd", "kube-apiserver")
-    )
+    explain = functools.partial(processes.explain, "etcd", "kube-apiserver")
+    wait_for("kube-apiserver ready", api.ready, limit=60, explain=explain)
     progress("kube-apiserver is ready")
     since = {}
     for one in wanted:
@@ -219,8 +220,8 @@ def _clear_debris(wanted: tuple[Node, ...]) -> None:
 
 def _remove_node(one: Node) -> None:
     progress(f"removing node {one.name}")
-    kubectl = [BIN / "kubectl", "--kubeconfig", KUBECONFIG, "--request-timeout=5s"]
-    run([*kubectl, "delete", "node", one.name, "--ignore-not-found"], check=False, limit=15)
+    words = ("delete", "node", one.name, "--ignore-not-found", "--request-timeout=5s")
+    kubectl(*words, check=False, limit=15)
     for name in node.program_names(one):
         processes.stop(name)
     mounts.remove_node(one)

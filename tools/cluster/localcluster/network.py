@@ -32,7 +32,7 @@ def is_pinned(path: Path) -> bool:
 
 
 def prepare_pins() -> None:
-    """Make the folder of pins a private mount: a mount namespace cannot be pinned on a shared one."""
+    """Make the folder of pins a private mount: on a shared one, mount namespaces cannot stand."""
     folder = RUN / "ns"
     if not _is_mount_point(folder):
         run(["mount", "--bind", folder, folder])

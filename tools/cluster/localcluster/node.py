@@ -30,7 +30,8 @@ _CNI = Path("/usr/lib/cni")
 
 def program_names(node: Node) -> tuple[str, ...]:
     """Return the names of the node's processes, in the order in which they stop."""
-    return tuple(f"{name}-{node.name}" for name in ("kubelet", "kube-proxy", "policy", "containerd"))
+    programs = ("kubelet", "kube-proxy", "policy", "containerd")
+    return tuple(f"{name}-{node.name}" for name in programs)
 
 
 def start_containerd(node: Node, programs: Path) -> None:
@@ -55,7 +56,8 @@ def load_images(node: Node, images: list[Archive]) -> None:
     for image in images:
         if present.get(image.name) != image.digest:
             progress(f"loading {image.name} into {node.name}")
-            ctr(node, "images", "import", "--snapshotter", _snapshotter(), str(image.path), limit=300)
+            words = ("images", "import", "--snapshotter", _snapshotter(), str(image.path))
+            ctr(node, *words, limit=300)
 
 
 def start_kubelet(node: Node, kubernetes: Path) -> float:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from localcluster import state
 from localcluster.commands import run
 from localcluster.console import ClusterError, progress
 
@@ -34,7 +35,7 @@ IMAGES = {
 }
 _SERVICES = {"etcd-server": "etcd", "containerd": "containerd"}
 _POLICY = Path("/usr/sbin/policy-rc.d")
-_POLICY_TEXT = "#!/bin/sh\n# Made by leeward's local cluster while it installs packages.\nexit 101\n"
+_POLICY_TEXT = "#!/bin/sh\n# Made by leeward's local cluster while it installs.\nexit 101\n"
 
 
 def install(needed: Mapping[str, str]) -> None:
@@ -46,9 +47,15 @@ def install(needed: Mapping[str, str]) -> None:
     Raises:
         ClusterError: this is no Debian, or apt failed; it names the packages.
     """
-    missing = sorted({package for item, package in needed.items() if not _present(item)})
-    if not missing:
-        return
+    with state.machine_lock("packages"):
+        # One that an earlier run left when it was killed.
+        _unblock_services()
+        missing = sorted({package for item, package in needed.items() if not _present(item)})
+        if missing:
+            _install(missing)
+
+
+def _install(missing: list[str]) -> None:
     if shutil.which("apt-get") is None:
         raise ClusterError(
             f"these Debian packages are missing and there is no apt-get: {', '.join(missing)}. "

@@ -35,7 +35,7 @@ class Program:
     """
 
     name: str
-    argv: Sequence[str | Path]
+    argv: Sequence[object]
     node: Node
     group: str
     configs: Sequence[Path] = ()
@@ -99,9 +99,9 @@ def start(program: Program, *, inherit: Sequence[int] = ()) -> bool:
     return True
 
 
-def pid_of(name: str) -> int | None:
+def pid_of(name: str, records: Path = _RECORDS) -> int | None:
     """Return the id of a recorded process that is alive."""
-    record = _read(name)
+    record = _read(name, records)
     return int(record["pid"]) if record else None
 
 
@@ -144,10 +144,10 @@ def _end_of(path: Path) -> str:
         return tail(log.read(), 12)
 
 
-def _read(name: str) -> dict[str, str | int] | None:
+def _read(name: str, records: Path = _RECORDS) -> dict[str, str | int] | None:
     """Return the record of a process, or nothing where that process is gone."""
     try:
-        record: dict[str, str | int] = json.loads((_RECORDS / name).read_text())
+        record: dict[str, str | int] = json.loads((records / name).read_text())
         same = record["boot"] == boot_id() and record["started"] == _start_time(int(record["pid"]))
     except (OSError, ValueError, KeyError):
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localcluster.console import ClusterError, progress
-from localcluster.layout import LOCK, RUN, boot_id, write_if_changed
+from localcluster.layout import RUN, boot_id, write_if_changed
 
 _SYSCTLS = (
     "vm/overcommit_memory",
@@ -26,13 +26,17 @@ _FOLDERS = RUN / "folders.json"
 
 
 @contextlib.contextmanager
-def machine_lock(limit: float = 900) -> Iterator[None]:
-    """Hold the lock of this machine's cluster; the kernel frees it however the holder dies.
+def machine_lock(what: str = "cluster", limit: float = 900) -> Iterator[None]:
+    """Hold a lock of this machine; the kernel frees it however the holder dies.
+
+    Args:
+        what: ``cluster``, ``packages`` or ``images``; taken in the order images, packages, cluster.
+        limit: seconds to wait for it.
 
     Raises:
-        ClusterError: somebody else held it for `limit` seconds.
+        ClusterError: somebody else held it all that time.
     """
-    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(f"/run/leeward-{what}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + limit
         waiting = False
@@ -44,11 +48,11 @@ def machine_lock(limit: float = 900) -> Iterator[None]:
                 holder = os.pread(handle, 32, 0).decode().strip() or "unknown"
                 if time.monotonic() > deadline:
                     raise ClusterError(
-                        f"process {holder} holds the cluster's lock since {limit:.0f} s; "
+                        f"process {holder} has been changing the {what} for {limit:.0f} s; "
                         "wait for it or end it"
                     ) from None
                 if not waiting:
-                    progress(f"waiting for process {holder}, which is changing the cluster")
+                    progress(f"waiting for process {holder}, which is changing the {what}")
                     waiting = True
                 time.sleep(0.2)
         os.ftruncate(handle, 0)
@@ -62,7 +66,8 @@ def save_kernel_settings() -> None:
     """Remember, once per boot, the settings that the kubelet changes."""
     if _load(_SAVED):
         return
-    before = {name: _sysctl(name).read_text().strip() for name in _SYSCTLS if _sysctl(name).exists()}
+    there = [name for name in _SYSCTLS if _sysctl(name).exists()]
+    before = {name: _sysctl(name).read_text().strip() for name in there}
     write_if_changed(_SAVED, json.dumps({"boot": boot_id(), "values": before}))
 
 

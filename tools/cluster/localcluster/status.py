@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from localcluster import cgroups, controlplane, mounts, network, node, processes
 from localcluster.api import Api
-from localcluster.commands import run, tail
+from localcluster.commands import tail
 from localcluster.console import ClusterError, result
+from localcluster.kubectl import kubectl
 from localcluster.layout import BIN, FABRIC, KUBECONFIG, LOG, NODES, PKI, Node
 
 
@@ -30,8 +31,7 @@ def status() -> int:
     if dead:
         result(f"\nmissing: {', '.join(dead)}; `make cluster-up` repairs it. Logs: {LOG}")
         return 1
-    kubectl = [BIN / "kubectl", f"--kubeconfig={KUBECONFIG}", "--request-timeout=5s"]
-    result("\n" + run([*kubectl, "get", "nodes", "-o", "wide"], limit=15).stdout.decode().rstrip())
+    result("\n" + kubectl("get", "nodes", "-o", "wide", "--request-timeout=5s", limit=15))
     result(f"\nexport KUBECONFIG={KUBECONFIG} PATH={BIN}:$PATH")
     return 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from pathlib import Path
 
 from localcluster import binaries
@@ -37,7 +36,8 @@ def kubeconfig() -> Path:
             f"KUBE_CONTEXT names the context {context!r}, which your kubeconfig does not have: "
             f"{done.stderr.decode().strip()}"
         )
-    path = invoker().make_folder(invoker().cache / "cluster" / "contexts") / f"{_safe(context)}.yaml"
+    folder = invoker().make_folder(invoker().cache / "cluster" / "contexts")
+    path = folder / ("".join(c if c.isalnum() else "_" for c in context) + ".yaml")
     write_if_changed(path, done.stdout.decode())
     invoker().own(path)
     return path
@@ -50,10 +50,10 @@ def describe() -> None:
         ClusterError: it does not.
     """
     kubectl = binaries.kubectl_and_helm() / "kubectl"
-    path = kubeconfig()
-    argv = [kubectl, f"--kubeconfig={path}", "--request-timeout=10s", "get", "nodes", "-o", "wide"]
-    answer = run(argv, as_user=True, limit=30).stdout.decode().rstrip()
-    result(f"your own cluster, context {user_context()}: nothing is started or stopped here\n{answer}")
+    argv = [kubectl, f"--kubeconfig={kubeconfig()}", "--request-timeout=10s"]
+    answer = run([*argv, "get", "nodes", "-o", "wide"], as_user=True, limit=30)
+    result(f"your own cluster, context {user_context()}: nothing is started or stopped here")
+    result(answer.stdout.decode().rstrip())
 
 
 def execute(argv: list[str]) -> None:
@@ -71,8 +71,3 @@ def execute(argv: list[str]) -> None:
         os.execvpe(argv[0], argv, environment)  # noqa: S606
     except OSError as error:
         raise ClusterError(f"cannot run {argv[0]}: {error.strerror}") from None
-
-
-def _safe(name: str) -> str:
-    user = pwd.getpwuid(invoker().uid).pw_name
-    return user + "-" + "".join(c if c.isalnum() else "_" for c in name)

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 import polars as pl
 
-BLOCK_BYTES: Final = 16 << 20
+BLOCK_BYTES: Final = 12 << 20
 """Bytes of a block, about; several are in memory at once."""
 
 

@@ -1,0 +1,139 @@
+"""The cluster program: errors say what and what to do; recorded processes are never mistaken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from localcluster import commands, layout, processes
+from localcluster.console import ClusterError
+from localcluster.layout import REPOSITORY, write_if_changed
+
+TOOL = REPOSITORY / "tools" / "cluster"
+
+
+def run_tool(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(TOOL), *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_failure_shows_the_command_its_status_and_its_last_lines() -> None:
+    script = "for i in $(seq 50); do echo line $i; done; exit 3"
+    with pytest.raises(ClusterError) as caught:
+        commands.run(["sh", "-c", script])
+    text = str(caught.value)
+    assert "ended with 3" in text
+    assert "line 50" in text
+    assert "line 20\n" not in text
+
+
+def test_program_that_is_missing_is_named() -> None:
+    with pytest.raises(ClusterError, match="no-such-program is not installed"):
+        commands.run(["no-such-program"])
+
+
+def test_program_that_hangs_is_ended() -> None:
+    with pytest.raises(ClusterError, match=r"took longer than 0 s"):
+        commands.run(["cat", "/dev/zero"], limit=0.05)
+
+
+def test_waiting_ends_with_an_explanation() -> None:
+    with pytest.raises(ClusterError, match="the moon: not within 0 s\nit is far away"):
+        commands.wait_for("the moon", lambda: False, limit=0, explain=lambda: "it is far away")
+
+
+def test_unchanged_file_is_not_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file"
+    write_if_changed(path, "text")
+    first = path.stat()
+    write_if_changed(path, "text")
+    assert path.stat().st_ino == first.st_ino
+    write_if_changed(path, "other")
+    assert path.read_text() == "other"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def record(folder: Path, **changes: object) -> None:
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    own = {"pid": os.getpid(), "started": int(fields[19]), "boot": layout.boot_id()}
+    (folder / "one").write_text(json.dumps(own | {"fingerprint": "x"} | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "alive"),
+    [
+        ({}, True),
+        ({"started": 1}, False),
+        ({"boot": "another"}, False),
+        ({"pid": 2**22 + 1}, False),
+    ],
+    ids=["the same", "its id is another's now", "before the machine started", "gone"],
+)
+def test_recorded_process_is_told_from_another_with_its_id(
+    changes: dict[str, object], alive: bool, tmp_path: Path
+) -> None:
+    record(tmp_path, **changes)
+    assert (processes.pid_of("one", tmp_path) is not None) == alive
+
+
+def test_half_written_record_is_no_process(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text('{"pid": 1')
+    assert processes.pid_of("one", tmp_path) is None
+
+
+def test_user_cluster_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    empty = tmp_path / "config"
+    empty.write_text("")
+    done = run_tool("kubeconfig", KUBE_CONTEXT="nowhere", KUBECONFIG=str(empty))
+    assert done.returncode == 1
+    assert "'nowhere', which your kubeconfig does not have" in done.stderr
+
+
+def test_images_for_a_user_cluster_need_a_registry() -> None:
+    done = run_tool("images", "build", "operator", KUBE_CONTEXT="mine", IMAGE_REGISTRY="")
+    assert done.returncode == 1
+    assert "set IMAGE_REGISTRY" in done.stderr
+
+
+def test_local_commands_do_not_touch_a_user_cluster() -> None:
+    done = run_tool("restart", "etcd", KUBE_CONTEXT="mine")
+    assert done.returncode == 1
+    assert "works on the local cluster only" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_without_root_and_sudo_it_says_what_to_do() -> None:
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", _AS_NOBODY, str(TOOL)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={"PATH": "/nowhere"},
+    )
+    assert done.returncode == 1
+    assert "must run as root, and sudo is not installed" in done.stderr
+
+
+# The sources may stand where nobody else can read them, so they are read before becoming nobody.
+_AS_NOBODY = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from localcluster import invoker
+from localcluster.console import ClusterError
+os.setgid(65534); os.setuid(65534)
+try:
+    invoker.become_root()
+except ClusterError as error:
+    sys.exit(str(error))
+"""
