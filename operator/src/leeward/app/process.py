@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from leeward.api import KINDS
 from leeward.api.meta import GROUP, VERSION
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _RETRY: Final = 2.0
 _LAST_EVENTS: Final = 2.0
+_CLOSING: Final = 5.0
 
 
 async def run(operator: Operator) -> int:
@@ -52,7 +54,8 @@ async def run(operator: Operator) -> int:
 async def _until_stopped(operator: Operator, stop: asyncio.Event) -> int:
     stopped = asyncio.create_task(stop.wait(), name="stop")
     leading = asyncio.create_task(_lead(operator), name="lead")
-    watching = asyncio.create_task(_watch(operator, stop), name="watch")
+    closing = asyncio.Event()
+    watching = asyncio.create_task(_watch(operator, stop, closing), name="watch")
     tasks = (stopped, leading, watching)
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -65,6 +68,8 @@ async def _until_stopped(operator: Operator, stop: asyncio.Event) -> int:
         await asyncio.wait({leading})
         await _write_last_events(operator)
         await operator.lease.release()
+        closing.set()
+        await asyncio.wait({watching}, timeout=_CLOSING)
         _log.info("stopped", extra={"status": status})
         return status
     finally:
@@ -117,24 +122,29 @@ class _NotKopfs(frozenset[asyncio.Task[object]]):
         return True
 
 
-async def _watch(operator: Operator, stop: asyncio.Event) -> None:
-    """Run Kopf, again where it ends: it gives up on errors of a watch that pass with time."""
+async def _watch(operator: Operator, stop: asyncio.Event, closing: asyncio.Event) -> None:
+    """Run Kopf until it is to close, and again where it ends by itself.
+
+    It gives up on errors of a watch that pass with time.
+    """
     await _wait_for_kinds(operator)
     while True:
         tasks = await kopf.spawn_tasks(
             registry=operator.registry,
             settings=operator.kopf_settings,
+            identity=Identity(operator.settings.pod_name),  # else it asks for the user's name
             clusterwide=not operator.settings.watch_namespaces,
             namespaces=operator.settings.watch_namespaces,
             standalone=True,
+            stop_flag=closing,
         )
         _on_signals(stop)  # Kopf has just put its own handlers there
         try:
             await kopf.run_tasks(tasks, ignored=_NotKopfs())
         except Exception as error:  # noqa: BLE001 - whatever it is, the remedy is to list again
             _log.warning("watches begin anew", extra={"error": type(error).__name__})
-        else:
-            _log.warning("watches begin anew", extra={"error": "they ended"})
+        if closing.is_set():
+            return
         await asyncio.sleep(_RETRY)
 
 
