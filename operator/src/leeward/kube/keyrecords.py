@@ -26,7 +26,8 @@ FINGERPRINT_LABEL: Final = "leeward.dev/fingerprint"
 ROOT_ROLE: Final = "root-key"
 KEYSET_ROLE: Final = "keyset"
 ARTEFACT_ROLE: Final = "artefact-key"
-WRAPPED_SELECTOR: Final = f"{ROLE_LABEL} in ({KEYSET_ROLE},{ARTEFACT_ROLE})"
+WRAPPED_LABEL: Final = "leeward.dev/wrapped"
+WRAPPED_SELECTOR: Final = f"{WRAPPED_LABEL}=true"
 UNPUBLISHED_SELECTOR: Final = f"{ROLE_LABEL}={ARTEFACT_ROLE},{PUBLISHED_LABEL}=false"
 
 _DATA_KEY: Final = {
@@ -68,6 +69,7 @@ def keyset_secret(namespace: str, keyset: WrappedKeyset) -> Manifest:
     name = keyset_name(keyset.vault_namespace, keyset.vault)
     made = _secret(namespace, name, KEYSET_ROLE, keyset)
     made["metadata"]["labels"] |= {
+        WRAPPED_LABEL: "true",
         "leeward.dev/vault-namespace": keyset.vault_namespace,
         "leeward.dev/vault-name": keyset.vault,
         "leeward.dev/vault-id": keyset.vault_id,
@@ -79,7 +81,11 @@ def artefact_secret(namespace: str, key: WrappedArtefactKey) -> Manifest:
     """The Secret of an artefact key."""
     made = _secret(namespace, artefact_name(key.id), ARTEFACT_ROLE, key)
     labels = made["metadata"]["labels"]
-    labels |= {"leeward.dev/namespace": key.namespace, "leeward.dev/vault-id": key.vault_id}
+    labels |= {
+        WRAPPED_LABEL: "true",
+        "leeward.dev/namespace": key.namespace,
+        "leeward.dev/vault-id": key.vault_id,
+    }
     if key.artefact is not None:
         labels[PUBLISHED_LABEL] = "true" if key.published else "false"
     if key.public_key is not None:
