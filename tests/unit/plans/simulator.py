@@ -29,6 +29,7 @@ from leeward.plans.shared.model import (
     Context,
     Create,
     Delete,
+    DeleteSecret,
     DeliverKeys,
     EnsureArtefactKey,
     EnsureKeyset,
@@ -92,6 +93,7 @@ class World:
     started: Counter[str] = field(default_factory=Counter)
     published: Counter[str] = field(default_factory=Counter)
     shredded: set[str] = field(default_factory=set)
+    before_effect: Callable[[], None] | None = None
     crash_after: int | None = None
     image_pull_secrets: tuple[str, ...] = ()
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -229,6 +231,8 @@ class World:
 
     def perform(self, action: Action) -> Outcome:
         """Do it, unless a test has it refused."""
+        if self.before_effect is not None:
+            self.before_effect()
         for refuse in self.refusals:
             refused = refuse(action)
             if refused is not None:
@@ -265,6 +269,8 @@ class World:
                 return self._ensure_artefact_key(action)
             case DeliverKeys():
                 return self._deliver(action)
+            case DeleteSecret(namespace, name):
+                self.remove(ObjectRef("v1", "Secret", namespace, name))
             case PublishArtefactKey(key_id):
                 if key_id not in self.keys:
                     return Outcome("Missing")
@@ -376,7 +382,7 @@ class Engine:
     def context(self) -> Context:
         return Context(
             now=self.world.now,
-            random=lambda size: next(self._draws).to_bytes(size, "big"),
+            random=lambda size: next(self._draws).to_bytes(size, "little"),
             operator_namespace="leeward-system",
             masking_image=IMAGE,
             image_pull_secrets=self.world.image_pull_secrets,
@@ -428,6 +434,8 @@ class Engine:
         current = resource.get("status", {})
         if status == current:
             return resource
+        if self.world.before_effect is not None:
+            self.world.before_effect()
         for gone in set(children(current)) - set(children(status)):
             self.world.remove(gone)
         stored = self.world.objects.get(ref)

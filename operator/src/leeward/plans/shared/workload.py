@@ -11,7 +11,7 @@ ever run in its place.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from leeward.api.workload import WorkloadSpec
 from leeward.formats.document import Document
@@ -28,6 +28,7 @@ from leeward.plans.shared.inventory import strike
 from leeward.plans.shared.model import (
     Action,
     Context,
+    DeleteSecret,
     EnsureArtefactKey,
     Manifest,
     Observed,
@@ -36,8 +37,11 @@ from leeward.plans.shared.model import (
 from leeward.plans.shared.names import Owner, child_name
 from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.refusals import refusal
-from leeward.plans.shared.steps import Progression
+from leeward.plans.shared.steps import Progression, progress
 from leeward.plans.shared.verdict import Denied, Unseen
+
+_LATE: Final = 7200.0
+"""Seconds after its end within which a Secret of a workload is still looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +126,29 @@ def is_over(status: Manifest) -> bool:
 
 def retire(run: Run) -> Plan:
     """Look after a workload that is over: its pods go after ttlAfterFinished."""
-    ttl = run.spec.ttl_after_finished
-    if ttl is None or "finishedAt" not in run.status:
-        return Plan(run.status)
-    age = (run.context.now - parse_timestamp(run.status["finishedAt"])).total_seconds()
-    left = seconds(ttl) - age
-    if left > 0:
+    age = _age(run)
+    secret = (run.status.get("admission") or {}).get("secret")
+    if secret is not None and age < _LATE:
+        # A former leader may have been late with its delivery. It cannot be looked for there.
+        late = progress(run.observed, (DeleteSecret(run.owner.namespace, secret),))
+        if late.pending:
+            return Plan(run.status, actions=late.pending)
+    left = _time_to_live(run, age)
+    if left is None or left > 0:
         return Plan(run.status, requeue_after=left)
     strike(run.draft, lambda ref: ref.name != run.report_name)
     return Plan(run.status)
+
+
+def _age(run: Run) -> float:
+    """Seconds since it ended."""
+    return (run.context.now - parse_timestamp(run.status["finishedAt"])).total_seconds()
+
+
+def _time_to_live(run: Run, age: float) -> float | None:
+    """Seconds until its pods go; None: they stay."""
+    ttl = run.spec.ttl_after_finished
+    return None if ttl is None else max(0.0, seconds(ttl) - age)
 
 
 def not_admitted(run: Run, denied: Denied) -> Plan:
@@ -168,7 +186,7 @@ def finish(run: Run, reason: str, message: str) -> Plan:
     run.draft.set("Complete", True, reason, message)
     run.draft.set("Running", False, reason, message)
     run.draft.set("Ready", True, reason, message)
-    return Plan(run.status, requeue_after=retire(run).requeue_after)
+    return Plan(run.status, requeue_after=_time_to_live(run, 0.0))
 
 
 def give_up(run: Run, denied: Denied) -> Plan:
@@ -177,7 +195,7 @@ def give_up(run: Run, denied: Denied) -> Plan:
     run.draft.set("Failed", True, denied.reason, denied.message)
     run.draft.set("Running", False, denied.reason, denied.message)
     run.draft.set("Ready", False, denied.reason, denied.message)
-    return Plan(run.status, requeue_after=retire(run).requeue_after)
+    return Plan(run.status, requeue_after=_time_to_live(run, 0.0))
 
 
 def _end(run: Run) -> None:
