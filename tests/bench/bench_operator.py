@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
 import statistics
 import sys
@@ -24,6 +25,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,15 @@ async def at_once(work: Iterable[Callable[[], Awaitable[Any]]], workers: int = A
             group.create_task(worker())
 
 
+async def until(true: Callable[[], Awaitable[bool]], patience: float) -> None:
+    """Ask every tenth of a second."""
+    async with asyncio.timeout(patience):
+        while True:
+            if await true():
+                return
+            await asyncio.sleep(0.1)
+
+
 @dataclass
 class Watch:
     """The KeyVaults of one namespace, as a watch of our own shows them."""
@@ -132,13 +143,22 @@ class Watch:
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls), headers=headers, read_bufsize=2**22
         ) as session:
-            while True:
-                async with session.get(
-                    url, params={"watch": "true"}, timeout=aiohttp.ClientTimeout(total=None)
-                ) as response:
-                    self.opened.set()
-                    async for line in response.content:
-                        self._see(json.loads(line)["object"])
+            async with session.get(url) as response:
+                listed = await response.json()
+            for item in listed["items"]:
+                self._see(item)
+            since = listed["metadata"]["resourceVersion"]
+            async with session.get(
+                url,
+                params={"watch": "true", "resourceVersion": since},
+                timeout=aiohttp.ClientTimeout(total=None),
+            ) as response:
+                self.opened.set()
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise RuntimeError(f"the watch failed: {event['object']}")
+                    self._see(event["object"])
 
     def _see(self, body: Manifest) -> None:
         conditions = body.get("status", {}).get("conditions", ())
@@ -162,7 +182,8 @@ async def watching(configuration: Configuration, namespace: str) -> AsyncIterato
         yield watch
     finally:
         task.cancel()
-        await asyncio.wait({task})
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def free_port() -> int:
@@ -221,9 +242,10 @@ class Operator:
                 await asyncio.sleep(0.05)
 
     async def leading(self) -> None:
-        async with asyncio.timeout(60):
-            while await self.metric("leeward_leader ") != 1.0:
-                await asyncio.sleep(0.05)
+        async def leads() -> bool:
+            return await self.metric("leeward_leader ") == 1.0
+
+        await until(leads, 60)
 
     async def metric(self, prefix: str) -> float:
         """Sum of the samples of which the line begins so."""
@@ -268,7 +290,7 @@ async def bare(client: KubeClient, count: int, keyset_size: int) -> float:
         await client.create(secret(BARE, name, keyset_size), "bench")
 
     start = time.perf_counter()
-    await at_once((lambda n=name: one(n)) for name in names(count))
+    await at_once(partial(one, name) for name in names(count))
     return time.perf_counter() - start
 
 
@@ -276,9 +298,7 @@ async def many(client: KubeClient, configuration: Configuration, count: int) -> 
     """Seconds from the first create until all are Ready."""
     async with watching(configuration, VAULTS) as watch:
         start = time.perf_counter()
-        await at_once(
-            (lambda n=name: client.create(vault(VAULTS, n), "bench")) for name in names(count)
-        )
+        await at_once(partial(client.create, vault(VAULTS, name), "bench") for name in names(count))
         await watch.until(count, 600)
         return max(watch.ready_at.values()) - start
 
@@ -304,7 +324,7 @@ async def singles(
 async def fill(client: KubeClient, configuration: Configuration, count: int) -> None:
     async with watching(configuration, PRESENT) as watch:
         await at_once(
-            (lambda n=name: client.create(vault(PRESENT, n), "bench")) for name in names(count)
+            partial(client.create, vault(PRESENT, name), "bench") for name in names(count)
         )
         await watch.until(count, 1200)
 
@@ -324,9 +344,11 @@ async def restart(operator: Operator, count: int) -> float:
     operator.peak = 0
     started = await operator.start()
     seen = 'leeward_reconcile_seconds_count{kind="KeyVault",outcome="ok"}'
-    async with asyncio.timeout(600):
-        while await operator.metric(seen) < count:
-            await asyncio.sleep(0.2)
+
+    async def done() -> bool:
+        return await operator.metric(seen) >= count
+
+    await until(done, 600)
     return time.perf_counter() - started
 
 
@@ -363,9 +385,11 @@ async def installed_operator_stopped(client: KubeClient) -> AsyncIterator[None]:
     for ref, count in replicas.items():
         print(f"stopping {ref.namespace}/{ref.name} meanwhile (it has {count} replicas)")
         await client.merge_patch(ref, {"spec": {"replicas": 0}}, "bench")
-        async with asyncio.timeout(90):
-            while (await client.get(ref))["status"].get("replicas"):
-                await asyncio.sleep(0.5)
+
+        async def stopped(ref: ObjectRef = ref) -> bool:
+            return not (await client.get(ref))["status"].get("replicas")
+
+        await until(stopped, 90)
     try:
         yield
     finally:
@@ -374,6 +398,10 @@ async def installed_operator_stopped(client: KubeClient) -> AsyncIterator[None]:
 
 
 async def measure(arguments: argparse.Namespace, kubeconfig: str, log: Path) -> bool:
+    """Measure everything; clean up also after a SIGTERM."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     configuration = await load_configuration(kubeconfig, arguments.context, 2 * AT_ONCE)
     transport = HttpTransport(configuration)
     client = KubeClient(transport, NoLimit(), NoMeter())

@@ -151,7 +151,9 @@ class Reconciler:
         current = run.resource.get("status", {})
         if status == current:
             return
-        kept = await self._prune(_children(current), _children(status))
+        kept = await self._prune(
+            run.resource["metadata"]["namespace"], _children(current), _children(status)
+        )
         if kept:
             status = {**status, "children": [*status.get("children", ()), *kept]}
             if status == current:
@@ -160,16 +162,16 @@ class Reconciler:
         self._echoes.wrote_own(key_of(run.resource), run.resource["metadata"]["resourceVersion"])
 
     async def _prune(
-        self, before: dict[ObjectRef, Manifest], after: dict[ObjectRef, Manifest]
+        self, namespace: str, before: dict[ObjectRef, Manifest], after: dict[ObjectRef, Manifest]
     ) -> list[Manifest]:
         """Delete what is listed before and not after; return the records of what would not go.
 
-        Secrets are left to the actions that are made for keys, our own kinds to their owners: a
-        published artefact outlives the job that made it.
+        Nothing elsewhere is deleted, wrapped keys above all; nor are our own kinds: a published
+        Dataset outlives the job that made it.
         """
         kept = []
         for ref, record in before.items():
-            if ref in after or ref.kind == "Secret" or ref.api_version == self._api_version:
+            if ref in after or ref.namespace != namespace or ref.api_version == self._api_version:
                 continue
             outcome = await self._objects.delete(ref)
             if outcome.code != "Done":
