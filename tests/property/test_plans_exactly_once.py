@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +96,7 @@ class History:
             for _ in range(3):
                 self._quietly(other)
                 self._job("succeed")
+            self._delete("Job")
             self.world.before_effect, self.world.crash_after = held, crash
 
         return interrupt
@@ -177,7 +179,7 @@ def history() -> History:
 count = st.one_of(st.none(), st.integers(0, 15))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.sampled_from(EVENTS), st.integers(0, 1), count, count),
@@ -195,7 +197,7 @@ def test_run_once_and_published_at_most_once(
 
 def test_every_crash_point_of_an_undisturbed_job() -> None:
     """After each effect of the whole course, once; the end is the same, and nothing ran twice."""
-    for crash in range(40):
+    for crash in range(24):
         one = history()
         one.world.crash_after = crash
         for _ in range(12):
@@ -203,7 +205,24 @@ def test_every_crash_point_of_an_undisturbed_job() -> None:
                 one.engines[0].reconcile(JOB)
             except CrashError:
                 continue
-            one._job("succeed")
+            one.happen("succeed", 0, None, None)
         one.end()
         assert OUTPUT in one.world.objects
         assert len(one.ran) == 1
+
+
+@pytest.mark.parametrize("crash", range(12))
+def test_job_deleted_by_hand_after_a_crash_at_every_point(crash: int) -> None:
+    one = history()
+    one.happen("reconcile", 0, crash, None)
+    one.happen("start", 0, None, None)
+    one.happen("delete job", 0, None, None)
+    one.end()
+
+
+@pytest.mark.parametrize("interrupt", range(16))
+def test_late_leader_at_every_point(interrupt: int) -> None:
+    """While one operator hangs, the other one finishes and the Job is removed."""
+    one = history()
+    one.happen("reconcile", 0, None, interrupt)
+    one.end()
