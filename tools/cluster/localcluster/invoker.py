@@ -115,4 +115,6 @@ def become_root() -> None:
             "of your own."
         )
     kept = [f"{name}={os.environ[name]}" for name in _KEPT if name in os.environ]
+    # Or root would leave files in the user's checkout.
+    kept.append("PYTHONDONTWRITEBYTECODE=1")
     os.execv(sudo, [sudo, "env", *kept, sys.executable, *sys.argv])  # noqa: S606

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import json
 import os
 import shutil
 from pathlib import Path
@@ -42,6 +43,7 @@ from localcluster.layout import (
 )
 
 _FORMAT = "1"
+_LOADED = STATE / "loaded-images.json"
 
 
 def up(count: int | None) -> None:
@@ -102,6 +104,14 @@ def load(images: list[Archive]) -> None:
             raise ClusterError("the cluster is not running; start it by `make cluster-up`")
         for one in nodes:
             node.load_images(one, images)
+        newest = {image.name.rpartition(":")[0]: image.name for image in images}
+        write_if_changed(_LOADED, json.dumps(_loaded() | newest, indent=1))
+
+
+def _loaded() -> dict[str, str]:
+    """Return the newest image of each repository that was loaded, for nodes that come later."""
+    found: dict[str, str] = json.loads(_LOADED.read_text()) if _LOADED.exists() else {}
+    return found
 
 
 def restart(name: str) -> None:
@@ -159,6 +169,8 @@ def _start(wanted: tuple[Node, ...], folders: tuple[Path, Path, Path]) -> None:
     for one in wanted:
         node.start_containerd(one, own)
         node.load_images(one, list(images.values()))
+    for one in wanted[1:]:
+        node.copy_images(list(_loaded().values()), CONTROL_NODE, one)
     api = Api(controlplane.relay_port())
     explain = functools.partial(processes.explain, "etcd", "kube-apiserver")
     wait_for("kube-apiserver ready", api.ready, limit=60, explain=explain)

@@ -60,6 +60,18 @@ def load_images(node: Node, images: list[Archive]) -> None:
             ctr(node, *words, limit=300)
 
 
+def copy_images(names: list[str], source: Node, target: Node) -> None:
+    """Give a node images that another has and it lacks: they cannot be pulled."""
+    have, lack = _images(source), _images(target)
+    missing = [name for name in names if name in have and lack.get(name) != have[name]]
+    if missing:
+        progress(f"copying {len(missing)} images from {source.name} to {target.name}")
+        archive = target.folder / "copied-images.tar"
+        ctr(source, "images", "export", str(archive), *missing, limit=300)
+        ctr(target, "images", "import", "--snapshotter", _snapshotter(), str(archive), limit=300)
+        archive.unlink()
+
+
 def start_kubelet(node: Node, kubernetes: Path) -> float:
     """Start kubelet and kube-proxy; return since when what the kubelet says can be believed."""
     group = f"{node.name}/daemons"
