@@ -5,8 +5,8 @@ from typing import Final, Protocol
 
 import polars as pl
 
-BLOCK_BYTES: Final = 12 << 20
-"""Bytes of a block, about; several are in memory at once."""
+BLOCK_BYTES: Final = 16 << 20
+"""Bytes of a block in memory, about; several are there at once."""
 
 
 class BlockReader(Protocol):

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 
 from leeward.api.dataset import ColumnType, CsvOptions, SchemaColumn
-from leeward_masking.blocks import BLOCK_BYTES
 from leeward_masking.content import Content, changed, empty
 from leeward_masking.csvtypes import DTYPES, parse_column
 from leeward_masking.errors import JobError
 from leeward_masking.structure import (
+    LINE_FEED,
     Dialect,
     Records,
     check_records,
@@ -22,6 +22,8 @@ from leeward_masking.structure import (
 
 MAX_RECORD: Final = 64 << 20
 """Longest record in bytes; a longer one is more likely a quote that is not closed."""
+CSV_BLOCK_BYTES: Final = 8 << 20
+"""Bytes of text parsed at once: about twice that in memory."""
 _FIRST_BYTES: Final = 1 << 16
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -48,11 +50,11 @@ class CsvReader:
         options: CsvOptions | None,
         columns: Sequence[SchemaColumn] | None,
         *,
-        block_bytes: int = BLOCK_BYTES,
+        block_bytes: int = CSV_BLOCK_BYTES,
     ) -> None:
         self._content = content
         self._options = options or CsvOptions()
-        self._dialect = _dialect(self._options)
+        self._dialect = Dialect(ord(self._options.delimiter), ord(self._options.quote))
         self._block_bytes = block_bytes
         self._done = 0
         self._names: list[str] = []
@@ -108,10 +110,9 @@ class CsvReader:
             records = find_records(np.frombuffer(data, np.uint8), self._dialect)
             if records.count or not data:
                 self._rest = data[records.length :]
-            if not more and records.length < len(data):
-                raise self._unclosed(data, records, row)
-            if records.count or not more:
                 return data, records
+            if not more:
+                raise self._unclosed(data, records, row)
             if len(data) > MAX_RECORD:
                 raise malformed(
                     f"row {row} is longer than {MAX_RECORD >> 20} MiB: a quote may not be closed",
@@ -119,10 +120,10 @@ class CsvReader:
                 )
 
     def _unclosed(self, data: bytes, records: Records, row: int) -> JobError:
-        tail = np.frombuffer(data, np.uint8)[records.length : records.open_quote]
-        before = find_records(np.append(tail, np.uint8(0x0A)), self._dialect)
-        place = max(0, len(before.borders) - 1)
-        return quote_error(row + records.count, self._names, place, "is not closed")
+        """A record without an end: only a quote can hide it."""
+        before = np.frombuffer(data, np.uint8)[: records.open_quote]
+        ended = find_records(np.append(before, np.uint8(LINE_FEED)), self._dialect)
+        return quote_error(row, self._names, len(ended.borders) - 1, "is not closed")
 
     def _read_names(self) -> list[str]:
         """The header, taken off what is to be read; made-up names where the file has none."""
@@ -187,17 +188,6 @@ class CsvReader:
                 f"row {row + record}, column {place + 1} is not UTF-8", row + record, column
             )
         return malformed(f"the rows from {row} on cannot be parsed")
-
-
-def _dialect(options: CsvOptions) -> Dialect:
-    for name, character in (("delimiter", options.delimiter), ("quote", options.quote)):
-        if not character.isascii() or character in "\r\n":
-            raise JobError(
-                "InvalidConfig",
-                f"csv.{name} is not one ASCII character",
-                f"choose another csv.{name} in the Dataset",
-            )
-    return Dialect(ord(options.delimiter), ord(options.quote))
 
 
 def _types(names: list[str], columns: Sequence[SchemaColumn] | None) -> dict[str, ColumnType]:

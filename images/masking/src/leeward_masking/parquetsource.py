@@ -35,6 +35,7 @@ class ParquetReader:
         content: The bytes.
         columns: The schema as inspected; None: whatever it is.
         block_bytes: Size of a block.
+        max_row_group: Largest row group in bytes as stored.
 
     Raises:
         JobError: It is no Parquet file, is damaged, or differs from the schema.
@@ -46,8 +47,10 @@ class ParquetReader:
         columns: Sequence[SchemaColumn] | None,
         *,
         block_bytes: int = BLOCK_BYTES,
+        max_row_group: int = MAX_ROW_GROUP,
     ) -> None:
         self._content = content
+        self._max_row_group = max_row_group
         self._block_bytes = block_bytes
         self._done = 0
         self._footer = _footer(content)
@@ -65,7 +68,7 @@ class ParquetReader:
         """See ``BlockReader``."""
         row = 0
         size = _FIRST_ROWS
-        for stretch in _stretches(self._groups):
+        for stretch in _stretches(self._groups, self._max_row_group):
             end = row + sum(group.rows for group in stretch)
             with self._memory_file(stretch[-1].end) as path:
                 while row < end:
@@ -132,11 +135,11 @@ def _scan(path: str) -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False, cache=False, hive_partitioning=False)
 
 
-def _stretches(groups: Sequence[RowGroup]) -> Iterator[list[RowGroup]]:
+def _stretches(groups: Sequence[RowGroup], largest: int) -> Iterator[list[RowGroup]]:
     stretch: list[RowGroup] = []
     for group in groups:
-        if group.end - group.start > MAX_ROW_GROUP:
-            raise _too_large("row group", MAX_ROW_GROUP)
+        if group.end - group.start > largest:
+            raise _too_large("row group", largest)
         if stretch and group.end - stretch[0].start > STRETCH_BYTES:
             yield stretch
             stretch = []

@@ -1,0 +1,151 @@
+"""A volume with a source, keys, and a job on it."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from leeward.api.dataset import CsvOptions, SchemaColumn
+from leeward.formats.jobconfig import (
+    InspectConfig,
+    MaskingConfig,
+    OutputFile,
+    RuleConfig,
+    SourceFile,
+)
+from leeward.formats.result import Result
+from leeward.formats.sealed import ArtefactKey, open_reader, seal_file
+from leeward_masking.canonical import column_type
+from leeward_masking.engine import mask_file
+from leeward_masking.inspection import inspect_file
+from leeward_masking.progress import Progress
+
+SOURCE_KEY = ArtefactKey(b"s" * 16, b"S" * 32)
+OUTPUT_KEY = ArtefactKey(b"o" * 16, b"O" * 32)
+MATERIAL = b"m" * 64
+KEY_REF = {"vault": {"name": "clinic"}, "key": "tokens"}
+
+
+def rule(
+    name: str,
+    transform: str,
+    parameters: dict[str, object] | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    key: str | None = None,
+    subject: str | None = None,
+) -> RuleConfig:
+    given: dict[str, object] = dict(parameters or {})
+    if key:
+        given["key"] = KEY_REF
+    return RuleConfig.model_validate(
+        {
+            "rule": {"name": name, transform: given},
+            "columns": list(columns or [name]),
+            "keyRole": f"rule:{name}" if key else None,
+            "keyAlgorithm": key,
+            "subject": subject,
+        }
+    )
+
+
+def keep(*columns: str) -> RuleConfig:
+    return rule("rest", "keep", columns=columns)
+
+
+@dataclass
+class Volume:
+    """A folder that stands for the mounted volumes."""
+
+    folder: Path
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "masked" / "job-uid.parquet.lwe1"
+
+    def write(self, name: str, data: bytes, *, sealed: bool = False) -> Path:
+        path = self.folder / name
+        path.write_bytes(data)
+        if not sealed:
+            return path
+        target = path.with_name(name + ".lwe1")
+        seal_file(path, target, [SOURCE_KEY], overwrite=True)
+        return target
+
+    def write_frame(self, frame: pl.DataFrame, *, sealed: bool = False, rows: int = 3) -> Path:
+        path = self.folder / "source.parquet"
+        frame.write_parquet(path, row_group_size=rows)
+        return self.write(path.name, path.read_bytes(), sealed=sealed)
+
+    def source(
+        self,
+        path: Path,
+        columns: dict[str, str] | pl.Schema | None = None,
+        *,
+        digest: str | None = None,
+        csv: CsvOptions | None = None,
+    ) -> SourceFile:
+        types = {
+            name: kind if isinstance(kind, str) else column_type(kind)
+            for name, kind in (columns or {}).items()
+        }
+        return SourceFile(
+            path=str(path),
+            format="Parquet" if ".parquet" in path.name else "CSV",
+            csv=csv,
+            key_role="source" if path.suffix == ".lwe1" else None,
+            digest=digest,
+            columns=[
+                SchemaColumn.model_validate({"name": name, "type": kind})
+                for name, kind in types.items()
+            ],
+        )
+
+    def inspect(
+        self,
+        path: Path,
+        *,
+        wait: int = 0,
+        csv: CsvOptions | None = None,
+        expected: tuple[str, ...] = (),
+    ) -> Result:
+        source = self.source(path, csv=csv)
+        config = InspectConfig(
+            source=source,
+            sealed=path.suffix == ".lwe1",
+            wait_seconds=wait,
+            expected_columns=list(expected),
+        )
+        return inspect_file(config, [SOURCE_KEY] if source.key_role else None, self.progress)
+
+    def mask(self, source: SourceFile, rules: list[RuleConfig], *, form: str = "Parquet") -> Result:
+        config = MaskingConfig(
+            source=source,
+            rules=rules,
+            output=OutputFile.model_validate({"path": str(self.output), "format": form}),
+        )
+        return mask_file(
+            config,
+            [SOURCE_KEY] if source.key_role else None,
+            lambda role: MATERIAL,
+            OUTPUT_KEY,
+            self.progress,
+        )
+
+    def opened(self) -> bytes:
+        with open_reader(self.output, [OUTPUT_KEY]) as reader:
+            return reader.read()
+
+    def masked(self) -> pl.DataFrame:
+        return pl.read_parquet(self.opened())
+
+    def nothing_written(self) -> bool:
+        folder = self.output.parent
+        return not folder.exists() or not list(folder.iterdir())
+
+
+def from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,240 @@
+import errno
+import io
+import os
+
+import polars as pl
+import pytest
+
+from leeward.formats.sealed import SealedWriter
+from leeward_masking.errors import JobError
+from leeward_masking.sink import SealedOutput, temporary_siblings
+from unit.masking.support import OUTPUT_KEY, Volume, keep, rule
+
+FRAME = pl.DataFrame(
+    {
+        "patient": [f"P{number % 40:04}" for number in range(200)],
+        "phone": [f"+44 7{number:06}" for number in range(200)],
+        "income": list(range(0, 200_000, 1000)),
+        "born": pl.Series(range(200), dtype=pl.Int32).cast(pl.Date),
+        "note": ["SECRET"] * 200,
+        "ward": ["A", None] * 100,
+    }
+)
+RULES = [
+    rule("patient", "tokenize", key="AES256_SIV"),
+    rule("phone", "partialMask", {"keepLast": 3}),
+    rule("income", "generalize", {"bins": ["0", "50000"]}),
+    rule("born", "dateShift", {"maxDays": 20}, key="AES256_SIV", subject="patient"),
+    rule("note", "redact"),
+    keep("ward"),
+]
+
+
+def failure(volume: Volume, *args: object, **kwargs: object) -> JobError:
+    with pytest.raises(JobError) as caught:
+        volume.mask(*args, **kwargs)  # type: ignore[arg-type]
+    assert volume.nothing_written()
+    assert "SECRET" not in caught.value.result().model_dump_json()
+    return caught.value
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_masks_every_row_in_order(volume: Volume, sealed: bool) -> None:
+    path = volume.write_frame(FRAME, sealed=sealed, rows=7)
+    result = volume.mask(volume.source(path, FRAME.schema), RULES)
+    masked = volume.masked()
+    assert masked.columns == FRAME.columns
+    assert masked["ward"].equals(FRAME["ward"])
+    assert masked["phone"].to_list() == ["*" * 8 + phone[-3:] for phone in FRAME["phone"]]
+    assert masked["patient"].n_unique() == 40
+    pairs = pl.DataFrame({"before": FRAME["patient"], "after": masked["patient"]})
+    assert pairs.unique().height == 40
+    assert masked["note"].null_count() == 200
+    assert result.output is not None
+    assert result.output.rows == 200
+    assert result.output.bytes == volume.output.stat().st_size
+    assert result.output.key_ids == [OUTPUT_KEY.key_id.hex()]
+    assert os.listdir(volume.output.parent) == [volume.output.name]
+
+
+def test_csv_and_parquet_give_the_same_tokens(volume: Volume) -> None:
+    parquet = volume.write_frame(FRAME)
+    volume.mask(volume.source(parquet, FRAME.schema), RULES)
+    from_parquet = volume.masked()
+    csv = volume.write("a.csv", FRAME.write_csv().encode())
+    volume.mask(volume.source(csv, FRAME.schema), RULES)
+    assert volume.masked().equals(from_parquet)
+
+
+def test_csv_output(volume: Volume) -> None:
+    frame = pl.DataFrame(
+        {"text": ["a,b", "", None], "zoned": pl.Series([0, 1, None]).cast(pl.Datetime("us", "UTC"))}
+    )
+    path = volume.write_frame(frame)
+    volume.mask(volume.source(path, frame.schema), [keep(*frame.columns)], form="CSV")
+    text = volume.opened().decode()
+    zoned = ["1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000001Z"]
+    assert text == f'text,zoned\n"a,b",{zoned[0]}\n"",{zoned[1]}\n,\n'
+
+
+def test_columns_without_a_rule_are_dropped(volume: Volume) -> None:
+    path = volume.write_frame(FRAME)
+    rules = [keep("ward"), rule("phone", "drop")]
+    result = volume.mask(volume.source(path, FRAME.schema), rules)
+    assert volume.masked().columns == ["ward"]
+    assert result.report is not None
+    assert [c.transform for c in result.report.columns] == ["drop"] * 5 + ["keep"]
+    assert [c.rule for c in result.report.columns][:2] == ["", "phone"]
+
+
+def test_report_counts(volume: Volume) -> None:
+    result = volume.mask(volume.source(volume.write_frame(FRAME), FRAME.schema), RULES)
+    assert result.report is not None
+    by_name = {column.name: column for column in result.report.columns}
+    assert {name: column.changed for name, column in by_name.items()} == {
+        "patient": 200, "phone": 200, "income": 200, "born": 200, "note": 200, "ward": 0,
+    }  # fmt: skip
+    assert (by_name["note"].nulls_before, by_name["note"].nulls_after) == (0, 200)
+    assert (by_name["patient"].distinct_before, by_name["patient"].distinct_after) == (40, 40)
+    assert (by_name["income"].type_before, by_name["income"].type_after) == ("Integer", "String")
+    assert by_name["income"].distinct_after == 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        ([keep("lacking")], "ColumnMissing"),
+        ([rule("born", "dateShift", {"maxDays": 2}, key="AES256_SIV", subject="lacking")],
+         "ColumnMissing"),
+        ([rule("born", "dateShift", {"maxDays": 2}, key="AES256_SIV")], "ColumnMissing"),
+        ([rule("phone", "generalize", {"bins": ["0"]})], "UnsuitableColumn"),
+        ([rule("phone", "generalize", {"dateTo": "Year"})], "UnsuitableColumn"),
+        ([keep("ward"), rule("ward", "redact")], "InvalidConfig"),
+        ([rule("ward", "drop")], "InvalidConfig"),
+        ([], "InvalidConfig"),
+    ],
+)  # fmt: skip
+def test_rules_that_do_not_fit(volume: Volume, rules: list[object], code: str) -> None:
+    source = volume.source(volume.write_frame(FRAME), FRAME.schema)
+    assert failure(volume, source, rules).code == code
+
+
+def test_lists_cannot_be_written_as_csv(volume: Volume) -> None:
+    frame = pl.DataFrame({"codes": [[1]]})
+    source = volume.source(volume.write_frame(frame), frame.schema)
+    assert failure(volume, source, [keep("codes")], form="CSV").code == "UnsuitableColumn"
+
+
+def test_a_schema_is_needed(volume: Volume) -> None:
+    source = volume.source(volume.write_frame(FRAME))
+    assert failure(volume, source, RULES).code == "InvalidConfig"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_another_source_than_was_admitted(volume: Volume, sealed: bool, name: str) -> None:
+    if name == "a.csv":
+        path = volume.write(name, FRAME.write_csv().encode(), sealed=sealed)
+    else:
+        path = volume.write_frame(FRAME, sealed=sealed)
+    inspected = volume.inspect(path).source
+    assert inspected is not None
+    good = volume.source(path, FRAME.schema, digest=inspected.digest)
+    volume.mask(good, RULES)
+    volume.output.unlink()
+    other = volume.source(path, FRAME.schema, digest="sha256:" + "0" * 64)
+    assert failure(volume, other, RULES).code == "SourceChanged"
+
+
+def test_missing_source(volume: Volume) -> None:
+    source = volume.source(volume.folder / "a.csv", {"a": "Integer"})
+    assert failure(volume, source, [keep("a")]).code == "FileMissing"
+
+
+def test_plain_file_where_a_sealed_one_is_expected(volume: Volume) -> None:
+    path = volume.write("a.csv", b"a\nSECRET\n").rename(volume.folder / "a.csv.lwe1")
+    assert failure(volume, volume.source(path, {"a": "String"}), [keep("a")]).code == "NotSealed"
+
+
+def test_sealed_file_where_a_plain_one_is_expected(volume: Volume) -> None:
+    path = volume.write("a.csv", b"a\n1\n", sealed=True).rename(volume.folder / "b.csv")
+    assert failure(volume, volume.source(path, {"a": "String"}), [keep("a")]).code == "WrongFormat"
+
+
+@pytest.mark.parametrize("place", [3, 16_384 + 70, 16_384 + 128 + 5, -1])
+def test_a_flipped_byte_is_refused(volume: Volume, place: int) -> None:
+    path = volume.write("a.csv", FRAME.write_csv().encode(), sealed=True)
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    error = failure(volume, volume.source(path, FRAME.schema), RULES)
+    assert error.code in ("Tampered", "NotSealed")
+
+
+def test_a_bad_row_late_in_the_file_leaves_nothing(volume: Volume) -> None:
+    path = volume.write("a.csv", FRAME.write_csv().encode() + b"SECRET,1\n")
+    error = failure(volume, volume.source(path, FRAME.schema), RULES)
+    assert (error.code, error.row) == ("MalformedData", 201)
+
+
+def test_an_output_folder_that_cannot_be_written(volume: Volume) -> None:
+    volume.output.parent.write_bytes(b"in the way")
+    with pytest.raises(JobError) as caught:
+        volume.mask(volume.source(volume.write_frame(FRAME), FRAME.schema), RULES)
+    assert caught.value.code == "Internal"
+    assert volume.output.parent.read_bytes() == b"in the way"
+
+
+def test_a_later_try_replaces_the_output_and_keeps_no_sibling(volume: Volume) -> None:
+    source = volume.source(volume.write_frame(FRAME), FRAME.schema)
+    first = volume.mask(source, RULES).output
+    second = volume.mask(source, RULES).output
+    assert first is not None
+    assert second is not None
+    assert first.file_id != second.file_id
+    assert os.listdir(volume.output.parent) == [volume.output.name]
+    assert temporary_siblings(volume.output) == []
+
+
+class _FailingVolume(io.RawIOBase):
+    """Takes the headers, then fails as the operating system would."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._writes = 0
+
+    def write(self, data: object, /) -> int:
+        self._writes += 1
+        if self._writes > 1:
+            raise OSError(self._number, "SECRET path")
+        return len(data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "VolumeFull"), (errno.EDQUOT, "VolumeFull"), (errno.EROFS, "VolumeReadOnly"),
+     (errno.EIO, "Internal")],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["CSV", "Parquet"])
+def test_a_volume_that_fails_while_writing(number: int, code: str, form: str) -> None:
+    writer = SealedWriter(_FailingVolume(number), [OUTPUT_KEY], chunk_size=64)
+    with pytest.raises(JobError) as caught:
+        SealedOutput(writer).write_frames(iter([FRAME]), FRAME.schema, form)  # type: ignore[arg-type]
+    assert caught.value.code == code
+    assert "SECRET" not in caught.value.message
+    writer.abort()
+
+
+def test_stopping_removes_what_was_written(volume: Volume) -> None:
+    source = volume.source(volume.write_frame(FRAME), FRAME.schema)
+    volume.progress.stop()
+    assert failure(volume, source, RULES).code == "Interrupted"
+
+
+def test_progress_counts_bytes(volume: Volume) -> None:
+    path = volume.write_frame(FRAME)
+    volume.mask(volume.source(path, FRAME.schema), RULES)
+    document = volume.progress.document()
+    assert document["unit"] == "bytes"
+    assert document["total"] == path.stat().st_size
+    assert 0 < int(document["done"] or 0) <= path.stat().st_size
