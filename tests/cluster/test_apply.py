@@ -160,7 +160,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     "duration of two units": (job(PHONE, activeDeadline="1h30m"), ["spec.activeDeadline", "match"]),
     "label of the operator": (
         job(PHONE, podTemplate={"labels": {"leeward.dev/role": "x"}}),
-        ["spec.podTemplate.labels", "are set by the operator: choose another prefix"],
+        ["spec.podTemplate.labels", "are set by the operator", "choose another prefix"],
     ),
     "toleration that says two things": (
         job(PHONE, podTemplate={"tolerations": [{"operator": "Exists", "value": "x"}]}),

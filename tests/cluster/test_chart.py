@@ -74,6 +74,22 @@ def test_people_may_do_what_their_role_says(
         assert may(run_kubectl, person, namespace, verb, what) is expected, f"{verb} {what}"
 
 
+REACH = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
+
+
+def test_operator_reaches_the_api_server_and_not_its_neighbour(
+    run_kubectl: Run, kubectl: Kubectl
+) -> None:
+    """Anybody may read the neighbour's metrics; it is the operator that may not go there."""
+    selector = ("-n", "leeward-system", "-l", "app.kubernetes.io/component=operator")
+    pods = json.loads(kubectl("get", "pods", *selector, "-o", "json").stdout)["items"]
+    first, second = (pod for pod in pods if "deletionTimestamp" not in pod["metadata"])
+    start = ("-n", "leeward-system", "exec", first["metadata"]["name"], "--", "python", "-c", REACH)
+    kubectl(*start, "kubernetes.default.svc", "443")
+    denied = run_kubectl(*start, second["status"]["podIP"], "9090")
+    assert "TimeoutError" in denied.stderr or "ConnectionRefusedError" in denied.stderr
+
+
 def test_helm_test_succeeds(helm: Callable[..., str]) -> None:
     assert "Phase:          Succeeded" in helm("test", "leeward", "-n", "leeward-system")
 

@@ -34,9 +34,9 @@ LabelValue = Annotated[
 OPERATOR_LABELS: Final = Rules(
     (
         Cel(
-            "self.all(k, !k.startsWith('leeward.dev/') && !k.startsWith('app.kubernetes.io/'))",
-            "labels that begin with leeward.dev/ or app.kubernetes.io/ are set by the operator:"
-            " choose another prefix",
+            "self.all(k, !k.matches('^(leeward[.]dev|(app|batch)[.]kubernetes[.]io)/'))",
+            "labels that begin with leeward.dev/, app.kubernetes.io/ or batch.kubernetes.io/ are"
+            " set by the operator and Kubernetes: choose another prefix",
         ),
     )
 )
