@@ -234,7 +234,7 @@ def test_stopping_removes_what_was_written(volume: Volume) -> None:
 def test_progress_counts_bytes(volume: Volume) -> None:
     path = volume.write_frame(FRAME)
     volume.mask(volume.source(path, FRAME.schema), RULES)
-    document = volume.progress.document()
-    assert document["unit"] == "bytes"
-    assert document["total"] == path.stat().st_size
-    assert 0 < int(document["done"] or 0) <= path.stat().st_size
+    report = volume.progress.report()
+    assert report.unit == "bytes"
+    assert report.total == path.stat().st_size
+    assert 0 < report.done <= path.stat().st_size

@@ -1,6 +1,7 @@
 import polars as pl
 import pytest
 
+from leeward.formats.progress import ProgressReport
 from leeward_masking.progress import Progress
 from leeward_masking.stats import SKETCH_SIZE, DistinctSketch
 
@@ -31,6 +32,6 @@ def test_time_left() -> None:
     progress = Progress(clock=lambda: now)
     progress.begin("bytes", 400)
     progress.advance(100)
-    assert progress.document()["etaSeconds"] is None
+    assert progress.report().eta_seconds is None
     now = 10.0
-    assert progress.document() == {"done": 100, "total": 400, "unit": "bytes", "etaSeconds": 30}
+    assert progress.report() == ProgressReport(done=100, total=400, unit="bytes", eta_seconds=30)

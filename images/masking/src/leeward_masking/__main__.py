@@ -52,8 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     with serving(server):
         pod.log.event("listening", port=server.server_address[1])
         result = run_until_stopped(pod, stop)
-        if deliver(result, options.termination_log, results):
-            progress.begin("delivering")
+        waiting = deliver(result, options.termination_log, results)
+        if waiting is not None:
+            progress.deliver(waiting)
             results.deleted.wait(SERVE_SECONDS)
     return exit_code(result)
 

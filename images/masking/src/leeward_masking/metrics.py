@@ -20,15 +20,15 @@ class _ProgressCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """One sample per number of /progress."""
-        document = self._progress.document()
-        for name, key, text in (
-            ("done", "done", "Work done in the present phase, in its unit."),
-            ("total", "total", "Work of the present phase, in its unit."),
+        report = self._progress.report()
+        for name, amount, text in (
+            ("done", report.done, "Work done in the present phase, in its unit."),
+            ("total", report.total, "Work of the present phase, in its unit."),
         ):
             family = GaugeMetricFamily(
                 f"leeward_masking_progress_{name}", text, labels=["task", "unit"]
             )
-            family.add_metric([self._task, str(document["unit"])], float(document[key] or 0))
+            family.add_metric([self._task, report.unit], amount)
             yield family
 
 

@@ -90,18 +90,16 @@ def run_until_stopped(pod: Pod, stop: threading.Event) -> Result:
     return Result(outcome="Failed", error=interrupted().result())
 
 
-def deliver(result: Result, termination_log: Path, results: ResultBox) -> bool:
-    """Write the termination message; whether the result waits at /result for more room."""
+def deliver(result: Result, termination_log: Path, results: ResultBox) -> str | None:
+    """Write the termination message; the digest of a result that needs /result for its size."""
     body = result.canonical()
-    detached = len(body) > MAX_MESSAGE
-    if detached:
-        digest = "sha256:" + hashlib.sha256(body).hexdigest()
-        results.put(body, JSON)
-        message = DetachedResult(digest=digest, size=len(body)).canonical()
-    else:
-        message = body
-    termination_log.write_bytes(message)
-    return detached
+    if len(body) <= MAX_MESSAGE:
+        termination_log.write_bytes(body)
+        return None
+    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+    results.put(body, JSON)
+    termination_log.write_bytes(DetachedResult(digest=digest, size=len(body)).canonical())
+    return digest
 
 
 def exit_code(result: Result) -> int:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from leeward.formats.progress import ProgressReport
 from leeward_masking.errors import interrupted
 
 _WARM_UP: Final = 0.5
@@ -25,6 +26,7 @@ class Progress:
         self._done = 0
         self._total = 0
         self._unit = "starting"
+        self._result_digest: str | None = None
         self._began = clock()
 
     def begin(self, unit: str, total: int = 0) -> None:
@@ -42,6 +44,11 @@ class Progress:
         with self._lock:
             self._done = done
         self.check()
+
+    def deliver(self, digest: str) -> None:
+        """The work is done, and a result with that digest waits to be taken over."""
+        with self._lock:
+            self._result_digest = digest
 
     def check(self) -> None:
         """Go on only while nobody asked to stop.
@@ -65,16 +72,17 @@ class Progress:
         self._stop.wait(seconds)
         self.check()
 
-    def document(self) -> dict[str, int | str | None]:
+    def report(self) -> ProgressReport:
         """The answer to GET /progress."""
         with self._lock:
             elapsed = self._clock() - self._began
             eta = None
             if 0 < self._done <= self._total and elapsed > _WARM_UP:
                 eta = round(elapsed * (self._total - self._done) / self._done)
-            return {
-                "done": self._done,
-                "total": self._total,
-                "unit": self._unit,
-                "etaSeconds": eta,
-            }
+            return ProgressReport(
+                done=self._done,
+                total=self._total,
+                unit=self._unit,
+                eta_seconds=eta,
+                result_digest=self._result_digest,
+            )

@@ -74,7 +74,7 @@ class PodServer(ThreadingHTTPServer):
         self.results: Final = results
         self.pages: Final[dict[str, Callable[[], tuple[bytes, str] | None]]] = {
             "/metrics": lambda: (metrics(), CONTENT_TYPE),
-            "/progress": lambda: (json.dumps(progress.document()).encode(), JSON),
+            "/progress": lambda: (progress.report().canonical(), JSON),
             "/keys": lambda: (json.dumps({"keys": keys}).encode(), JSON),
             "/result": results.get,
         }
