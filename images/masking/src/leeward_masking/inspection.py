@@ -17,6 +17,8 @@ from leeward_masking.source import Source, open_source
 
 _POLL: Final = 2.0
 """Seconds between two looks for a file that is not there yet."""
+_EMPTY: Final = 6.0
+"""Seconds for which an empty file is taken for one that is being copied."""
 
 
 def inspect_file(
@@ -48,11 +50,11 @@ def inspect_file(
 
 
 def _wait_for(path: Path, seconds: int, progress: Progress) -> None:
-    """Wait until the file is there and has stopped growing."""
+    """Wait until the file is there and has stopped growing; an empty one is given some time."""
     progress.begin("waiting", seconds)
-    waited = 0.0
+    waited = empty = 0.0
     size = _size(path)
-    while waited < seconds:
+    while waited < seconds and empty < _EMPTY:
         if size > 0 and waited == 0.0:
             return
         progress.wait(min(_POLL, seconds - waited))
@@ -61,6 +63,7 @@ def _wait_for(path: Path, seconds: int, progress: Progress) -> None:
         size, before = _size(path), size
         if size > 0 and size == before:
             return
+        empty = empty + _POLL if size == 0 else 0.0
     if size < 0:
         raise JobError(
             "FileMissing",
