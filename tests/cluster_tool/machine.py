@@ -12,9 +12,10 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
-KUBECONFIG = Path("/var/lib/leeward-cluster/kubeconfig")
-KUBECTL = Path("/var/lib/leeward-cluster/bin/kubectl")
-FOLDERS = ("/run/leeward-cluster", "/var/lib/kubelet", "/run/netns", "/var/log/pods")
+# A cluster of the tests' own, beside the one that somebody may be using.
+NAME = "leeward-trial"
+STATE = Path("/var/lib", NAME)
+ENVIRONMENT = {**os.environ, "LEEWARD_CLUSTER": NAME}
 SETTINGS = (
     *("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"),
     *("kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes", "net/ipv4/ip_forward"),
@@ -31,6 +32,7 @@ def tool(
         text=True,
         timeout=limit,
         check=False,
+        env=ENVIRONMENT,
     )
 
 
@@ -40,6 +42,7 @@ def tool_ended_early(number: signal.Signals, after: float, *words: str) -> int |
         [sys.executable, str(REPOSITORY / "tools" / "cluster"), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
     )
     try:
         process.wait(after)
@@ -57,7 +60,7 @@ def second_checkout(folder: Path) -> Path:
 def kubectl(*words: str) -> str:
     """Run kubectl on the local cluster."""
     done = subprocess.run(
-        [str(KUBECTL), f"--kubeconfig={KUBECONFIG}", *words],
+        [str(STATE / "bin" / "kubectl"), f"--kubeconfig={STATE}/kubeconfig", *words],
         capture_output=True,
         text=True,
         timeout=60,
@@ -71,7 +74,7 @@ def cluster_processes() -> list[int]:
     """Return every process of the cluster, with those of pods."""
     found: list[int] = []
     root = CGROUPS if (CGROUPS / "cgroup.controllers").exists() else CGROUPS / "pids"
-    for folder, _, _ in os.walk(root / "leeward-cluster"):
+    for folder, _, _ in os.walk(root / NAME):
         found += map(int, Path(folder, "cgroup.procs").read_text().split())
     return found
 
@@ -84,22 +87,14 @@ def kill_everything() -> None:
 
 def traces() -> dict[str, Any]:
     """Return everything that a cluster could leave in the kernel."""
-    namespaces = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        for kind in ("net", "mnt"):
-            try:
-                namespaces.add(os.readlink(folder / "ns" / kind))
-            except OSError:
-                continue
     return {
         "mounts": sorted(
             line.split(maxsplit=2)[2]
             for line in Path("/proc/self/mountinfo").read_text().splitlines()
         ),
-        "namespaces of processes": namespaces,
         "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
-        "groups": sorted(str(p) for p in CGROUPS.glob("**/leeward*")),
+        "groups": sorted(str(p) for p in CGROUPS.glob(f"**/{NAME}")),
         "processes": cluster_processes(),
         "settings": {name: Path("/proc/sys", name).read_text() for name in SETTINGS},
-        "folders": [name for name in FOLDERS if Path(name).exists()],
+        "folder": Path("/run", NAME).exists(),
     }

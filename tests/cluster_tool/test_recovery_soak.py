@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     pytest.mark.skipif("KUBE_CONTEXT" in os.environ, reason="tests the local cluster"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _gone_in_the_end() -> Iterator[None]:
+    yield
+    assert machine.tool("down", "--wipe").returncode == 0
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

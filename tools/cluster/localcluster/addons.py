@@ -10,6 +10,7 @@ from localcluster.archives import Archive
 from localcluster.console import progress
 from localcluster.invoker import invoker
 from localcluster.kubectl import kubectl
+from localcluster.layout import VOLUMES
 from localcluster.node import PAUSE_IMAGE
 
 _PREFIX = "localhost/leeward-cluster"
@@ -46,6 +47,7 @@ def apply(made: dict[str, Archive]) -> None:
     text = "\n---\n".join(
         path.read_text() for path in sorted((Path(__file__).parent / "manifests").glob("*.yaml"))
     )
+    text = text.replace("@VOLUMES@", str(VOLUMES))
     for key, image in made.items():
         text = text.replace(f"@{key}_IMAGE@", image.name).replace(f"@{key}_DIGEST@", image.digest)
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=text)

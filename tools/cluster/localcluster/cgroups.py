@@ -50,7 +50,7 @@ def tracking() -> Path:
 
 
 def make(name: str) -> None:
-    """Make the group ``leeward-cluster/NAME`` in every hierarchy, usable at once."""
+    """Make the group ``CLUSTER/NAME`` in every hierarchy, usable at once."""
     for root in hierarchies():
         parent = root
         for part in (CGROUP, *name.split("/")):
@@ -66,13 +66,13 @@ def make(name: str) -> None:
 
 
 def entry_files(name: str) -> list[Path]:
-    """Return the files through which a process enters the group ``leeward-cluster/NAME``."""
+    """Return the files through which a process enters the group ``CLUSTER/NAME``."""
     roots = [ROOT] if is_v2() else [ROOT / "pids", ROOT / "memory"]
     return [root / CGROUP / name / "cgroup.procs" for root in roots]
 
 
 def processes(name: str = "") -> list[int]:
-    """Return every process in the group ``leeward-cluster/NAME`` and below."""
+    """Return every process in the group ``CLUSTER/NAME`` and below."""
     group = tracking() / name
     found: list[int] = []
     for folder, _, _ in os.walk(group):

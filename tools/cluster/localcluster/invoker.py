@@ -18,6 +18,7 @@ _KEPT = (
     "PATH",
     "XDG_CACHE_HOME",
     "KUBE_CONTEXT",
+    "LEEWARD_CLUSTER",
     "KUBECONFIG",
     "IMAGE_REGISTRY",
     "GOPROXY",

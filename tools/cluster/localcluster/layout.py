@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from localcluster.console import ClusterError
 
-STATE = Path("/var/lib/leeward-cluster")
-RUN = Path("/run/leeward-cluster")
+# Another name is another cluster beside the first: the recovery tests break one of their own.
+NAME = os.environ.get("LEEWARD_CLUSTER") or "leeward-cluster"
+STATE = Path("/var/lib", NAME)
+RUN = Path("/run", NAME)
 
 KUBECONFIG = STATE / "kubeconfig"
 BIN = STATE / "bin"
@@ -27,7 +30,7 @@ API_SERVICE = "10.96.0.1"
 DNS_SERVICE = "10.96.0.10"
 RELAY_PORT = 16443
 API_PORT = 6443
-CGROUP = "leeward-cluster"
+CGROUP = NAME
 
 
 @dataclass(frozen=True)

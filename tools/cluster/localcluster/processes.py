@@ -29,7 +29,7 @@ class Program:
         name: unique name, also of its log.
         argv: program and arguments.
         node: in whose namespaces it runs.
-        group: control group below ``leeward-cluster``.
+        group: control group below the cluster's.
         configs: files that it reads at start; when one changes the process is started again.
         grace: seconds between SIGTERM and SIGKILL.
     """

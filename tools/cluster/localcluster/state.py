@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localcluster.console import ClusterError, progress
-from localcluster.layout import RUN, boot_id, write_if_changed
+from localcluster.layout import NAME, RUN, boot_id, write_if_changed
 
 _SYSCTLS = (
     "vm/overcommit_memory",
@@ -21,8 +21,8 @@ _SYSCTLS = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
-_SAVED = RUN / "kernel-settings.json"
-_FOLDERS = RUN / "folders.json"
+_SAVED = RUN / "leeward-kernel-settings.json"
+_FOLDERS = RUN / "leeward-folders.json"
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def machine_lock(what: str = "cluster", limit: float = 900) -> Iterator[None]:
     Raises:
         ClusterError: somebody else held it all that time.
     """
-    handle = os.open(f"/run/leeward-{what}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(f"/run/{NAME}.{what}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + limit
         waiting = False
@@ -68,14 +68,19 @@ def save_kernel_settings() -> None:
         return
     there = [name for name in _SYSCTLS if _sysctl(name).exists()]
     before = {name: _sysctl(name).read_text().strip() for name in there}
-    write_if_changed(_SAVED, json.dumps({"boot": boot_id(), "values": before}))
+    _save(_SAVED, before)
 
 
 def restore_kernel_settings() -> None:
-    """Put the remembered settings back."""
-    for name, value in _load(_SAVED).items():
-        if _sysctl(name).read_text().strip() != value:
-            _sysctl(name).write_text(value)
+    """Put the remembered settings back, or leave that to another cluster that still runs."""
+    ours, heir = _load(_SAVED), _heir(_SAVED)
+    if heir is None:
+        for name, value in ours.items():
+            if _sysctl(name).read_text().strip() != value:
+                _sysctl(name).write_text(value)
+    elif ours and _SAVED.stat().st_mtime < heir.stat().st_mtime:
+        # Ours are from before either started.
+        _save(heir, ours)
     _SAVED.unlink(missing_ok=True)
 
 
@@ -84,17 +89,34 @@ def make_mount_points(paths: list[Path]) -> None:
     made = dict(_load(_FOLDERS))
     missing = [p for path in paths for p in (*reversed(path.parents), path) if not p.exists()]
     made.update({str(path): "made" for path in missing})
-    write_if_changed(_FOLDERS, json.dumps({"boot": boot_id(), "values": made}))
+    _save(_FOLDERS, made)
     for path in missing:
         path.mkdir(exist_ok=True)
 
 
 def remove_mount_points() -> None:
-    """Remove the folders that `make_mount_points` made, where they are still empty."""
-    for path in sorted(_load(_FOLDERS, any_boot=True), key=len, reverse=True):
-        with contextlib.suppress(OSError):
-            Path(path).rmdir()
+    """Remove the folders that `make_mount_points` made, where they are still empty.
+
+    Another cluster may mount over the same ones: then they are its to remove.
+    """
+    ours, heir = _load(_FOLDERS, any_boot=True), _heir(_FOLDERS)
+    if heir is None:
+        for path in sorted(ours, key=len, reverse=True):
+            with contextlib.suppress(OSError):
+                Path(path).rmdir()
+    elif ours:
+        _save(heir, _load(heir, any_boot=True) | ours)
     _FOLDERS.unlink(missing_ok=True)
+
+
+def _heir(path: Path) -> Path | None:
+    """Return the same file of another cluster of this machine, if there is one in this boot."""
+    others = Path("/run").glob(f"*/{path.name}")
+    return next((other for other in others if other != path and _load(other)), None)
+
+
+def _save(path: Path, values: dict[str, str]) -> None:
+    write_if_changed(path, json.dumps({"boot": boot_id(), "values": values}))
 
 
 def _sysctl(name: str) -> Path:
