@@ -1,0 +1,153 @@
+"""Wrapped keys: golden vectors, and none opens in the place of another."""
+
+import base64
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from pydantic import ValidationError
+
+from leeward.formats.publickey import x25519_jwk
+from leeward.formats.wrapped import (
+    MATERIAL_SIZES,
+    RootKey,
+    UnwrapError,
+    Wrapped,
+    WrappedArtefactKey,
+    WrappedKeyset,
+    new_material,
+    unwrap,
+    wrap,
+)
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "wrapped.json").read_text())
+
+
+def counting() -> Callable[[int], bytes]:
+    numbers = itertools.count(1)
+    return lambda size: bytes((next(numbers) + n) % 256 for n in range(size))
+
+
+def root() -> RootKey:
+    return RootKey.model_validate(GOLDEN["rootKey"])
+
+
+def keyset() -> WrappedKeyset:
+    return WrappedKeyset.model_validate(GOLDEN["keyset"])
+
+
+def artefact_key() -> WrappedArtefactKey:
+    return WrappedArtefactKey.model_validate(GOLDEN["artefactKey"])
+
+
+def test_golden_keys_open() -> None:
+    key = artefact_key()
+    vault_key = keyset().key(key.key)
+    assert vault_key is not None
+    aad = keyset().aad(vault_key.name, vault_key.algorithm, key.version)
+    assert aad == GOLDEN["vaultKeyAad"].encode()
+    material = unwrap(root().raw(), vault_key.version(key.version).wrapped, aad, 32)
+    assert material.hex() == GOLDEN["vaultKeyMaterial"]
+    assert key.aad() == GOLDEN["artefactKeyAad"].encode()
+    size = MATERIAL_SIZES[key.algorithm]
+    assert unwrap(material, key.wrapped, key.aad(), size).hex() == GOLDEN["artefactKeyMaterial"]
+
+
+def test_golden_documents_are_written_as_they_were_read() -> None:
+    for made, name in ((keyset(), "keyset"), (artefact_key(), "artefactKey"), (root(), "rootKey")):
+        assert json.loads(made.canonical()) == GOLDEN[name]
+
+
+def test_golden_wrapping() -> None:
+    nonce = base64.b64decode(GOLDEN["artefactKey"]["wrapped"]["nonce"])
+    wrapped = wrap(
+        bytes.fromhex(GOLDEN["vaultKeyMaterial"]),
+        bytes.fromhex(GOLDEN["artefactKeyMaterial"]),
+        artefact_key().aad(),
+        lambda size: nonce[:size],
+    )
+    assert wrapped == artefact_key().wrapped
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "00" * 16},
+        {"vault_id": "00" * 16},
+        {"key": "other"},
+        {"version": 2},
+        {"algorithm": "HMAC_SHA256"},
+        {"public_key": "other"},
+    ],
+)
+def test_artefact_key_is_bound_to_its_place(change: dict[str, object]) -> None:
+    moved = artefact_key().model_copy(update=change)
+    with pytest.raises(UnwrapError):
+        unwrap(bytes.fromhex(GOLDEN["vaultKeyMaterial"]), moved.wrapped, moved.aad(), 32)
+
+
+@pytest.mark.parametrize("change", [{"vault_id": "00" * 16}, {"root_key_id": "00" * 16}])
+def test_vault_key_is_bound_to_its_place(change: dict[str, object]) -> None:
+    moved = keyset().model_copy(update=change)
+    (key,) = moved.keys
+    aad = moved.aad(key.name, key.algorithm, 1)
+    with pytest.raises(UnwrapError):
+        unwrap(root().raw(), key.primary.wrapped, aad, 32)
+
+
+@pytest.mark.parametrize("part", ["nonce", "ciphertext"])
+@pytest.mark.parametrize("damage", ["", "AAAA", "no base64", None])
+def test_damaged_wrapping_does_not_open(part: str, damage: str | None) -> None:
+    good = artefact_key()
+    stored = base64.b64decode(getattr(good.wrapped, part))
+    flipped = base64.b64encode(bytes([stored[0] ^ 1]) + stored[1:]).decode()
+    bad = good.wrapped.model_copy(update={part: flipped if damage is None else damage})
+    with pytest.raises(UnwrapError):
+        unwrap(bytes.fromhex(GOLDEN["vaultKeyMaterial"]), bad, good.aad(), 32)
+
+
+@pytest.mark.parametrize("algorithm", MATERIAL_SIZES)
+def test_material_of_every_algorithm(algorithm: str) -> None:
+    material, public = new_material(algorithm, "11" * 16, counting())
+    assert len(material) == MATERIAL_SIZES[algorithm]
+    assert (public is not None) is (algorithm == "HPKE_X25519")
+
+
+def test_public_half_belongs_to_the_private_one() -> None:
+    material, pem = new_material("HPKE_X25519", "11" * 16, counting())
+    assert pem is not None
+    jwk = json.loads(x25519_jwk(pem, "11" * 16))
+    raw = X25519PrivateKey.from_private_bytes(material).public_key().public_bytes_raw()
+    assert base64.urlsafe_b64decode(jwk["x"] + "=") == raw
+    assert jwk["kid"] == "11" * 16
+
+
+def test_jwk_of_another_kind_of_key_is_refused() -> None:
+    ed25519 = (
+        "-----BEGIN PUBLIC KEY-----\n"
+        "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+        "-----END PUBLIC KEY-----\n"
+    )
+    with pytest.raises(ValueError, match="not an X25519"):
+        x25519_jwk(ed25519, "11" * 16)
+
+
+def test_material_is_not_shown() -> None:
+    key = RootKey.generate(counting())
+    assert key.material.get_secret_value() not in f"{key!r} {key}"
+    assert len(key.raw()) == 32
+
+
+def test_missing_version_and_key() -> None:
+    (key,) = keyset().keys
+    with pytest.raises(UnwrapError):
+        key.version(9)
+    assert keyset().key("nope") is None
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        Wrapped.model_validate({"nonce": "", "ciphertext": "", "more": 1})

@@ -1,0 +1,113 @@
+"""A key store on the fake API server, without a socket and without waiting."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import itertools
+import json
+from collections.abc import Mapping
+
+from fakeapi.store import FakeApi
+from leeward.kube.client import KubeClient
+from leeward.kube.keystore import EmbeddedKeyStore
+from leeward.plans.shared.model import EnsureArtefactKey, EnsureKeyset, Manifest
+
+OPERATOR = "leeward-system"
+CLINIC = "clinic"
+KEYS = (
+    ("data", "AES256_GCM"),
+    ("tokens", "AES256_SIV"),
+    ("pseudonyms", "HMAC_SHA256"),
+    ("intake", "HPKE_X25519"),
+)
+ENSURE = EnsureKeyset(CLINIC, "vault", "uid-1", "aa" * 16, KEYS)
+
+
+class Immediate:
+    """A transport that answers at once."""
+
+    def __init__(self, api: FakeApi) -> None:
+        self._api = api
+
+    async def exchange(
+        self, method: str, path: str, body: Manifest | None, content_type: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        answer = self._api.handle(method, path, body, content_type)
+        return answer.status, answer.headers, json.dumps(answer.body).encode()
+
+
+class Free:
+    """No limit, no figures."""
+
+    async def acquire(self) -> None:
+        """At once."""
+
+    def pause(self, seconds: float) -> None:
+        """Never."""
+
+    def called(self, verb: str, code: str) -> None:
+        """Uncounted."""
+
+
+class KeyWorld:
+    """An API server, and operators' key stores on it."""
+
+    def __init__(self) -> None:
+        self.api = FakeApi()
+        self.now = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
+        self._draws = itertools.count(1)
+
+    def store(self) -> EmbeddedKeyStore:
+        """The key store of a process that has just started."""
+        client = KubeClient(Immediate(self.api), Free(), Free())
+        return EmbeddedKeyStore(client, OPERATOR, self.random, lambda: self.now)
+
+    async def ready(self) -> EmbeddedKeyStore:
+        """A key store with a root key and a vault."""
+        store = self.store()
+        await store.ensure_root_key()
+        await store.perform(ENSURE)
+        return store
+
+    def random(self, size: int) -> bytes:
+        """Never the same twice."""
+        return next(self._draws).to_bytes(max(size, 4), "little")[:size]
+
+    def secret(self, name: str) -> Manifest:
+        """A Secret of the operator's namespace."""
+        found = self.api.one("Secret", OPERATOR, name)
+        assert found is not None
+        return found
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the operator's Secrets that begin so."""
+        names = [s["metadata"]["name"] for s in self.api.find("Secret", OPERATOR)]
+        return [name for name in names if name.startswith(prefix)]
+
+    def overwrite(self, secret: Manifest, data: Manifest) -> None:
+        """Somebody with too many rights edits a Secret."""
+        self.api.edit({**secret, "data": data})
+
+
+def ensure(key: str, key_id: str = "bb" * 16, **changes: object) -> EnsureArtefactKey:
+    fields: dict[str, object] = {
+        "id": key_id,
+        "vault_namespace": CLINIC,
+        "vault": "vault",
+        "key": key,
+        "namespace": CLINIC,
+        "owner": "MaskingJob/visits/uid-2",
+        **changes,
+    }
+    return EnsureArtefactKey(**fields)  # type: ignore[arg-type]
+
+
+def document(secret: Manifest, key: str) -> Manifest:
+    """The JSON document in a Secret."""
+    parsed: Manifest = json.loads(base64.b64decode(secret["data"][key]))
+    return parsed
+
+
+def encoded(value: Manifest) -> str:
+    return base64.b64encode(json.dumps(value).encode()).decode()

@@ -1,0 +1,448 @@
+"""The embedded key store: what it makes, takes up, refuses, delivers and destroys."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from fakeapi.store import Answer, Place, refusal
+from leeward.formats.keyset import PodKeyset
+from leeward.plans.shared.faults import DeniedError, StaleWriteError
+from leeward.plans.shared.model import (
+    ArtefactKeyOf,
+    DeleteSecret,
+    DeliverKeys,
+    EnsureKeyset,
+    KeysetOf,
+    Manifest,
+    PublishArtefactKey,
+    ShredArtefactKey,
+)
+from unit.kube.keystore_world import (
+    CLINIC,
+    ENSURE,
+    KEYS,
+    OPERATOR,
+    KeyWorld,
+    document,
+    encoded,
+    ensure,
+)
+
+KEY_ID = "bb" * 16
+OWNER = {"apiVersion": "leeward.dev/v1alpha1", "kind": "MaskingJob", "name": "v", "uid": "uid-2"}
+DELIVER = DeliverKeys(CLINIC, "lw-abc", OWNER, (("output", KEY_ID),), {"a": "b"})
+
+
+@pytest.fixture
+def world() -> KeyWorld:
+    return KeyWorld()
+
+
+def delivered(world: KeyWorld, name: str = "lw-abc") -> PodKeyset:
+    secret = world.api.one("Secret", CLINIC, name)
+    assert secret is not None
+    return PodKeyset.parse(base64.b64decode(secret["data"]["keyset.json"]))
+
+
+# --- root key ---------------------------------------------------------------------------------
+
+
+async def test_root_key_is_made_once(world: KeyWorld) -> None:
+    assert await world.store().ensure_root_key() == "Made"
+    first = world.secret("leeward-root-key")
+    assert await world.store().ensure_root_key() == "Ready"
+    assert world.secret("leeward-root-key") == first
+    assert "ownerReferences" not in first["metadata"]
+    assert not any("helm" in name for name in first["metadata"]["labels"])
+
+
+async def test_two_replicas_that_race_end_with_one_root_key(world: KeyWorld) -> None:
+    other = world.store()
+    raced = False
+
+    def race(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        nonlocal raced
+        if method == "POST" and not raced:
+            raced = True
+            made = {**(body or {}), "data": {"root-key.json": encoded(ROOT)}}
+            world.api.add(made)
+        return None
+
+    world.api.refusals.append(race)
+    assert await other.ensure_root_key() == "Ready"
+    await other.perform(ENSURE)
+    (name,) = world.names("keyset-")
+    assert document(world.secret(name), "keyset.json")["rootKeyId"] == ROOT["id"]
+
+
+ROOT = {"formatVersion": 1, "id": "cc" * 16, "material": base64.b64encode(bytes(32)).decode()}
+
+
+async def test_root_key_is_not_made_anew_while_keys_are_wrapped(world: KeyWorld) -> None:
+    await world.ready()
+    world.api.remove("Secret", OPERATOR, "leeward-root-key")
+    fresh = world.store()
+    assert await fresh.ensure_root_key() == "Lost"
+    assert world.names("leeward-root-key") == []
+    info = await fresh.look(KeysetOf(CLINIC, "vault"))
+    assert info is not None
+    assert info.fault == "RootKeyLost"  # type: ignore[union-attr]
+    other = EnsureKeyset(CLINIC, "other", "uid-9", "dd" * 16, KEYS)
+    outcome = await fresh.perform(other)
+    assert (outcome.code, outcome.result) == ("Unreadable", "RootKeyLost")
+    assert len(world.names("keyset-")) == 1
+
+
+async def test_root_key_is_not_made_over_a_damaged_one(world: KeyWorld) -> None:
+    await world.store().ensure_root_key()
+    world.overwrite(world.secret("leeward-root-key"), {"root-key.json": "AAAA"})
+    assert await world.store().ensure_root_key() == "Lost"
+
+
+async def test_deleted_root_key_is_put_back_from_memory(world: KeyWorld) -> None:
+    store = await world.ready()
+    before = world.secret("leeward-root-key")["data"]
+    world.api.remove("Secret", OPERATOR, "leeward-root-key")
+    assert await store.ensure_root_key() == "Restored"
+    assert world.secret("leeward-root-key")["data"] == before
+
+
+async def test_root_key_deleted_under_a_running_operator_is_put_back_within_a_minute(
+    world: KeyWorld,
+) -> None:
+    store = await world.ready()
+    world.api.remove("Secret", OPERATOR, "leeward-root-key")
+    world.now += datetime.timedelta(seconds=61)
+    await store.perform(EnsureKeyset(CLINIC, "other", "uid-9", "dd" * 16, KEYS))
+    assert world.names("leeward-root-key") == ["leeward-root-key"]
+
+
+async def test_replaced_root_key_is_noticed(world: KeyWorld) -> None:
+    store = await world.ready()
+    world.overwrite(world.secret("leeward-root-key"), {"root-key.json": encoded(ROOT)})
+    for reader in (world.store(), store):
+        world.now += datetime.timedelta(seconds=61)
+        info = await reader.look(KeysetOf(CLINIC, "vault"))
+        assert info is not None
+        assert info.fault == "RootKeyReplaced"  # type: ignore[union-attr]
+        outcome = await reader.perform(ensure("data"))
+        assert (outcome.code, outcome.result) == ("Unreadable", "RootKeyReplaced")
+
+
+# --- keysets ----------------------------------------------------------------------------------
+
+
+async def test_new_keyset_costs_one_call(world: KeyWorld) -> None:
+    store = world.store()
+    await store.ensure_root_key()
+    world.api.calls.clear()
+    outcome = await store.perform(ENSURE)
+    assert [method for method, _ in world.api.calls] == ["POST"]
+    info = outcome.result
+    assert (outcome.code, info.vault_id, info.owner_uid) == ("Done", "aa" * 16, "uid-1")
+    assert info.versions["data"] == ("AES256_GCM", 1, "2027-03-01T12:00:00Z")
+    assert info.readable
+
+
+async def test_look_finds_what_was_made(world: KeyWorld) -> None:
+    store = await world.ready()
+    info = await store.look(KeysetOf(CLINIC, "vault"))
+    assert info == (await store.perform(ENSURE)).result
+    assert await store.look(KeysetOf(CLINIC, "other")) is None
+
+
+async def test_nothing_wrapped_is_readable(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    root = document(world.secret("leeward-root-key"), "root-key.json")["material"]
+    await store.perform(DELIVER)
+    material = delivered(world).keys[0].material.get_secret_value()
+    for name in (*world.names("keyset-"), *world.names("artefact-")):
+        text = json.dumps(world.secret(name)) + str(world.secret(name)["data"])
+        stored = base64.b64decode(next(iter(world.secret(name)["data"].values()))).decode()
+        assert root not in text + stored
+        assert material not in text + stored
+
+
+async def test_key_is_added_and_the_others_stay(world: KeyWorld) -> None:
+    store = await world.ready()
+    (name,) = world.names("keyset-")
+    before = document(world.secret(name), "keyset.json")["keys"]
+    more = EnsureKeyset(CLINIC, "vault", "uid-1", "ff" * 16, (*KEYS, ("more", "AES256_GCM")))
+    outcome = await store.perform(more)
+    assert outcome.result.vault_id == "aa" * 16
+    after = document(world.secret(name), "keyset.json")["keys"]
+    assert after[:4] == before
+    assert [key["name"] for key in after] == [*(name for name, _ in KEYS), "more"]
+
+
+async def test_keyset_of_another_vault_is_retained_until_it_is_adopted(world: KeyWorld) -> None:
+    store = await world.ready()
+    again = EnsureKeyset(CLINIC, "vault", "uid-2", "ee" * 16, KEYS)
+    outcome = await store.perform(again)
+    assert (outcome.code, outcome.result.vault_id) == ("Retained", "aa" * 16)
+    wrong = EnsureKeyset(CLINIC, "vault", "uid-2", "ee" * 16, KEYS, adopt="11" * 16)
+    assert (await store.perform(wrong)).code == "Retained"
+    right = EnsureKeyset(CLINIC, "vault", "uid-2", "ee" * 16, KEYS, adopt="aa" * 16)
+    outcome = await store.perform(right)
+    assert (outcome.code, outcome.result.owner_uid) == ("Done", "uid-2")
+    assert outcome.result.vault_id == "aa" * 16
+
+
+async def test_change_that_somebody_else_made_first_wins(world: KeyWorld) -> None:
+    store = await world.ready()
+    (name,) = world.names("keyset-")
+
+    def quicker(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        if method == "PUT":
+            world.api.refusals.clear()
+            secret = world.secret(name)
+            secret["metadata"]["labels"]["touched"] = "yes"
+            world.api.edit(secret)
+        return None
+
+    world.api.refusals.append(quicker)
+    more = EnsureKeyset(CLINIC, "vault", "uid-1", "ff" * 16, (*KEYS, ("more", "AES256_GCM")))
+    with pytest.raises(StaleWriteError):
+        await store.perform(more)
+    assert (await store.perform(more)).result.versions.keys() >= {"more"}
+
+
+@pytest.mark.parametrize("data", [{}, {"keyset.json": "AAAA"}, {"keyset.json": "%%%"}])
+async def test_truncated_keyset_is_damaged_and_left_alone(world: KeyWorld, data: Manifest) -> None:
+    store = await world.ready()
+    (name,) = world.names("keyset-")
+    world.overwrite(world.secret(name), data)
+    info: Any = await store.look(KeysetOf(CLINIC, "vault"))
+    assert (info.readable, info.fault) == (False, "Damaged")
+    for action in (ENSURE, ensure("data")):
+        outcome = await store.perform(action)
+        assert (outcome.code, outcome.result) == ("Unreadable", "Damaged")
+    assert world.secret(name)["data"] == data
+
+
+async def test_flipped_bit_is_damaged_although_the_key_was_held_in_memory(world: KeyWorld) -> None:
+    store = await world.ready()
+    (name,) = world.names("keyset-")
+    keyset = document(world.secret(name), "keyset.json")
+    wrapped = keyset["keys"][0]["history"][0]["wrapped"]
+    raw = bytearray(base64.b64decode(wrapped["ciphertext"]))
+    raw[0] ^= 1
+    wrapped["ciphertext"] = base64.b64encode(raw).decode()
+    world.overwrite(world.secret(name), {"keyset.json": encoded(keyset)})
+    info: Any = await store.look(KeysetOf(CLINIC, "vault"))
+    assert info.fault == "Damaged"
+
+
+# --- artefact keys ------------------------------------------------------------------------------
+
+
+async def test_artefact_key_is_made_once(world: KeyWorld) -> None:
+    store = await world.ready()
+    outcome = await store.perform(ensure("data", artefact=("data", "masked/x")))
+    assert (outcome.result.id, outcome.result.version) == (KEY_ID, 1)
+    before = world.secret(f"artefact-{KEY_ID}")
+    assert "uid-2" in json.dumps(before["metadata"])
+    again = await store.perform(ensure("data", owner="MaskingJob/other/uid-3"))
+    assert again.result == outcome.result
+    assert world.secret(f"artefact-{KEY_ID}") == before
+    assert await store.look(ArtefactKeyOf(KEY_ID)) == outcome.result
+
+
+async def test_id_of_another_vault_key_is_a_conflict(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    assert (await store.perform(ensure("tokens"))).code == "Conflict"
+
+
+@pytest.mark.parametrize("action", [ensure("nope"), ensure("data", vault="nope")])
+async def test_artefact_key_needs_its_vault_key(world: KeyWorld, action: Any) -> None:
+    store = await world.ready()
+    assert (await store.perform(action)).code == "Missing"
+    assert world.names("artefact-") == []
+
+
+async def test_pair_is_found_by_id_and_by_fingerprint(world: KeyWorld) -> None:
+    store = await world.ready()
+    info = (await store.perform(ensure("intake"))).result
+    labels = world.secret(f"artefact-{KEY_ID}")["metadata"]["labels"]
+    fingerprint = labels["leeward.dev/fingerprint"]
+    assert await store.look(ArtefactKeyOf(fingerprint)) is None
+    assert await store.look(ArtefactKeyOf(fingerprint, or_fingerprint=True)) == info
+    assert await store.look(ArtefactKeyOf("00" * 16, or_fingerprint=True)) is None
+    await store.perform(DeliverKeys(CLINIC, "lw-abc", OWNER, (("source", KEY_ID),)))
+    pair = X25519PrivateKey.from_private_bytes(delivered(world).keys[0].raw())
+    public = serialization.load_pem_public_key(info.public_key.encode())
+    assert public.public_bytes_raw() == pair.public_key().public_bytes_raw()  # type: ignore[union-attr]
+
+
+async def test_published_key_is_not_shredded(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("data", "x")))
+    for _ in range(2):
+        assert (await store.perform(PublishArtefactKey(KEY_ID))).result.published
+    assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Conflict"
+    assert await store.look(ArtefactKeyOf(KEY_ID)) is not None
+
+
+async def test_shredded_key_is_gone(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("data", "x")))
+    for _ in range(2):
+        assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
+    assert world.names("artefact-") == []
+    assert (await store.perform(PublishArtefactKey(KEY_ID))).code == "Missing"
+    assert (await store.perform(DELIVER)).code == "Missing"
+
+
+async def test_of_publishing_and_shredding_one_wins(world: KeyWorld) -> None:
+    store, other = await world.ready(), world.store()
+    await store.perform(ensure("data", artefact=("data", "x")))
+    name = f"artefact-{KEY_ID}"
+    read = world.secret(name)
+
+    def publish_first(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        if method == "PUT":
+            world.api.refusals.clear()
+            record = document(read, "artefact-key.json")
+            record["published"] = True
+            world.overwrite(world.secret(name), {"artefact-key.json": encoded(record)})
+        return None
+
+    world.api.refusals.append(publish_first)
+    with pytest.raises(StaleWriteError):
+        await other.perform(ShredArtefactKey(KEY_ID))
+    assert (await other.perform(ShredArtefactKey(KEY_ID))).code == "Conflict"
+
+
+async def test_half_shredded_key_is_neither_published_nor_left(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("data", "x")))
+    world.overwrite(world.secret(f"artefact-{KEY_ID}"), {})
+    assert (await store.perform(PublishArtefactKey(KEY_ID))).code == "Missing"
+    assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
+    assert world.names("artefact-") == []
+
+
+async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld) -> None:
+    store = await world.ready()
+    ids = [f"{n}{n}" * 16 for n in (1, 2, 3)]
+    for key_id, artefact in zip(ids, (("data", "a"), ("data", "b"), None), strict=True):
+        await store.perform(ensure("data", key_id, artefact=artefact))
+    await store.perform(PublishArtefactKey(ids[1]))
+    (orphan,) = await store.orphaned_keys()
+    assert (orphan.id, orphan.artefact) == (ids[0], ("data", "a"))
+    assert orphan.owner == "MaskingJob/visits/uid-2"
+    world.overwrite(world.secret(f"artefact-{ids[0]}"), {})
+    assert list(await store.orphaned_keys()) == []
+
+
+# --- delivery -----------------------------------------------------------------------------------
+
+
+async def test_pod_is_given_artefact_keys_and_nothing_else(world: KeyWorld) -> None:
+    store = await world.ready()
+    ids = {name: f"{n:032x}" for n, (name, _) in enumerate(KEYS, 1)}
+    for name, key_id in ids.items():
+        await store.perform(ensure(name, key_id))
+    roles = tuple((f"rule:{name}", key_id) for name, key_id in ids.items())
+    assert (await store.perform(DeliverKeys(CLINIC, "lw-abc", OWNER, roles))).code == "Done"
+    keys = {key.role: key for key in delivered(world).keys}
+    assert {role: len(key.raw()) for role, key in keys.items()} == {
+        "rule:data": 32,
+        "rule:tokens": 64,
+        "rule:pseudonyms": 32,
+        "rule:intake": 32,
+    }
+    assert keys["rule:tokens"].algorithm == "AES256_SIV"
+    assert len({key.raw() for key in keys.values()}) == 4
+
+
+async def test_delivered_secret_is_immutable_and_owned(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    await store.perform(DELIVER)
+    secret = world.api.one("Secret", CLINIC, "lw-abc")
+    assert secret is not None
+    assert secret["immutable"] is True
+    assert secret["metadata"]["ownerReferences"] == [OWNER]
+    assert secret["metadata"]["labels"] == {"a": "b"}
+
+
+async def test_secret_of_that_name_is_left_alone(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    users = {"apiVersion": "v1", "kind": "Secret", "data": {"mine": "eA=="}}
+    world.api.add({**users, "metadata": {"name": "lw-abc", "namespace": CLINIC}})
+    assert (await store.perform(DELIVER)).code == "Conflict"
+    secret = world.api.one("Secret", CLINIC, "lw-abc")
+    assert secret is not None
+    assert secret["data"] == {"mine": "eA=="}
+
+
+def no_rights(namespace: str, *methods: str) -> Any:
+    def refuse(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        if place.namespace == namespace and place.plural == "secrets" and method in methods:
+            message = 'secrets is forbidden: User "operator" cannot create resource "secrets"'
+            return refusal(403, "Forbidden", message)
+        return None
+
+    return refuse
+
+
+async def test_namespace_that_is_not_enabled(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    world.api.refusals.append(no_rights(CLINIC, "POST", "DELETE"))
+    assert (await store.perform(DELIVER)).code == "Forbidden"
+    assert (await store.perform(DeleteSecret(CLINIC, "lw-abc"))).code == "Forbidden"
+
+
+async def test_missing_rights_in_its_own_namespace_are_no_affair_of_users(world: KeyWorld) -> None:
+    store = await world.ready()
+    world.api.refusals.append(no_rights(OPERATOR, "POST", "GET"))
+    with pytest.raises(DeniedError):
+        await store.perform(ensure("data"))
+    with pytest.raises(DeniedError):
+        await store.look(KeysetOf(CLINIC, "vault"))
+
+
+async def test_delivery_never_reads_where_workloads_run(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    world.api.calls.clear()
+    await store.perform(DELIVER)
+    await store.perform(DELIVER)
+    await store.perform(DeleteSecret(CLINIC, "lw-abc"))
+    assert (await store.perform(DeleteSecret(CLINIC, "lw-abc"))).code == "Done"
+    there = [method for method, path in world.api.calls if f"/{CLINIC}/" in path]
+    assert there == ["POST", "POST", "DELETE", "DELETE"]
+
+
+async def test_vault_keys_are_held_and_not_opened_again(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    world.api.calls.clear()
+    for _ in range(3):
+        await store.look(KeysetOf(CLINIC, "vault"))
+    assert len(world.api.calls) == 3
+    assert not any("leeward-root-key" in path for _, path in world.api.calls)
+
+
+async def test_damaged_artefact_key_is_not_delivered(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    name = f"artefact-{KEY_ID}"
+    record = document(world.secret(name), "artefact-key.json")
+    record["key"] = "tokens"
+    world.overwrite(world.secret(name), {"artefact-key.json": encoded(record)})
+    outcome = await store.perform(DELIVER)
+    assert (outcome.code, outcome.result) == ("Unreadable", "Damaged")
+    assert world.api.one("Secret", CLINIC, "lw-abc") is None
