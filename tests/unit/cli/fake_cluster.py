@@ -1,10 +1,11 @@
 """A cluster at the CLI's port: objects in memory, states that change with each look."""
 
 import datetime
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from leeward.cli.errors import ApiError
 from leeward.cli.main import app
-from leeward.cli.port import ApiResource, Finished, Manifest, RemoteProcess, Target
+from leeward.cli.port import ApiResource, Manifest, RemoteProcess, Target
 from leeward.cli.session import Session
 
 NOW = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
@@ -43,36 +44,33 @@ class LocalProcess:
             [sys.executable, *command[1:]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
         )
         self._left = breaks_after
 
     def write(self, data: bytes | memoryview, /) -> int:
-        if self._left is not None and len(data) > self._left:
-            raise ApiError(0, "the connection to the pod broke")
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                raise ApiError(0, "the connection to the pod broke")
         assert self._process.stdin
-        try:
-            self._process.stdin.write(data)
-        except BrokenPipeError as error:
-            raise ApiError(0, "the command ended") from error
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
         return len(data)
 
-    def finish(self, timeout: float) -> Finished:
-        assert self._process.stdin
+    def said(self) -> bytes:
         assert self._process.stdout
-        assert self._process.stderr
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        code = self._process.wait(timeout)
-        return Finished(code, self._process.stdout.read(), self._process.stderr.read())
+        ready, _, _ = select.select([self._process.stdout], [], [], 0)
+        return b"{" if ready else b""
+
+    def line(self, timeout: float) -> bytes:
+        assert self._process.stdout
+        return self._process.stdout.readline()
 
     def end(self) -> None:
-        self._process.kill()
-        self._process.wait(10)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdin, self._process.stdout):
             assert stream
-            with suppress(BrokenPipeError):
-                stream.close()
+            stream.close()
+        self._process.wait(10)
 
 
 @dataclass

@@ -82,10 +82,9 @@ def test_preview_as_json() -> None:
     cluster = FakeCluster()
     cluster.on_create = served(cluster)
     args = ("dataset", "preview", "visits", "--purpose", "research", "-o", "json")
-    assert json.loads(leeward(*args, cluster=cluster).stdout)[0] == {
-        "patient_id": "P000001",
-        "income": None,
-    }
+    shown = json.loads(leeward(*args, cluster=cluster).stdout)
+    assert shown["columns"] == ROWS["columns"]
+    assert shown["rows"][0] == {"patient_id": "P000001", "income": None}
 
 
 @pytest.mark.parametrize(

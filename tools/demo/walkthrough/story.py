@@ -1,6 +1,7 @@
 """The story, step by step."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,8 +86,9 @@ def _seal(
     key = folder / "dataset.pem"
     key.write_text(pem)
     sealed = plain.with_name(plain.name + ".lwe1")
-    stage.leeward("seal", str(plain), "--to", str(key), "--output", str(sealed), "--force")
-    return table, sealed
+    here = [os.path.relpath(path) for path in (plain, key, sealed)]
+    stage.leeward("seal", here[0], "--to", here[1], "--output", here[2], "--force")
+    return table, Path(here[2])
 
 
 def _bring_in(stage: Stage, cast: Cast, sealed: Path, place: tuple[str, ...]) -> None:
@@ -106,9 +108,8 @@ def _compare(stage: Stage, cast: Cast, table: pl.DataFrame, place: tuple[str, ..
     stage.step("Look at rows before and after")
     args = ("dataset", "preview", cast.output, "--purpose", cast.purpose)
     rows = max(SHOWN_ROWS) + 1
-    after: list[dict[str, Any]] = json.loads(
-        stage.leeward(*args, "--rows", str(rows), "-o", "json", *place, timeout=150)
-    )
+    answer = stage.leeward(*args, "--rows", str(rows), "-o", "json", *place, timeout=150)
+    after: list[dict[str, Any]] = json.loads(answer)["rows"]
     before = table.head(rows).to_dicts()
     shows.side_by_side(stage, [(before[i], after[i]) for i in SHOWN_ROWS])
 

@@ -12,6 +12,7 @@ import http.client
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -29,7 +30,6 @@ from leeward.cli.errors import ApiError, UsageError
 from leeward.cli.port import (
     PODS,
     ApiResource,
-    Finished,
     Manifest,
     RemoteProcess,
     Target,
@@ -39,6 +39,7 @@ FIELD_MANAGER: Final = "leeward-cli"
 TIMEOUT: Final = urllib3.Timeout(connect=10, read=60)
 FOLLOW_TIMEOUT: Final = urllib3.Timeout(connect=10, read=None)
 FORWARD_TIMEOUT: Final = 60.0
+SEND_TIMEOUT: Final = 60.0
 JSON: Final = "application/json"
 TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PAGE: Final = 500
@@ -303,49 +304,47 @@ class _Process:
     """A command at the other end of a WebSocket."""
 
     def __init__(self, connection: Any) -> None:
+        connection.sock.settimeout(SEND_TIMEOUT)
         self._connection = connection
 
     def write(self, data: bytes | memoryview, /) -> int:
         """Send to its standard input; returns the bytes taken, which is all of them."""
-        try:
+        with _reporting():
             self._connection.update(timeout=0)
-            if not self._connection.is_open() or self._connection.peek_channel(_ERROR_CHANNEL):
+            if not self._connection.is_open():
                 raise ApiError(0, "the command in the pod ended before it had read its input")
             self._connection.write_stdin(bytes(data))
-        except (OSError, WebSocketException) as error:
-            raise ApiError(
-                0, f"the connection to the pod broke: {_first_line(error)}", "try again"
-            ) from error
         return len(data)
 
-    def finish(self, timeout: float) -> Finished:
-        """Wait until it has ended."""
-        try:
-            self._connection.run_forever(timeout=timeout)
-        except (OSError, WebSocketException) as error:
-            raise ApiError(
-                0, f"the connection to the pod broke: {_first_line(error)}", "try again"
-            ) from error
-        if self._connection.is_open():
-            raise ApiError(0, f"the command in the pod did not end within {timeout:.0f} seconds")
-        return Finished(
-            _exit_code(self._connection.read_channel(_ERROR_CHANNEL)),
-            self._connection.read_channel(1),
-            self._connection.read_channel(2),
-        )
+    def said(self) -> bytes:
+        """What it has written to standard output so far, without waiting."""
+        with _reporting():
+            return bytes(self._connection.peek_stdout(timeout=0))
+
+    def line(self, timeout: float) -> bytes:
+        """The first line of its standard output; cut short where it ended within it."""
+        deadline = time.monotonic() + timeout
+        while b"\n" not in (said := self.said()) and self._connection.is_open():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise ApiError(0, f"the command in the pod said nothing for {timeout:.0f} seconds")
+            with _reporting():
+                self._connection.update(timeout=left)
+        if not said:
+            problem = self._connection.peek_stderr().decode("utf-8", "replace").strip()
+            last = problem.splitlines()[-1] if problem else "it ended without a word"
+            raise ApiError(0, f"the command in the pod failed: {last}")
+        return said.partition(b"\n")[0]
 
 
-def _exit_code(status: bytes) -> int:
-    """The exit code in the metav1.Status at the end of an exec; 255 where it holds none."""
+@contextmanager
+def _reporting() -> Iterator[None]:
     try:
-        document = json.loads(status)
-    except ValueError:
-        return 255
-    if document.get("status") == "Success":
-        return 0
-    causes = document.get("details", {}).get("causes", [])
-    codes = [cause["message"] for cause in causes if cause.get("reason") == "ExitCode"]
-    return int(codes[0]) if codes else 255
+        yield
+    except (OSError, WebSocketException) as error:
+        raise ApiError(
+            0, f"the connection to the pod broke: {_first_line(error)}", "try again"
+        ) from error
 
 
 class _NoSuchObjectError(ApiError):

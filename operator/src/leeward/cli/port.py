@@ -41,17 +41,12 @@ class Target:
     context: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a command in a pod ended."""
-
-    exit_code: int
-    stdout: bytes
-    stderr: bytes
-
-
 class RemoteProcess(Protocol):
-    """A command that runs in a container."""
+    """A command that runs in a container.
+
+    There is no exit code: with input left unread, runtimes give a wrong one, or none. A command
+    says on its standard output how it ended.
+    """
 
     def write(self, data: bytes | memoryview, /) -> int:
         """Send to its standard input; returns the bytes taken, which is all of them.
@@ -60,11 +55,14 @@ class RemoteProcess(Protocol):
             ApiError: The connection broke, or the command ended.
         """
 
-    def finish(self, timeout: float) -> Finished:
-        """Wait until it has ended.
+    def said(self) -> bytes:
+        """What it has written to standard output so far, without waiting."""
+
+    def line(self, timeout: float) -> bytes:
+        """The first line of its standard output; cut short where it ended within it.
 
         Raises:
-            ApiError: It did not end in that many seconds.
+            ApiError: There was none in that many seconds, or the connection broke.
         """
 
 

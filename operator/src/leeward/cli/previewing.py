@@ -58,7 +58,7 @@ def show_preview(
     rows = fetch_rows(session, cluster, request)
     if output is RowsFormat.JSON:
         records = [dict(zip(rows.columns, row, strict=True)) for row in rows.rows]
-        print_json(session.out, records)
+        print_json(session.out, {"columns": rows.columns, "rows": records})
         return
     print_rows(session.out, rows.columns, rows.rows, title=f"Dataset {request.dataset}")
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from leeward.cli.installed import MaskingImage, masking_image
 from leeward.cli.keyfiles import naming
 from leeward.cli.kinds import resource_of
 from leeward.cli.output import byte_size
-from leeward.cli.port import Cluster, Finished, Manifest, RemoteProcess
+from leeward.cli.port import Cluster, Manifest, RemoteProcess
 from leeward.cli.session import Session
 from leeward.cli.uploadpod import MOUNT, upload_pod
 from leeward.cli.waiting import watch
@@ -35,8 +36,9 @@ from leeward.formats.sealed import (
 )
 
 PIECE: Final = 256 << 10
-FINISH_SECONDS: Final = 120.0
-_ENDED: Final = {
+ANSWER_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 5.0
+_WHY: Final = {
     receiver.INCOMPLETE: ("the file did not come whole", "try again"),
     receiver.FULL: ("the volume is full", "make room on it, or take a larger one"),
 }
@@ -207,6 +209,10 @@ def _send_sealed(path: Path, sink: FramedSink, recipient: HpkePublicKey) -> Sent
     return Sent(sink.size, f"sha256:{writer.digest.hex()}")
 
 
+class RefusedError(Exception):
+    """The receiver has answered already: it does not take the file."""
+
+
 class FramedSink:
     """Sends bytes to ``leeward.cli.receiver`` in pieces, and their SHA-256 at the end."""
 
@@ -217,10 +223,16 @@ class FramedSink:
         self.size = 0
 
     def write(self, data: memoryview | bytes, /) -> int:
-        """Send all of ``data``."""
+        """Send all of ``data``.
+
+        Raises:
+            RefusedError: The receiver does not take the file.
+        """
         view = memoryview(data)
         for start in range(0, len(view), PIECE):
             piece = view[start : start + PIECE]
+            if self._process.said():
+                raise RefusedError
             self._digest.update(piece)
             self._process.write(len(piece).to_bytes(4, "big") + piece.tobytes())
             self._advanced(len(piece))
@@ -230,6 +242,10 @@ class FramedSink:
     def end(self) -> None:
         """Say that this was all."""
         self._process.write(bytes(4) + self._digest.digest())
+
+    def stop(self) -> None:
+        """Say that nothing more comes, and that it is not all."""
+        self._process.write(bytes(4) + bytes(self._digest.digest_size))
 
 
 def _send(
@@ -256,36 +272,44 @@ def _send(
     ):
         task = progress.add_task(f"sending {request.file.name}", total=request.file.stat().st_size)
         sink = FramedSink(process, lambda count: progress.update(task, advance=count))
-        try:
-            sent = send(sink)
-            sink.end()
-        except CliError as error:
-            _raise_remote(request, path, process.finish(FINISH_SECONDS))
-            raise error
-        _raise_remote(request, path, process.finish(FINISH_SECONDS))
+        sent = _deliver(sink, process, send)
+        _check_answer(request, path, process.line(ANSWER_SECONDS))
+    if sent is None:
+        raise AssertionError
     return sent
 
 
-def _raise_remote(request: PutRequest, path: str, finished: Finished) -> None:
+def _deliver(sink: FramedSink, process: RemoteProcess, send: Sender) -> Sent | None:
+    """Send everything; None where the receiver has answered before the end."""
+    try:
+        sent = send(sink)
+        sink.end()
+    except RefusedError:
+        sink.stop()
+        return None
+    except BaseException:
+        # Let the receiver take away what it has of the file, before its pod goes.
+        with suppress(CliError):
+            sink.stop()
+            process.line(STOP_SECONDS)
+        raise
+    return sent
+
+
+def _check_answer(request: PutRequest, path: str, line: bytes) -> None:
     """Say what the receiver said, where it did not take the file."""
-    if finished.exit_code == 0:
+    try:
+        answer: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise CliError("the pod that writes to the volume gave no answer", "try again") from error
+    why = answer.get("error")
+    if why is None:
         return
-    if finished.exit_code == receiver.TAKEN:
+    if why == receiver.TAKEN:
         raise CliError(
             f"there is a file at {path} on the volume of Dataset {request.dataset}",
             "say --replace to put the new one in its place",
         )
-    if finished.exit_code in _ENDED:
-        raise CliError(*_ENDED[finished.exit_code])
-    raise CliError(
-        f"the file could not be written: {_words(finished)}", "see: leeward dataset put --help"
-    )
-
-
-def _words(finished: Finished) -> str:
-    try:
-        answer: dict[str, Any] = json.loads(finished.stdout)
-        return str(answer["error"])
-    except (ValueError, KeyError):
-        lines = finished.stderr.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"exit code {finished.exit_code}"
+    if why in _WHY:
+        raise CliError(*_WHY[why])
+    raise CliError(f"the file could not be written: {why}", "check the volume")

@@ -4,38 +4,61 @@
 
 The input is pieces, each a 4-byte big-endian length and that many bytes; a length of 0 ends them,
 and the SHA-256 of all bytes (32) follows. The file appears under its name, in one step, only if it
-came whole. The answer is one line of JSON. Only Python's standard library is used here.
+came whole. The answer is one line of JSON, with ``error`` where it failed: taken, incomplete, full,
+or what the system says. It comes as soon as it is known, and the rest of the input is read all the
+same: some runtimes keep an exec open while its input is unread. Only the standard library is used.
 """
 
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-TAKEN = 17
-INCOMPLETE = 18
-FULL = 19
-FAILED = 20
+TAKEN = "taken"
+INCOMPLETE = "incomplete"
+FULL = "full"
+NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
 
 
-def receive(folder: str, path: str, replace: bool, source: BinaryIO) -> tuple[int, dict[str, Any]]:
-    """Write the file; returns (exit code, answer)."""
+class Pieces:
+    """The pieces of one input.
+
+    Attributes:
+        digest: What followed them; empty before the end.
+        ended: Whether the end was reached.
+    """
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self.digest = b""
+        self.ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        while not self.ended and (size := int.from_bytes(self._source.read(4), "big")):
+            yield self._source.read(size)
+        if not self.ended:
+            self.digest = self._source.read(32)
+            self.ended = True
+
+
+def receive(folder: str, path: str, replace: bool, pieces: Pieces) -> dict[str, Any]:
+    """Write the file; returns the answer."""
     target = os.path.join(folder, path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    parent, base = os.path.split(target)
+    os.makedirs(parent, exist_ok=True)
     if not replace and os.path.lexists(target):
-        return TAKEN, {"error": "taken"}
-    name = f".{os.path.basename(target)}.{os.urandom(8).hex()}.part"
-    temporary = os.path.join(os.path.dirname(target), name)
+        return {"error": TAKEN}
+    temporary = os.path.join(parent, f".{base}.{os.urandom(8).hex()}.part")
     digest = hashlib.sha256()
     try:
         with open(temporary, "xb") as file:
-            while size := int.from_bytes(source.read(4), "big"):
-                piece = source.read(size)
+            for piece in pieces:
                 digest.update(piece)
                 file.write(piece)
-            if source.read(32) != digest.digest():
-                return INCOMPLETE, {"error": "incomplete"}
+            if pieces.digest != digest.digest():
+                return {"error": INCOMPLETE}
             file.flush()
             os.fsync(file.fileno())
             count = file.tell()
@@ -44,12 +67,12 @@ def receive(folder: str, path: str, replace: bool, source: BinaryIO) -> tuple[in
         else:
             os.link(temporary, target)
     except FileExistsError:
-        return TAKEN, {"error": "taken"}
+        return {"error": TAKEN}
     finally:
         if os.path.lexists(temporary):
             os.unlink(temporary)
-    sync_folder(os.path.dirname(target))
-    return 0, {"bytes": count, "sha256": digest.hexdigest()}
+    sync_folder(parent)
+    return {"bytes": count, "sha256": digest.hexdigest()}
 
 
 def sync_folder(folder: str) -> None:
@@ -62,16 +85,17 @@ def sync_folder(folder: str) -> None:
 
 
 def main() -> None:
-    """Receive, answer, and end with the exit code."""
+    """Receive, answer, and read what is left."""
     folder, path, mode = sys.argv[1:]
+    pieces = Pieces(sys.stdin.buffer)
     try:
-        code, answer = receive(folder, path, mode == "replace", sys.stdin.buffer)
+        answer = receive(folder, path, mode == "replace", pieces)
     except OSError as error:
-        full = error.errno in (28, 122)
-        code, answer = (FULL if full else FAILED), {"error": error.strerror}
+        answer = {"error": FULL if error.errno in NO_SPACE else str(error.strerror)}
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
-    sys.exit(code)
+    for _ in pieces:
+        pass
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def _state(resource: Manifest) -> str:
     if ready is None:
         return in_words(None)
     progress: dict[str, Any] = resource.get("status", {}).get("progress") or {}
-    percent = progress.get("percent", "")
+    percent = progress.get("percent", "").removeprefix("?")
     eta = progress.get("etaSeconds")
     parts = [ready.reason if ready.current else "changed, not looked at yet", percent]
     if eta:

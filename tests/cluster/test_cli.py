@@ -1,0 +1,148 @@
+"""The ``leeward`` command on a real cluster: what needs exec, port-forward and tables."""
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cluster.clinic import Clinic, dataset, masking_job
+from leeward.formats.sealed import HpkePrivateKey, inspect_file, seal_file
+
+pytestmark = pytest.mark.cluster
+
+Leeward = Callable[..., str]
+ROWS = "id,name\n" + "".join(f"{number},Zebulon Quackenbush {number}\n" for number in range(20_000))
+
+
+def fails(*args: str) -> str:
+    """The command must fail with one sentence and a remedy; what it said."""
+    command = Path(sys.executable).with_name("leeward")
+    done = subprocess.run(
+        [command, *args], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("laptop") / "visits.csv"
+    path.write_text(ROWS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def visits(clinic: Clinic, leeward: Leeward, plain: Path) -> Clinic:
+    """A sealed Dataset whose data was brought by the command."""
+    clinic.apply(dataset("visits", "raw/visits.csv.lwe1", sealed=True))
+    clinic.until("a public half", lambda: clinic.get("dataset", "visits")["status"]["publicKey"])
+    leeward("dataset", "put", "visits", str(plain), "-n", clinic.namespace)
+    return clinic
+
+
+def test_put_brings_a_file_sealed_and_waits_for_its_inspection(
+    visits: Clinic, tmp_path: Path
+) -> None:
+    status = visits.get("dataset", "visits")["status"]
+    assert (status["rows"], status["sealed"]) == (20_000, True)
+    sealed = tmp_path / "sealed"
+    text = visits.run("exec", "loader", "--", "base64", "/data/raw/visits.csv.lwe1")
+    sealed.write_bytes(base64.b64decode(text))
+    assert b"Quackenbush" not in sealed.read_bytes()
+    info = inspect_file(sealed)
+    assert [r.key_id.hex() for r in info.recipients] == [status["keyId"]]
+    assert info.file_id.hex() == status["sourceId"]
+    assert visits.items("pods", "app.kubernetes.io/managed-by=leeward-cli") == []
+
+
+def test_put_keeps_what_is_there(visits: Clinic, plain: Path) -> None:
+    said = fails("dataset", "put", "visits", str(plain), "-n", visits.namespace)
+    assert "--replace" in said
+
+
+def test_put_in_two_steps_replaces_what_is_there(
+    visits: Clinic, leeward: Leeward, plain: Path, tmp_path: Path
+) -> None:
+    pem, sealed = tmp_path / "visits.pem", tmp_path / "visits.lwe1"
+    pem.write_text(leeward("dataset", "public-key", "visits", "-n", visits.namespace))
+    leeward("seal", str(plain), "--to", str(pem), "-o", str(sealed))
+    put = ("dataset", "put", "visits", str(sealed), "--replace", "-n", visits.namespace)
+    leeward(*put)
+    source_id = visits.get("dataset", "visits")["status"]["sourceId"]
+    assert source_id == inspect_file(sealed).file_id.hex()
+
+
+def test_put_refuses_a_file_that_is_sealed_to_somebody_else(
+    visits: Clinic, plain: Path, tmp_path: Path
+) -> None:
+    sealed = tmp_path / "other.lwe1"
+    seal_file(plain, sealed, [HpkePrivateKey.from_bytes(b"x" * 32).public_key])
+    put = ("dataset", "put", "visits", str(sealed), "--replace", "-n", visits.namespace)
+    assert "is not sealed to Dataset visits" in fails(*put)
+
+
+def test_put_tells_what_is_wrong_with_the_data(
+    visits: Clinic, leeward: Leeward, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("id,name\n1,Zebulon\n2,Ottoline,3\n")
+    visits.apply(dataset("broken", "raw/broken.csv.lwe1", sealed=True))
+    visits.until("a public half", lambda: visits.get("dataset", "broken")["status"]["publicKey"])
+    said = fails("dataset", "put", "broken", str(broken), "-n", visits.namespace)
+    assert "MalformedData" in said
+    assert "row 2" in said
+    assert "Ottoline" not in said
+
+
+def test_preview_fetches_rows_through_a_port_forward(visits: Clinic, leeward: Leeward) -> None:
+    args = ("dataset", "preview", "visits", "--purpose", "research", "--rows", "2", "-o", "json")
+    shown = json.loads(leeward(*args, "-n", visits.namespace))
+    assert [row["name"] for row in shown["rows"]] == [
+        "Zebulon Quackenbush 0",
+        "Zebulon Quackenbush 1",
+    ]
+    assert visits.items("datasetpreviews") == []
+
+
+def test_a_refused_preview_says_why(visits: Clinic) -> None:
+    args = ("dataset", "preview", "visits", "--purpose", "curiosity", "-n", visits.namespace)
+    assert "NotGranted" in fails(*args)
+    assert visits.items("datasetpreviews") == []
+
+
+def test_wait_describe_logs_and_get_of_a_job(visits: Clinic, leeward: Leeward) -> None:
+    rules = [{"name": "id", "keep": {}}, {"name": "name", "redact": {}}]
+    visits.apply(masking_job("cli", "visits", rules))
+    place = ("-n", visits.namespace)
+    leeward("wait", "maskingjob/cli", "--for", "Complete", "--timeout", "90s", *place)
+    assert "Published" in leeward("get", "mj", "cli", *place)
+    tree = leeward("describe", "mj", "cli", *place)
+    assert "Complete True" in tree
+    assert "Job/mj-cli-" in tree
+    logs = leeward("logs", "mj/cli", *place)
+    assert json.loads(logs.splitlines()[-1])["message"]
+    assert "Zebulon" not in tree + logs
+
+
+def test_wait_ends_at_once_when_a_job_fails(visits: Clinic) -> None:
+    visits.apply(masking_job("hopeless", "visits", [{"name": "nothing", "keep": {}}]))
+    visits.reason("maskingjob", "hopeless", "ColumnMissing", "Admitted")
+    said = fails("wait", "mj/hopeless", "--timeout", "2s", "-n", visits.namespace)
+    assert "ColumnMissing" in said
+
+
+def test_an_error_of_the_api_server_is_one_sentence(visits: Clinic) -> None:
+    said = fails("get", "mj", "nothing", "-n", visits.namespace)
+    assert said.startswith("leeward: there is no MaskingJob nothing")
+
+
+def test_doctor_finds_no_problem(visits: Clinic, leeward: Leeward) -> None:
+    found = json.loads(leeward("doctor", "-o", "json"))
+    assert [finding for finding in found if finding["level"] == "problem"] == []
+    operator = next(finding for finding in found if finding["subject"] == "leader")
+    assert operator["level"] == "ok"
