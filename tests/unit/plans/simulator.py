@@ -430,14 +430,24 @@ class Engine:
         return resource
 
     def _write(self, resource: Manifest, status: Manifest) -> Manifest:
-        ref = ref_of(resource)
-        current = resource.get("status", {})
-        if status == current:
+        """First with the children that go, then they go, then without them."""
+        listed = children(status)
+        lost = [ref for ref in children(resource.get("status", {})) if ref not in listed]
+        if lost:
+            records = [r for r in resource["status"]["children"] if _ref(r) in lost]
+            both = [*status.get("children", ()), *records]
+            resource = self._store(resource, {**status, "children": both})
+            for ref in lost:
+                self.world.remove(ref)
+                self.world.effect()
+        return self._store(resource, status)
+
+    def _store(self, resource: Manifest, status: Manifest) -> Manifest:
+        if status == resource.get("status", {}):
             return resource
         if self.world.before_effect is not None:
             self.world.before_effect()
-        for gone in set(children(current)) - set(children(status)):
-            self.world.remove(gone)
+        ref = ref_of(resource)
         stored = self.world.objects.get(ref)
         version = resource["metadata"]["resourceVersion"]
         if stored is None or stored["metadata"]["resourceVersion"] != version:
@@ -445,6 +455,10 @@ class Engine:
         self.world.change(ref, status=copy.deepcopy(status))
         self.world.effect()
         return copy.deepcopy(self.world.objects[ref])
+
+
+def _ref(record: Manifest) -> ObjectRef:
+    return ObjectRef(record["apiVersion"], record["kind"], record["namespace"], record["name"])
 
 
 def stamp(moment: datetime.datetime) -> str:

@@ -228,7 +228,7 @@ def test_answer_too_large_for_a_message() -> None:
     engine.settle(DATA)
     name = world.start_pod()["metadata"]["name"]
     result = Result.model_validate(found())
-    world.progress[name] = {"unit": "result", "resultDigest": result.content_digest()}
+    world.progress[name] = {"done": 1, "unit": "result", "resultDigest": result.content_digest()}
     world.results[name] = json.loads(result.canonical())
     assert ready(engine.settle(DATA))[:2] == ("True", "Inspected")
     assert world.of_kind("Pod") == []

@@ -6,6 +6,7 @@ from typing import Final
 from leeward.api.datasetpreview import DATASETPREVIEW, DatasetPreviewSpec
 from leeward.api.meta import Kind
 from leeward.formats.jobconfig import PreviewConfig
+from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.following import STARTING_INTERVAL, plan_workload
@@ -107,10 +108,10 @@ class _Preview:
         """Nothing is ever decided before the Job has ended."""
         return None
 
-    def serving(self, run: Run, pod: Manifest, progress: Manifest) -> Plan | None:
+    def serving(self, run: Run, pod: Manifest, report: ProgressReport) -> Plan | None:
         """Say which pod serves the rows, once it does."""
         name = pod["metadata"]["name"]
-        if progress.get("unit") != "serving":
+        if report.unit != "serving":
             return None
         run.draft.put(pod=name)
         run.draft.set(

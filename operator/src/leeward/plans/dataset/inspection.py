@@ -10,7 +10,7 @@ from typing import Final
 
 from leeward.api.dataset import INSPECT_ANNOTATION
 from leeward.formats.jobconfig import SOURCE_MOUNT, InspectConfig, SourceFile
-from leeward.plans.dataset.view import View
+from leeward.plans.dataset.view import View, public_key_name
 from leeward.plans.shared.conditions import parse_timestamp, timestamp
 from leeward.plans.shared.inventory import enter, secret_ref, strike
 from leeward.plans.shared.jobs import config_map, config_ref, job, job_ref
@@ -94,7 +94,7 @@ def is_due(view: View) -> bool:
 
 
 def begin(view: View) -> Plan:
-    """Record the next inspection; what the last one left is removed."""
+    """Record the next inspection."""
     last: Manifest = view.status.get("inspection") or {}
     made_for = token(view)
     attempts = last.get("attempts", 0) + 1 if last.get("token") == made_for else 1
@@ -102,8 +102,8 @@ def begin(view: View) -> Plan:
     record: Manifest = {"name": name, "token": made_for, "attempts": attempts}
     if "keyId" in view.status:
         record["secret"] = secret_name(view.context.random)
-    _remove_last(view)
     view.draft.put(inspection=record)
+    tidy(view)
     if last.get("result") != "FileMissing":
         view.draft.set("Ready", False, "Inspecting", "an inspection of the file begins")
     namespace = view.owner.namespace
@@ -152,7 +152,7 @@ def delivery(view: View) -> list[Action]:
 
 
 def end(view: View, reason: str, message: str) -> None:
-    """Record how the inspection ended; its Secret goes, and after a success its Job, too."""
+    """Record how the inspection ended."""
     record = {**view.status["inspection"], "result": reason}
     record.pop("secret", None)
     if reason in _AGAIN:
@@ -161,10 +161,23 @@ def end(view: View, reason: str, message: str) -> None:
     if reason != "Inspected":
         record["message"] = message
     view.draft.put(inspection=record)
-    if reason == "Inspected":
-        _remove_last(view)
-    else:
-        strike(view.draft, lambda ref: ref.kind == "Secret")
+
+
+def tidy(view: View) -> None:
+    """Have everything removed that the recorded inspection does not need (any more).
+
+    Its Secret goes when it has ended; its Job and config stay after a failure, for the logs.
+    """
+    record = view.status["inspection"]
+    needed = {record["name"], record.get("secret")} if record.get("result") != "Inspected" else ()
+    strike(
+        view.draft,
+        lambda ref: (
+            ref.name not in needed
+            and ref.kind in {"Secret", "Job", "ConfigMap"}
+            and ref.name != public_key_name(view.owner)
+        ),
+    )
 
 
 def seconds_until_retry(view: View) -> float | None:
@@ -174,15 +187,6 @@ def seconds_until_retry(view: View) -> float | None:
         return None
     left = parse_timestamp(record["retryAt"]) - view.context.now
     return max(1.0, left.total_seconds())
-
-
-def _remove_last(view: View) -> None:
-    record: Manifest = view.status.get("inspection") or {}
-    names = {record.get("name"), record.get("secret")}
-    strike(
-        view.draft,
-        lambda ref: ref.name in names or ref.kind in {"Secret", "Job"},
-    )
 
 
 def _job(view: View, name: str) -> Manifest:

@@ -8,7 +8,7 @@ AES256_GCM   whoever sealed the file had the key: the file says which one it is
 from collections.abc import Sequence
 
 from leeward.formats.publickey import x25519_jwk
-from leeward.plans.dataset.view import View
+from leeward.plans.dataset.view import View, public_key_name
 from leeward.plans.shared.inventory import enter
 from leeward.plans.shared.jobs import config_ref
 from leeward.plans.shared.keys import check_key, ready_key
@@ -21,7 +21,7 @@ from leeward.plans.shared.model import (
     Plan,
     WriteStatus,
 )
-from leeward.plans.shared.names import child_name, metadata, random_id
+from leeward.plans.shared.names import metadata, random_id
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 
@@ -119,7 +119,7 @@ def public_key_map(view: View, info: ArtefactKeyInfo) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(view.owner, f"{child_name(view.owner)}-public-key", "public-key"),
+        "metadata": metadata(view.owner, public_key_name(view.owner), "public-key"),
         "data": {
             "public.pem": info.public_key,
             "public.jwk": x25519_jwk(info.public_key or "", info.id),

@@ -27,6 +27,7 @@ from leeward.plans.shared.model import (
 )
 from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, Owner
 from leeward.plans.shared.podstate import Active, Failed, Succeeded, own_pods, read_job
+from leeward.plans.shared.progress import parse_progress
 from leeward.plans.shared.sources import check_claim, produced_message, volume_of
 from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import progress
@@ -123,6 +124,7 @@ def _inspect(view: View) -> Plan:
 
 def _watch(view: View) -> Plan:
     """Make the recorded inspection, or see how far it is."""
+    inspection.tidy(view)
     steps = inspection.steps(view)
     if isinstance(steps, tuple):
         return Plan(view.status, needs=steps)
@@ -159,12 +161,11 @@ def _active(view: View, state: Active) -> Plan:
     need = ProgressOf(view.owner.namespace, pod, ip)
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
-    seen: Manifest = view.observed.get(need) or {}
-    if seen.get("unit") == "waiting":
+    report = parse_progress(view.observed.get(need))
+    if report is not None and report.unit == "waiting":
         return view.not_ready(_awaiting(view), requeue_after=_WAITING_INTERVAL)
-    digest = seen.get("resultDigest")
-    if isinstance(digest, str):
-        return _fetched(view, ResultOf(view.owner.namespace, pod, ip, digest))
+    if report is not None and report.result_digest is not None:
+        return _fetched(view, ResultOf(view.owner.namespace, pod, ip, report.result_digest))
     return view.not_ready(Denied("Inspecting", "the file is read"), requeue_after=_BUSY_INTERVAL)
 
 
@@ -234,6 +235,7 @@ def _end(view: View, reason: str, message: str) -> Plan:
 
 def _concluded(view: View) -> Plan:
     """What the last inspection found."""
+    inspection.tidy(view)
     record = view.status["inspection"]
     reason = record["result"]
     if reason == "Inspected":

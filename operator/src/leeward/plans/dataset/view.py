@@ -6,7 +6,7 @@ from leeward.api.dataset import DatasetSpec
 from leeward.plans.shared.conditions import StatusDraft, backoff
 from leeward.plans.shared.keys import KeyUse
 from leeward.plans.shared.model import Context, Manifest, Observed, Plan
-from leeward.plans.shared.names import Owner
+from leeward.plans.shared.names import Owner, child_name
 from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.sources import SEALING
 from leeward.plans.shared.steps import Progression
@@ -64,3 +64,8 @@ class View:
         if steps.pending:
             return Plan(self.status, actions=steps.pending)
         return None
+
+
+def public_key_name(owner: Owner) -> str:
+    """Name of the ConfigMap with the public half."""
+    return f"{child_name(owner)}-public-key"

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from leeward.api.dataset import DatasetSpec
 from leeward.api.maskingjob import MASKINGJOB, MaskingJobSpec
 from leeward.api.meta import Kind
+from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult, DetachedResult, Result, parse_result
 from leeward.plans.maskingjob.admission import CHECKS, output_name_taken
 from leeward.plans.maskingjob.case import MaskingCase, output_volume
@@ -88,10 +89,10 @@ class _Masking:
         case = MaskingCase(run.owner, self._spec, run.observed, run.context)
         return first_denial(case, CHECKS) or recipe(case, run.status.get("admission"))
 
-    def serving(self, run: Run, pod: Manifest, progress_: Manifest) -> Plan | None:
+    def serving(self, run: Run, pod: Manifest, report: ProgressReport) -> Plan | None:
         """Take over a result that is too large for a termination message."""
-        digest = progress_.get("resultDigest")
-        if not isinstance(digest, str):
+        digest = report.result_digest
+        if digest is None:
             return None
         name, ip = pod["metadata"]["name"], pod["status"]["podIP"]
         need = ResultOf(run.owner.namespace, name, ip, digest)

@@ -21,6 +21,7 @@ from leeward.plans.shared.model import (
 from leeward.plans.shared.names import ref_of
 from leeward.plans.shared.podstate import Active, Failed, Succeeded, own_pods, read_job
 from leeward.plans.shared.policies import job_policy
+from leeward.plans.shared.progress import parse_progress, progress_status
 from leeward.plans.shared.starting import delivery, rebuilt_config, start
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
@@ -170,28 +171,10 @@ def _running(workload: Workload, run: Run, pod: Manifest) -> Plan:
     need = ProgressOf(run.owner.namespace, pod["metadata"]["name"], ip)
     if not run.observed.has(need):
         return Plan(run.status, needs=(need,))
-    seen: Manifest | None = run.observed.get(need)
-    if seen is not None:
-        special = workload.serving(run, pod, seen)
+    report = parse_progress(run.observed.get(need))
+    if report is not None:
+        special = workload.serving(run, pod, report)
         if special is not None:
             return special
-        shown = progress_status(seen)
-        if shown is not None:
-            run.draft.put(progress=shown)
+        run.draft.put(progress=progress_status(report))
     return Plan(run.status, requeue_after=RUNNING_INTERVAL)
-
-
-def progress_status(seen: Manifest) -> Manifest | None:
-    """status.progress for what a pod said at /progress; None: it makes no sense."""
-    done, total, unit = seen.get("done"), seen.get("total"), seen.get("unit")
-    if not isinstance(done, int) or done < 0 or not isinstance(unit, str):
-        return None
-    shown: Manifest = {"done": done, "unit": unit[:32], "percent": "?"}
-    if isinstance(total, int) and total > 0:
-        shown["total"] = total
-        # 100 % is said when the result is published, not when the last row was read.
-        shown["percent"] = f"{min(99, 100 * done // total)}%"
-    eta = seen.get("etaSeconds")
-    if isinstance(eta, int | float) and eta >= 0:
-        shown["etaSeconds"] = int(eta)
-    return shown

@@ -363,7 +363,7 @@ class Plan:
     Attributes:
         status: The status as it should be now (camelCase, complete). A child in the resource's
             namespace that the stored status lists in ``children`` and this one does not is deleted
-            by the engine, before this status is stored; resources of our own kinds are not.
+            by the engine, when the rest of this status is stored; our own kinds are not.
         needs: Look at these, and plan again. While there are any, nothing else counts.
         actions: Do these in order, and plan again. The first that does not end Done ends the batch.
         requeue_after: Seconds until the next look, where no event will tell.

@@ -104,7 +104,6 @@ def _settle(run: Run, recipe: Recipe) -> None:
         admission["secret"] = secret_name(run.context.random)
     if recipe.source_digest is not None:
         admission["sourceDigest"] = recipe.source_digest
-    strike(run.draft, lambda ref: True)
     run.draft.put(admission=admission)
     _enter(run, admission)
 
@@ -114,6 +113,8 @@ def _enter(run: Run, admission: Manifest) -> None:
     refs = [_policy_ref(run), config_ref(namespace, name), job_ref(namespace, name)]
     if "secret" in admission:
         refs.append(secret_ref(namespace, admission["secret"]))
+    # What an earlier admission made goes.
+    strike(run.draft, lambda ref: ref not in refs)
     enter(run.draft, refs)
 
 

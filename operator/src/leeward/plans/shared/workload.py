@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from leeward.api.workload import WorkloadSpec
 from leeward.formats.document import Document
+from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.conditions import (
     StatusDraft,
@@ -106,7 +107,7 @@ class Workload(Protocol):
     def committed(self, run: Run) -> Plan | None:
         """What to do whatever has become of the Job, because it is decided; None: nothing is."""
 
-    def serving(self, run: Run, pod: Manifest, progress: Manifest) -> Plan | None:
+    def serving(self, run: Run, pod: Manifest, report: ProgressReport) -> Plan | None:
         """What to do about a pod that answers; None: nothing special."""
 
     def ended(self, run: Run, answer: AnyResult | None) -> Plan:
@@ -126,6 +127,7 @@ def is_over(status: Manifest) -> bool:
 
 def retire(run: Run) -> Plan:
     """Look after a workload that is over: its pods go after ttlAfterFinished."""
+    strike(run.draft, lambda ref: ref.kind == "Secret")
     age = _age(run)
     secret = (run.status.get("admission") or {}).get("secret")
     if secret is not None and age < _LATE:
