@@ -37,7 +37,7 @@ def preview(name: str, purpose: str, rows: int = 2) -> dict[str, object]:
 def test_rows_reach_only_the_one_who_asked(visits: Clinic, leeward: Callable[..., str]) -> None:
     shown = json.loads(
         leeward(
-            *("-n", visits.namespace, "dataset", "preview", "visits"),
+            *("dataset", "preview", "visits", "-n", visits.namespace),
             *("--purpose", "research", "--rows", "1", "-o", "json"),
         )
     )

@@ -64,7 +64,7 @@ def test_masked_copy_appears_sealed_and_complete(
 
     shown = json.loads(
         leeward(
-            *("-n", people.namespace, "dataset", "preview", "whole-out"),
+            *("dataset", "preview", "whole-out", "-n", people.namespace),
             *("--purpose", "research", "--rows", "3", "-o", "json"),
         )
     )
@@ -144,7 +144,10 @@ def test_job_deleted_while_it_runs_leaves_nothing(people: Clinic, kubectl: Kubec
     assert artefact_keys(kubectl, uid)
     people.delete("maskingjob", "gone")
     people.until("its key is shredded", lambda: not artefact_keys(kubectl, uid), timeout=120)
-    people.until("its Job is gone", lambda: not people.items("jobs", "leeward.dev/name=gone"))
+    people.until(
+        "its Job is gone",
+        lambda: not people.items("jobs", "leeward.dev/name=gone,leeward.dev/role=masking"),
+    )
     assert people.get("dataset", "gone-out") == {}
     assert not [path for path in people.files() if uid in path]
 

@@ -281,8 +281,9 @@ def _awaiting(view: View) -> Denied:
     name = view.owner.name
     if "publicKey" in view.status:
         how = (
-            f"leeward dataset public-key {name} > {name}.pem, then leeward seal --to {name}.pem"
-            " FILE SEALED_FILE, and copy the sealed file there"
+            f"leeward dataset put {name} FILE seals it and brings it there; or leeward dataset"
+            f" public-key {name} > {name}.pem, leeward seal FILE --to {name}.pem, and copy the"
+            " sealed file there"
         )
     elif view.key is not None:
         how = "copy the sealed file there"

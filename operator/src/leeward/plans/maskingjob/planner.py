@@ -155,16 +155,12 @@ class _Masking:
             return self._refused(run, dataset, *done.failed)
         if done.pending:
             return Plan(run.status, actions=done.pending)
-        output = run.status["output"]
-        if "progress" in run.status:
-            shown = {**run.status["progress"], "percent": "100%"}
-            shown.pop("etaSeconds", None)
-            run.draft.put(progress=shown)
+        rows = run.status["output"]["rows"]
+        run.draft.put(progress={"done": rows, "total": rows, "unit": "rows", "percent": "100%"})
         return finish(
             run,
             "Published",
-            f"Dataset {self._spec.output.dataset} is there: {output['rows']} rows, masked and"
-            " sealed",
+            f"Dataset {self._spec.output.dataset} is there: {rows} rows, masked and sealed",
         )
 
     def own_keys(self, run: Run) -> Sequence[str]:
