@@ -1,7 +1,7 @@
 """A volume with a source, keys, and a job on it."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class Volume:
     def source(
         self,
         path: Path,
-        columns: dict[str, str] | pl.Schema | None = None,
+        columns: Mapping[str, str | pl.DataType] | None = None,
         *,
         digest: str | None = None,
         csv: CsvOptions | None = None,

@@ -51,7 +51,8 @@ def test_mixed_lengths_nulls_and_several_slices_keep_their_places() -> None:
 def test_without_values(values: list[bytes | None]) -> None:
     sealed = BatchSiv(KEY).seal(pl.Series("v", values, pl.Binary))
     assert sealed.to_list() == values
-    assert (sealed.name, sealed.dtype) == ("v", pl.String)
+    assert sealed.name == "v"
+    assert sealed.dtype == pl.String
 
 
 def test_prf_of_long_values() -> None:

@@ -149,7 +149,13 @@ def test_gcm_uses_a_fresh_nonce_for_every_value() -> None:
 def test_bins_are_half_open() -> None:
     bins = transforms.bins(["0", "20000", "50000.5"])
     numbers = [-1, 0, 19999, 20000, 50000, 50001, None]
-    labels = ["<0", "[0, 20000)", "[0, 20000)", "[20000, 50000.5)", "[20000, 50000.5)"]
+    labels: list[str | None] = [
+        "<0",
+        "[0, 20000)",
+        "[0, 20000)",
+        "[20000, 50000.5)",
+        "[20000, 50000.5)",
+    ]
     labels += [">=50000.5", None]
     assert bins(pl.Series("c", numbers)).to_list() == labels
     assert bins(pl.Series("c", numbers, pl.Float64, strict=False)).to_list() == labels

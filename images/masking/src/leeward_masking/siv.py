@@ -177,7 +177,7 @@ def _groups(values: pl.Series) -> Iterator[tuple[Positions, pl.Series, Lengths]]
     """The values of each block count; those beyond the lockstep are one group."""
     lengths = values.bin.size().to_numpy().astype(np.int64)
     blocks = np.maximum(1, -(-np.minimum(lengths, MAX_LOCKSTEP + 1) // BLOCK))
-    counts = np.unique(blocks)
+    counts = np.flatnonzero(np.bincount(blocks))
     if len(counts) == 1:
         yield np.arange(len(values)), values, lengths
         return

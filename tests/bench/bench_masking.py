@@ -1,0 +1,229 @@
+"""How fast a masking job is against a bare copy by Polars, and how much memory it takes.
+
+Yardstick: Polars scans the plain file and writes it again in the same format, synced to disk. The
+job reads the same rows (sealed, or plain), tokenizes two columns, hashes one, masks one in part,
+shifts one date and puts one number into bins, keeps six, seals the output and syncs it. Both run in
+turns, each in a process of its own; the clock runs from the first byte read, after the imports. The
+ratio is that of the median times: 0.5 means that the job takes twice as long. Resident memory is
+the peak of the job's whole process.
+
+    python tests/bench/bench_masking.py [--rows N] [--rounds N] [--folder FOLDER] [--case NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from leeward.formats.sealed import ArtefactKey, seal_file
+
+MIN_RATIO: Final = 1 / 3
+MAX_RESIDENT_MIB: Final = 1024
+ROW_GROUP: Final = 262_144
+KEY: Final = ArtefactKey(bytes(16), bytes(32))
+SCHEMA: Final = {
+    "patient_id": "String",
+    "visit_id": "Integer",
+    "insurance_number": "String",
+    "phone": "String",
+    "admitted": "Date",
+    "income": "Integer",
+    "sex": "String",
+    "age": "Integer",
+    "ward": "String",
+    "days": "Integer",
+    "diagnosis": "String",
+    "cost": "Float",
+}
+
+BARE = """
+import json, sys, time
+import polars as pl
+source, target, form = sys.argv[1:]
+begin = time.perf_counter()
+if form == "CSV":
+    pl.scan_csv(source).sink_csv(target, sync_on_close="all")
+else:
+    pl.scan_parquet(source).sink_parquet(target, sync_on_close="all")
+print(json.dumps({"seconds": time.perf_counter() - begin}))
+"""
+
+JOB = """
+import json, sys, time
+from pathlib import Path
+from leeward.formats.jobconfig import MaskingConfig
+from leeward.formats.sealed import ArtefactKey
+from leeward_masking.engine import mask_file
+from leeward_masking.progress import Progress
+config = MaskingConfig.model_validate_json(Path(sys.argv[1]).read_text())
+key = ArtefactKey(bytes(16), bytes(32))
+keys = [key] if config.source.key_role else None
+begin = time.perf_counter()
+mask_file(config, keys, lambda role: bytes(64), key, Progress())
+seconds = time.perf_counter() - begin
+status = Path("/proc/self/status").read_text()
+peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+print(json.dumps({"seconds": seconds, "mib": int(peak) / 1024}))
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison."""
+
+    name: str
+    form: str
+    sealed: bool
+
+
+CASES: Final = (
+    Case("parquet-sealed", "Parquet", True),
+    Case("parquet-plain", "Parquet", False),
+    Case("csv-sealed", "CSV", True),
+)
+
+
+def blocks(rows: int) -> Iterator[pl.DataFrame]:
+    """Made-up admissions: a fifth as many patients as rows, in no order; every visit once."""
+    random = np.random.default_rng(1)
+    letters = np.array(["A", "B", "C", "D", "E"])
+    for start in range(0, rows, ROW_GROUP):
+        count = min(ROW_GROUP, rows - start)
+        patient = random.integers(0, max(1, rows // 5), count)
+        yield pl.DataFrame(
+            {
+                "patient_id": pl.Series(patient).cast(pl.String).str.zfill(9),
+                "visit_id": np.arange(start, start + count) * 7919,
+                "insurance_number": pl.Series(patient * 7_368_787 % 10**10)
+                .cast(pl.String)
+                .str.zfill(10),
+                "phone": "+44 7" + pl.Series(random.integers(10**8, 10**9, count)).cast(pl.String),
+                "admitted": pl.Series(random.integers(14_000, 20_000, count))
+                .cast(pl.Int32)
+                .cast(pl.Date),
+                "income": random.integers(0, 150_000, count),
+                "sex": pl.Series(letters[random.integers(0, 3, count)].tolist()),
+                "age": random.integers(0, 100, count),
+                "ward": pl.Series(letters[random.integers(0, 5, count)].tolist()),
+                "days": random.integers(0, 60, count),
+                "diagnosis": "I" + pl.Series(random.integers(0, 999, count)).cast(pl.String),
+                "cost": np.round(random.gamma(2, 1000, count), 2),
+            }
+        )
+
+
+def make_source(folder: Path, rows: int, case: Case) -> Path:
+    """The plain file; sealed beside it where the case wants it."""
+    path = folder / f"source.{case.form.lower()}"
+    if not path.exists():
+        schema = next(blocks(1)).schema
+        lazy = register_io_source(lambda *_: blocks(rows), schema=schema)
+        if case.form == "CSV":
+            lazy.sink_csv(path)
+        else:
+            lazy.sink_parquet(path, row_group_size=ROW_GROUP)
+    sealed = path.with_name(path.name + ".lwe1")
+    if case.sealed and not sealed.exists():
+        seal_file(path, sealed, [KEY])
+    return path
+
+
+def config(source: Path, output: Path, case: Case) -> dict[str, object]:
+    """The job: six columns transformed, six kept."""
+    key = {"vault": {"name": "clinic"}, "key": "tokens"}
+    transforms: dict[str, dict[str, object]] = {
+        "patient_id": {"tokenize": {"key": key}},
+        "visit_id": {"tokenize": {"key": key}},
+        "insurance_number": {"hash": {"key": key, "length": 32}},
+        "phone": {"partialMask": {"keepLast": 4}},
+        "admitted": {"dateShift": {"maxDays": 30, "key": key}},
+        "income": {"generalize": {"bins": ["0", "20000", "50000", "100000"]}},
+    }
+    return {
+        "source": {
+            "path": str(source),
+            "format": case.form,
+            "keyRole": "source" if case.sealed else None,
+            "columns": [{"name": name, "type": kind} for name, kind in SCHEMA.items()],
+        },
+        "rules": [
+            {
+                "rule": {"name": name, **transforms.get(name, {"keep": {}})},
+                "columns": [name],
+                "keyRole": f"rule:{name}",
+                "subject": "patient_id",
+            }
+            for name in SCHEMA
+        ],
+        "output": {"path": str(output), "format": case.form},
+    }
+
+
+def run(program: str, *arguments: str) -> dict[str, float]:
+    """Run a program in a process of its own; what it prints is its figures."""
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1800)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def compare(case: Case, folder: Path, rows: int, rounds: int) -> tuple[float, float]:
+    """Ratio of the speeds, and the job's peak of resident memory in MiB."""
+    plain = make_source(folder, rows, case)
+    source = plain.with_name(plain.name + ".lwe1") if case.sealed else plain
+    output, copy = folder / "output.lwe1", folder / "copy"
+    job = folder / "job.json"
+    job.write_text(json.dumps(config(source, output, case)))
+    bare_seconds, job_figures = [], []
+    for _ in range(rounds):
+        bare_seconds.append(run(BARE, str(plain), str(copy), case.form)["seconds"])
+        copy.unlink()
+        job_figures.append(run(JOB, str(job)))
+        output.unlink()
+    job_seconds = statistics.median(figure["seconds"] for figure in job_figures)
+    bare = statistics.median(bare_seconds)
+    print(f"{case.name}: bare {bare:.1f} s, job {job_seconds:.1f} s, {rows} rows")
+    return bare / job_seconds, max(figure["mib"] for figure in job_figures)
+
+
+def figure(name: str, value: float, unit: str, limit: float, ok: bool) -> bool:
+    """Print one figure; returns `ok`."""
+    print(f"figure {name} {value:.3g} {unit} limit {limit:.3g} {'ok' if ok else 'SHORT'}")
+    return ok
+
+
+def main() -> int:
+    """Run the cases; 0 where every figure holds."""
+    parser = argparse.ArgumentParser(description="masking against a bare Polars scan and write")
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--case", choices=[case.name for case in CASES], default=None)
+    options = parser.parse_args()
+    good = True
+    peak = 0.0
+    with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
+        for case in CASES:
+            if options.case in (None, case.name):
+                ratio, mib = compare(case, Path(temporary), options.rows, options.rounds)
+                name = f"masking-{case.name}-speed"
+                good &= figure(name, ratio, "ratio", MIN_RATIO, ratio >= MIN_RATIO)
+                peak = max(peak, mib)
+    good &= figure("masking-resident", peak, "MiB", MAX_RESIDENT_MIB, peak <= MAX_RESIDENT_MIB)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
