@@ -53,10 +53,13 @@ class Ownership:
         self._owners: dict[Path, set[str]] = {}
 
     def wrote(self, before: dict[str, Any], after: dict[str, Any], manager: str) -> None:
-        """An update by other means than apply: what changed belongs to that manager."""
+        """An update by other means than apply: what changed belongs to that manager.
+
+        As on the real server the same name counts as another manager when it applies.
+        """
         for path, value in leaves(after):
             if path not in _IDENTITY and at(before, path) != value:
-                self._owners[path] = {manager}
+                self._owners[path] = {f"{manager} (update)"}
 
     def conflicts(
         self, current: dict[str, Any], applied: dict[str, Any], manager: str

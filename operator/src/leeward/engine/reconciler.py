@@ -1,6 +1,6 @@
 """One reconcile: from what is to what should be, level-based, repeatable at any point.
 
-    read the resource -> ask its plan -> look, act, ask again ... -> prune -> write the status
+    read the resource -> ask its plan -> look, act, ask again ... -> write the status, prune
 
 Every step may be the last one before a crash. What must survive it stands in the status before
 anything is done about it (``WriteStatus``), and a status is written only over the version that was
@@ -147,40 +147,51 @@ class Reconciler:
         return Settled(requeue_after=plan.requeue_after, looked_at=looked_at)
 
     async def _write_status(self, run: _Run, status: Manifest) -> None:
-        """Remove the children that the new status no longer lists, then write it if it differs."""
-        current = run.resource.get("status", {})
-        if status == current:
+        """Write the status if it differs, and delete the children that it no longer lists.
+
+        First the status is stored with those children still in it, then they are deleted, then
+        the list is put right: a crash in between neither loses what the status has to say (the
+        result of a Job that is deleted now) nor a child that is still there.
+        """
+        lost = self._lost_children(run.resource, status)
+        if lost:
+            listed = [*status.get("children", ()), *lost.values()]
+            await self._store_status(run, {**status, "children": listed})
+            kept = [record for ref, record in lost.items() if not await self._prune(ref)]
+            if kept:
+                status = {**status, "children": [*status.get("children", ()), *kept]}
+        await self._store_status(run, status)
+
+    async def _store_status(self, run: _Run, status: Manifest) -> None:
+        if status == run.resource.get("status", {}):
             return
-        kept = await self._prune(
-            run.resource["metadata"]["namespace"], _children(current), _children(status)
-        )
-        if kept:
-            status = {**status, "children": [*status.get("children", ()), *kept]}
-            if status == current:
-                return
         run.resource = await self._objects.write_status(run.resource, status, run.manager)
         self._echoes.wrote_own(key_of(run.resource), run.resource["metadata"]["resourceVersion"])
 
-    async def _prune(
-        self, namespace: str, before: dict[ObjectRef, Manifest], after: dict[ObjectRef, Manifest]
-    ) -> list[Manifest]:
-        """Delete what is listed before and not after; return the records of what would not go.
+    def _lost_children(self, resource: Manifest, status: Manifest) -> dict[ObjectRef, Manifest]:
+        """Records of children to delete.
 
-        Nothing elsewhere is deleted, wrapped keys above all; nor are our own kinds: a published
-        Dataset outlives the job that made it.
+        Nothing outside the resource's namespace, wrapped keys above all, and nothing of our own
+        kinds: a published Dataset outlives the job that made it.
         """
-        kept = []
-        for ref, record in before.items():
-            if ref in after or ref.namespace != namespace or ref.api_version == self._api_version:
-                continue
-            outcome = await self._objects.delete(ref)
-            if outcome.code != "Done":
-                _log.warning(
-                    "a child could not be removed",
-                    extra={"child": f"{ref.kind}/{ref.name}", "outcome": outcome.code},
-                )
-                kept.append(record)
-        return kept
+        namespace = resource["metadata"]["namespace"]
+        listed = _children(status)
+        return {
+            ref: record
+            for ref, record in _children(resource.get("status", {})).items()
+            if ref not in listed
+            and ref.namespace == namespace
+            and ref.api_version != self._api_version
+        }
+
+    async def _prune(self, ref: ObjectRef) -> bool:
+        outcome = await self._objects.delete(ref)
+        if outcome.code != "Done":
+            _log.warning(
+                "a child could not be removed",
+                extra={"child": f"{ref.kind}/{ref.name}", "outcome": outcome.code},
+            )
+        return outcome.code == "Done"
 
     def _announce(self, run: _Run, plan: Plan) -> None:
         events = condition_events(
