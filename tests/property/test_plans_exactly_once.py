@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from leeward.plans.shared.model import Action, DeliverKeys, Manifest, ObjectRef, Outcome
 from leeward.plans.shared.workload import is_over
 from unit.plans.clinic import JOB, NAMESPACE, OUTPUT, answer, clinic
-from unit.plans.simulator import CrashError, Engine, StaleError, World
+from unit.plans.simulator import Engine
+from unit.plans.world import CrashError, StaleError, World
 
 Event = Literal[
     "reconcile",

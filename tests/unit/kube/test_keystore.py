@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import json
 from typing import Any
 
@@ -49,94 +48,6 @@ def delivered(world: KeyWorld, name: str = "lw-abc") -> PodKeyset:
     secret = world.api.one("Secret", CLINIC, name)
     assert secret is not None
     return PodKeyset.parse(base64.b64decode(secret["data"]["keyset.json"]))
-
-
-# --- root key ---------------------------------------------------------------------------------
-
-
-async def test_root_key_is_made_once(world: KeyWorld) -> None:
-    assert await world.store().ensure_root_key() == "Made"
-    first = world.secret("leeward-root-key")
-    assert await world.store().ensure_root_key() == "Ready"
-    assert world.secret("leeward-root-key") == first
-    assert "ownerReferences" not in first["metadata"]
-    assert not any("helm" in name for name in first["metadata"]["labels"])
-
-
-async def test_two_replicas_that_race_end_with_one_root_key(world: KeyWorld) -> None:
-    other = world.store()
-    raced = False
-
-    def race(method: str, body: Manifest | None, place: Place) -> Answer | None:
-        nonlocal raced
-        if method == "POST" and not raced:
-            raced = True
-            made = {**(body or {}), "data": {"root-key.json": encoded(ROOT)}}
-            world.api.add(made)
-        return None
-
-    world.api.refusals.append(race)
-    assert await other.ensure_root_key() == "Ready"
-    await other.perform(ENSURE)
-    (name,) = world.names("keyset-")
-    assert document(world.secret(name), "keyset.json")["rootKeyId"] == ROOT["id"]
-
-
-ROOT = {"formatVersion": 1, "id": "cc" * 16, "material": base64.b64encode(bytes(32)).decode()}
-
-
-async def test_root_key_is_not_made_anew_while_keys_are_wrapped(world: KeyWorld) -> None:
-    await world.ready()
-    world.api.remove("Secret", OPERATOR, "leeward-root-key")
-    fresh = world.store()
-    assert await fresh.ensure_root_key() == "Lost"
-    assert world.names("leeward-root-key") == []
-    info = await fresh.look(KeysetOf(CLINIC, "vault"))
-    assert info is not None
-    assert info.fault == "RootKeyLost"  # type: ignore[union-attr]
-    other = EnsureKeyset(CLINIC, "other", "uid-9", "dd" * 16, KEYS)
-    outcome = await fresh.perform(other)
-    assert (outcome.code, outcome.result) == ("Unreadable", "RootKeyLost")
-    assert len(world.names("keyset-")) == 1
-
-
-async def test_root_key_is_not_made_over_a_damaged_one(world: KeyWorld) -> None:
-    await world.store().ensure_root_key()
-    world.overwrite(world.secret("leeward-root-key"), {"root-key.json": "AAAA"})
-    assert await world.store().ensure_root_key() == "Lost"
-
-
-async def test_deleted_root_key_is_put_back_from_memory(world: KeyWorld) -> None:
-    store = await world.ready()
-    before = world.secret("leeward-root-key")["data"]
-    world.api.remove("Secret", OPERATOR, "leeward-root-key")
-    assert await store.ensure_root_key() == "Restored"
-    assert world.secret("leeward-root-key")["data"] == before
-
-
-async def test_root_key_deleted_under_a_running_operator_is_put_back_within_a_minute(
-    world: KeyWorld,
-) -> None:
-    store = await world.ready()
-    world.api.remove("Secret", OPERATOR, "leeward-root-key")
-    world.now += datetime.timedelta(seconds=61)
-    await store.perform(EnsureKeyset(CLINIC, "other", "uid-9", "dd" * 16, KEYS))
-    assert world.names("leeward-root-key") == ["leeward-root-key"]
-
-
-async def test_replaced_root_key_is_noticed(world: KeyWorld) -> None:
-    store = await world.ready()
-    world.overwrite(world.secret("leeward-root-key"), {"root-key.json": encoded(ROOT)})
-    for reader in (world.store(), store):
-        world.now += datetime.timedelta(seconds=61)
-        info = await reader.look(KeysetOf(CLINIC, "vault"))
-        assert info is not None
-        assert info.fault == "RootKeyReplaced"  # type: ignore[union-attr]
-        outcome = await reader.perform(ensure("data"))
-        assert (outcome.code, outcome.result) == ("Unreadable", "RootKeyReplaced")
-
-
-# --- keysets ----------------------------------------------------------------------------------
 
 
 async def test_new_keyset_costs_one_call(world: KeyWorld) -> None:
@@ -241,9 +152,6 @@ async def test_flipped_bit_is_damaged_although_the_key_was_held_in_memory(world:
     assert info.fault == "Damaged"
 
 
-# --- artefact keys ------------------------------------------------------------------------------
-
-
 async def test_artefact_key_is_made_once(world: KeyWorld) -> None:
     store = await world.ready()
     outcome = await store.perform(ensure("data", artefact=("data", "masked/x")))
@@ -342,9 +250,6 @@ async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld
     assert orphan.owner == "MaskingJob/visits/uid-2"
     world.overwrite(world.secret(f"artefact-{ids[0]}"), {})
     assert list(await store.orphaned_keys()) == []
-
-
-# --- delivery -----------------------------------------------------------------------------------
 
 
 async def test_pod_is_given_artefact_keys_and_nothing_else(world: KeyWorld) -> None:

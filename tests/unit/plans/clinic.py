@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from leeward.api.meta import API_VERSION
 from leeward.plans.shared.model import ArtefactKeyInfo, Manifest, ObjectRef
-from unit.plans.simulator import Engine, World, stamp
+from unit.plans.simulator import Engine
+from unit.plans.world import World, stamp
 
 NAMESPACE = "clinic"
 WORK = ["MaskingJob", "DatasetPreview"]
@@ -200,3 +202,24 @@ def answer(world: World, ref: ObjectRef = JOB, **changes: Any) -> Manifest:
         "report": {"rows": 3, "columns": report, "seconds": "0.1"},
         **changes,
     }
+
+
+def started(**job: Any) -> tuple[World, Engine]:
+    world, engine = clinic(**job)
+    engine.settle(JOB)
+    assert "jobUid" in world.objects[JOB]["status"]
+    return world, engine
+
+
+def config_ref(name: str) -> ObjectRef:
+    return ObjectRef("v1", "ConfigMap", NAMESPACE, name)
+
+
+def error(code: str, **place: Any) -> str:
+    return json.dumps(
+        {
+            "formatVersion": 1,
+            "outcome": "Failed",
+            "error": {"code": code, "message": "what is wrong", "remedy": "what to do", **place},
+        }
+    )

@@ -1,19 +1,9 @@
-"""The engine's loop and a world for it, in memory: plans are run as they will be, without I/O.
-
-The world keeps objects, wrapped keys and pods; a Job controller that a test steps; refusals that a
-test adds. The loop may crash after any of its effects.
-"""
+"""The engine's loop on a world in memory: plans are run as they will be, without I/O."""
 
 from __future__ import annotations
 
 import copy
-import datetime
 import itertools
-import json
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
 
 from leeward.plans.dataset import DatasetPlanner
 from leeward.plans.datasetpreview import DatasetPreviewPlanner
@@ -21,43 +11,18 @@ from leeward.plans.keyvault import KeyVaultPlanner
 from leeward.plans.maskingjob import MaskingJobPlanner
 from leeward.plans.shared.inventory import children
 from leeward.plans.shared.model import (
-    AckResult,
-    Action,
-    Apply,
-    ArtefactKeyInfo,
-    ArtefactKeyOf,
     Context,
-    Create,
-    Delete,
-    DeleteSecret,
-    DeliverKeys,
-    EnsureArtefactKey,
-    EnsureKeyset,
-    KeysetInfo,
-    KeysetOf,
     Manifest,
-    Need,
     ObjectRef,
     Observed,
     Outcome,
-    PatchStatus,
     Plan,
     Planner,
-    PodsOf,
-    ProgressOf,
-    PublishArtefactKey,
-    ResultOf,
-    ShredArtefactKey,
     WriteStatus,
 )
-from leeward.plans.shared.names import UID_ANNOTATION, ref_of
+from leeward.plans.shared.names import ref_of
+from unit.plans.world import IMAGE, StaleError, World
 
-NOW = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
-IMAGE = "registry.example/leeward-masking@sha256:" + "ab" * 32
-PEM = """-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=
------END PUBLIC KEY-----
-"""
 PLANNERS: dict[str, Planner] = {
     planner.kind.kind: planner
     for planner in (
@@ -67,309 +32,6 @@ PLANNERS: dict[str, Planner] = {
         MaskingJobPlanner(),
     )
 }
-
-
-class CrashError(Exception):
-    """The operator was killed."""
-
-
-class StaleError(Exception):
-    """A status was written over another version than the one that was read."""
-
-
-@dataclass
-class World:
-    """Everything outside the plans."""
-
-    now: datetime.datetime = NOW
-    objects: dict[ObjectRef, Manifest] = field(default_factory=dict)
-    keysets: dict[tuple[str, str], KeysetInfo] = field(default_factory=dict)
-    keys: dict[str, ArtefactKeyInfo] = field(default_factory=dict)
-    progress: dict[str, Manifest] = field(default_factory=dict)
-    results: dict[str, Manifest] = field(default_factory=dict)
-    refusals: list[Callable[[Action], Outcome | None]] = field(default_factory=list)
-    done: list[Action] = field(default_factory=list)
-    created: Counter[ObjectRef] = field(default_factory=Counter)
-    started: Counter[str] = field(default_factory=Counter)
-    published: Counter[str] = field(default_factory=Counter)
-    shredded: set[str] = field(default_factory=set)
-    before_effect: Callable[[], None] | None = None
-    crash_after: int | None = None
-    image_pull_secrets: tuple[str, ...] = ()
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-
-    # --- for tests --------------------------------------------------------------------------------
-
-    def add(self, manifest: Manifest) -> Manifest:
-        """Put an object there."""
-        made = copy.deepcopy(manifest)
-        number = next(self._numbers)
-        made["metadata"].setdefault("uid", f"uid-{number}")
-        made["metadata"].setdefault("generation", 1)
-        made["metadata"]["resourceVersion"] = str(number)
-        made["metadata"].setdefault("creationTimestamp", stamp(self.now))
-        self.objects[ref_of(made)] = made
-        return made
-
-    def change(self, ref: ObjectRef, **parts: Any) -> None:
-        """Replace top-level parts of an object; a new spec is a new generation."""
-        made = {**copy.deepcopy(self.objects[ref]), **parts}
-        if "spec" in parts:
-            made["metadata"]["generation"] += 1
-        made["metadata"]["resourceVersion"] = str(next(self._numbers))
-        self.objects[ref] = made
-
-    def annotate(self, ref: ObjectRef, **annotations: str) -> None:
-        """Set annotations (leeward.dev/NAME)."""
-        metadata = copy.deepcopy(self.objects[ref]["metadata"])
-        named = {f"leeward.dev/{name}": value for name, value in annotations.items()}
-        metadata["annotations"] = {**metadata.get("annotations", {}), **named}
-        self.change(ref, metadata=metadata)
-
-    def remove(self, ref: ObjectRef) -> None:
-        """Delete an object and what it owns."""
-        gone = self.objects.pop(ref, None)
-        if gone is None:
-            return
-        uid = gone["metadata"]["uid"]
-        for other, manifest in list(self.objects.items()):
-            owners = manifest["metadata"].get("ownerReferences") or ()
-            if any(owner["uid"] == uid for owner in owners):
-                self.remove(other)
-
-    def of_kind(self, kind: str) -> list[Manifest]:
-        """All objects of a kind."""
-        return [manifest for ref, manifest in self.objects.items() if ref.kind == kind]
-
-    def only(self, kind: str) -> Manifest:
-        """The one object of a kind."""
-        (found,) = self.of_kind(kind)
-        return found
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time go by."""
-        self.now += datetime.timedelta(seconds=seconds)
-
-    # --- Jobs and their pods ----------------------------------------------------------------------
-
-    def start_pod(self, job: Manifest | None = None, **container_state: Any) -> Manifest:
-        """What the Job controller and the kubelet do: one pod of the Job, running by default."""
-        job = job or self.only("Job")
-        assert not job["spec"]["suspend"], "a suspended Job gets no pod"
-        template = job["spec"]["template"]
-        number = next(self._numbers)
-        self.started[job["metadata"]["uid"]] += 1
-        if "startTime" not in job.setdefault("status", {}):
-            job["status"]["startTime"] = stamp(self.now)
-        uid = job["metadata"]["uid"]
-        return self.add(
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {
-                    "name": f"{job['metadata']['name']}-{number}",
-                    "namespace": job["metadata"]["namespace"],
-                    "labels": {
-                        **template["metadata"]["labels"],
-                        "batch.kubernetes.io/job-name": job["metadata"]["name"],
-                        "batch.kubernetes.io/controller-uid": uid,
-                    },
-                    "ownerReferences": [{"uid": uid}],
-                },
-                "spec": copy.deepcopy(template["spec"]),
-                "status": {
-                    "phase": "Running" if not container_state else "Pending",
-                    "podIP": "10.244.0.9",
-                    "containerStatuses": [
-                        {"name": "masking", "state": container_state or {"running": {}}}
-                    ],
-                },
-            }
-        )
-
-    def end_pod(self, pod: Manifest, phase: str, **terminated: Any) -> None:
-        """The container has ended."""
-        pod["status"]["phase"] = phase
-        pod["status"]["containerStatuses"][0]["state"] = {"terminated": terminated}
-
-    def succeed(self, result: Manifest, job: Manifest | None = None) -> None:
-        """The Job's pod answers and the Job is Complete."""
-        job = job or self.only("Job")
-        pod = self.start_pod(job)
-        self.end_pod(pod, "Succeeded", exitCode=0, message=json.dumps(result))
-        condition(job, "Complete", "")
-
-    def fail(self, **end: Any) -> None:
-        """The Job's pod fails and the Job with it."""
-        job = self.only("Job")
-        pod = self.start_pod(job)
-        self.end_pod(pod, "Failed", **end)
-        condition(job, "Failed", "PodFailurePolicy")
-
-    # --- the ports of the engine ------------------------------------------------------------------
-
-    def look(self, need: Need) -> Any:
-        """What is there."""
-        match need:
-            case ObjectRef():
-                return copy.deepcopy(self.objects.get(need))
-            case PodsOf(namespace, job):
-                return [
-                    copy.deepcopy(pod)
-                    for pod in self.of_kind("Pod")
-                    if pod["metadata"]["namespace"] == namespace
-                    and pod["metadata"]["labels"].get("batch.kubernetes.io/job-name") == job
-                ]
-            case ProgressOf(_, pod, _):
-                return self.progress.get(pod)
-            case ResultOf(_, pod, _, _):
-                return self.results.get(pod)
-            case KeysetOf(namespace, vault):
-                return self.keysets.get((namespace, vault))
-            case ArtefactKeyOf(key_id):
-                return self.keys.get(key_id)
-
-    def perform(self, action: Action) -> Outcome:
-        """Do it, unless a test has it refused."""
-        if self.before_effect is not None:
-            self.before_effect()
-        for refuse in self.refusals:
-            refused = refuse(action)
-            if refused is not None:
-                return refused
-        self.done.append(action)
-        outcome = self._perform(action)
-        self.effect()
-        return outcome
-
-    def _perform(self, action: Action) -> Outcome:
-        match action:
-            case Apply(manifest):
-                return self._apply(manifest)
-            case Create(manifest):
-                return self._create(manifest)
-            case Delete(ref):
-                self.remove(ref)
-            case PatchStatus(ref, status):
-                if ref not in self.objects:
-                    return Outcome("Missing")
-                before = self.objects[ref].get("status", {})
-                self.change(ref, status={**before, **copy.deepcopy(status)})
-            case AckResult(_, pod, _):
-                self.results.pop(pod, None)
-            case _:
-                return self._keys(action)
-        return Outcome("Done")
-
-    def _keys(self, action: Action) -> Outcome:
-        match action:
-            case EnsureKeyset():
-                return self._ensure_keyset(action)
-            case EnsureArtefactKey():
-                return self._ensure_artefact_key(action)
-            case DeliverKeys():
-                return self._deliver(action)
-            case DeleteSecret(namespace, name):
-                self.remove(ObjectRef("v1", "Secret", namespace, name))
-            case PublishArtefactKey(key_id):
-                if key_id not in self.keys:
-                    return Outcome("Missing")
-                self.keys[key_id] = replace(self.keys[key_id], published=True)
-                self.published[key_id] += 1
-            case ShredArtefactKey(key_id):
-                if key_id in self.keys and self.keys[key_id].published:
-                    return Outcome("Conflict")
-                self.keys.pop(key_id, None)
-                self.shredded.add(key_id)
-            case _:
-                raise AssertionError(f"the simulator does not know {type(action).__name__}")
-        return Outcome("Done")
-
-    def effect(self) -> None:
-        """Something was changed: a crash may come now."""
-        if self.crash_after is None:
-            return
-        self.crash_after -= 1
-        if self.crash_after < 0:
-            self.crash_after = None
-            raise CrashError
-
-    def _apply(self, manifest: Manifest) -> Outcome:
-        ref = ref_of(manifest)
-        found = self.objects.get(ref)
-        if found is None:
-            if ref.kind == "Job" and "template" not in manifest["spec"]:
-                return Outcome("Invalid", "spec.template: Required value")
-            self.created[ref] += 1
-            return Outcome("Done", result=copy.deepcopy(self.add(manifest)))
-        merged = merge(found, manifest)
-        merged["metadata"]["resourceVersion"] = str(next(self._numbers))
-        self.objects[ref] = merged
-        return Outcome("Done", result=copy.deepcopy(merged))
-
-    def _create(self, manifest: Manifest) -> Outcome:
-        ref = ref_of(manifest)
-        found = self.objects.get(ref)
-        if found is None:
-            self.created[ref] += 1
-            return Outcome("Done", result=copy.deepcopy(self.add(manifest)))
-        uid = manifest["metadata"]["annotations"][UID_ANNOTATION]
-        ours = (found["metadata"].get("annotations") or {}).get(UID_ANNOTATION) == uid
-        return Outcome("Done" if ours else "Conflict", result=copy.deepcopy(found))
-
-    def _ensure_keyset(self, action: EnsureKeyset) -> Outcome:
-        place = (action.namespace, action.vault)
-        info = self.keysets.get(place)
-        if info is None:
-            info = KeysetInfo(action.vault_id, action.uid, {})
-        elif info.owner_uid != action.uid and info.vault_id != action.adopt:
-            return Outcome("Retained", result=info)
-        elif not info.readable:
-            return Outcome("Unreadable", result=info.fault)
-        made = {name: (algorithm, 1, stamp(self.now)) for name, algorithm in action.keys}
-        info = replace(info, owner_uid=action.uid, versions={**made, **info.versions})
-        self.keysets[place] = info
-        return Outcome("Done", result=info)
-
-    def _ensure_artefact_key(self, action: EnsureArtefactKey) -> Outcome:
-        keyset = self.keysets.get((action.vault_namespace, action.vault))
-        if keyset is None or action.key not in keyset.versions:
-            return Outcome("Missing")
-        if action.id not in self.keys:
-            algorithm, version, _ = keyset.versions[action.key]
-            self.keys[action.id] = ArtefactKeyInfo(
-                id=action.id,
-                vault_id=keyset.vault_id,
-                key=action.key,
-                version=version,
-                algorithm=algorithm,
-                namespace=action.namespace,
-                owner=action.owner,
-                public_key=PEM if algorithm == "HPKE_X25519" else None,
-                artefact=action.artefact,
-            )
-        return Outcome("Done", result=self.keys[action.id])
-
-    def _deliver(self, action: DeliverKeys) -> Outcome:
-        if any(key_id not in self.keys for _, key_id in action.keys):
-            return Outcome("Missing")
-        ref = ObjectRef("v1", "Secret", action.namespace, action.name)
-        if ref in self.objects:
-            return Outcome("Conflict")
-        self.created[ref] += 1
-        self.add(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {
-                    "name": action.name,
-                    "namespace": action.namespace,
-                    "ownerReferences": [action.owner],
-                },
-                "keys": list(action.keys),
-            }
-        )
-        return Outcome("Done")
 
 
 class Engine:
@@ -459,23 +121,6 @@ class Engine:
 
 def _ref(record: Manifest) -> ObjectRef:
     return ObjectRef(record["apiVersion"], record["kind"], record["namespace"], record["name"])
-
-
-def stamp(moment: datetime.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def condition(job: Manifest, type_: str, reason: str) -> None:
-    job.setdefault("status", {}).setdefault("conditions", []).append(
-        {"type": type_, "status": "True", "reason": reason}
-    )
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """Server-side apply, as far as plans can tell."""
-    if not isinstance(patch, dict) or not isinstance(target, dict):
-        return copy.deepcopy(patch)
-    return {**target, **{name: merge(target.get(name), value) for name, value in patch.items()}}
 
 
 def ready(status: Manifest, type_: str = "Ready") -> tuple[str, str, str]:

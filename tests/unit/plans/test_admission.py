@@ -26,7 +26,8 @@ from unit.plans.clinic import (
     sealed_source,
     vault_spec,
 )
-from unit.plans.simulator import World, ready
+from unit.plans.simulator import ready
+from unit.plans.world import World
 
 Setting = Callable[[World], None]
 

@@ -1,89 +1,24 @@
-"""Dataset: its key, its inspection, and what an inspection can find."""
+"""Dataset: its inspection, and what is in the way of one."""
 
 from __future__ import annotations
 
-import base64
 import json
-from typing import Any
 
 import pytest
 
 from leeward.api.meta import API_VERSION
-from leeward.formats.jobconfig import InspectConfig, parse_job_config
 from leeward.formats.result import Result
 from leeward.plans.shared.model import (
-    ArtefactKeyInfo,
     DeliverKeys,
     Manifest,
     ObjectRef,
     Outcome,
     PublishArtefactKey,
 )
-from unit.plans.clinic import COLUMNS, DIGEST, FILE_ID, NAMESPACE, clinic, dataset_spec, resource
-from unit.plans.simulator import PEM, Engine, World, condition, ready, stamp
-
-DATA = ObjectRef(API_VERSION, "Dataset", NAMESPACE, "visits")
-OTHER_KEY = "77" * 16
-
-
-def dataset(sealed: str | None = None, **changes: Any) -> tuple[World, Engine]:
-    world, engine = clinic()
-    if sealed is not None:
-        changes["sealedWith"] = {"vault": {"name": "vault"}, "key": sealed}
-    world.add(resource(DATA, dataset_spec(**changes)))
-    return world, engine
-
-
-def found(**changes: Any) -> Manifest:
-    return {
-        "formatVersion": 1,
-        "outcome": "Succeeded",
-        "source": {
-            "path": "/data/source/raw/people.csv",
-            "digest": DIGEST,
-            "bytes": 100,
-            "rows": 3,
-            "columns": COLUMNS,
-            **changes,
-        },
-    }
-
-
-def fails(world: World, code: str, **error: Any) -> None:
-    message = {
-        "formatVersion": 1,
-        "outcome": "Failed",
-        "error": {"code": code, "message": "what is wrong", "remedy": "what to do", **error},
-    }
-    world.fail(exitCode=2, message=json.dumps(message))
-
-
-def record(world: World, key_id: str, **changes: Any) -> None:
-    """An artefact key that is in the store already."""
-    info = {
-        "id": key_id,
-        "vault_id": world.keysets[NAMESPACE, "vault"].vault_id,
-        "key": "intake",
-        "version": 1,
-        "algorithm": "HPKE_X25519",
-        "namespace": NAMESPACE,
-        "owner": "Dataset/other/uid",
-        "published": True,
-        "public_key": PEM,
-        **changes,
-    }
-    world.keys[key_id] = ArtefactKeyInfo(**info)
-
-
-def config(world: World) -> InspectConfig:
-    name = world.only("Job")["metadata"]["name"]
-    stored = world.objects[ObjectRef("v1", "ConfigMap", NAMESPACE, name)]
-    parsed = parse_job_config(stored["data"]["job.json"].encode())
-    assert isinstance(parsed, InspectConfig)
-    return parsed
-
-
-# --- plain --------------------------------------------------------------------------------------
+from unit.plans.clinic import COLUMNS, DIGEST, NAMESPACE, dataset_spec
+from unit.plans.datasets import DATA, OTHER_KEY, config, dataset, fails, found, record
+from unit.plans.simulator import ready
+from unit.plans.world import World, condition, stamp
 
 
 def test_plain_file_is_inspected() -> None:
@@ -268,129 +203,6 @@ def test_image_missing() -> None:
     assert ready(engine.settle(DATA))[1] == "ImageMissing"
 
 
-# --- sealed by its owner to its public half -----------------------------------------------------
-
-
-def test_public_half_is_there_before_the_data() -> None:
-    world, engine = dataset("intake", location={"volume": {"claimName": "nope", "path": "x"}})
-    status = engine.settle(DATA)
-    assert status["publicKey"] == PEM
-    published = world.objects[ObjectRef("v1", "ConfigMap", NAMESPACE, "lds-visits-public-key")]
-    assert published["data"]["public.pem"] == PEM
-    jwk = json.loads(published["data"]["public.jwk"])
-    assert (jwk["kty"], jwk["crv"], jwk["kid"]) == ("OKP", "X25519", status["keyId"])
-    raw = base64.urlsafe_b64decode(jwk["x"] + "=")
-    assert base64.b64encode(raw).decode() == "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
-
-
-def test_public_half_edited_by_hand_is_put_back() -> None:
-    world, engine = dataset("intake")
-    engine.settle(DATA)
-    ref = ObjectRef("v1", "ConfigMap", NAMESPACE, "lds-visits-public-key")
-    world.change(ref, data={"public.pem": "mine"})
-    engine.settle(DATA)
-    assert world.objects[ref]["data"]["public.pem"] == PEM
-
-
-def test_sealed_file_is_inspected_with_its_key_which_is_then_taken_away() -> None:
-    world, engine = dataset("intake")
-    status = engine.settle(DATA)
-    assert config(world).source.key_role == "source"
-    (secret,) = world.of_kind("Secret")
-    assert secret["keys"] == [("source", status["keyId"])]
-    world.succeed(found(fileId=FILE_ID, keyIds=[status["keyId"]]))
-    status = engine.settle(DATA)
-    assert ready(status)[:2] == ("True", "Inspected")
-    assert (status["sealed"], status["sourceId"]) == (True, FILE_ID)
-    assert world.of_kind("Secret") == []
-    assert world.keys[status["keyId"]].published
-
-
-def test_awaiting_sealed_data_says_how_to_seal() -> None:
-    world, engine = dataset("intake")
-    engine.settle(DATA)
-    fails(world, "FileMissing")
-    message = ready(engine.settle(DATA))[2]
-    assert "leeward dataset public-key visits" in message
-    assert "leeward seal" in message
-    assert world.of_kind("Secret") == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "adopted"),
-    [
-        ({}, True),
-        ({"published": False, "owner": "Dataset/visits/earlier"}, True),
-        ({"published": False}, False),
-        ({"namespace": "lab"}, False),
-        ({"key": "data"}, False),
-        ({"vault_id": "99" * 16}, False),
-    ],
-)
-def test_file_sealed_with_an_earlier_key(changes: Manifest, adopted: bool) -> None:
-    world, engine = dataset("intake")
-    engine.settle(DATA)
-    record(world, OTHER_KEY, **changes)
-    fails(world, "SealedWithOtherKey", keyIds=[OTHER_KEY])
-    status = engine.settle(DATA)
-    assert (status["keyId"] == OTHER_KEY) is adopted
-    if adopted:
-        assert ready(status)[1] == "Inspecting"
-        (secret,) = world.of_kind("Secret")
-        assert secret["keys"] == [("source", OTHER_KEY)]
-    else:
-        assert ready(status)[1] == "SealedWithOtherKey"
-        assert OTHER_KEY in ready(status)[2]
-
-
-def test_key_that_was_adopted_and_still_does_not_open_is_not_adopted_again() -> None:
-    world, engine = dataset("intake")
-    engine.settle(DATA)
-    record(world, OTHER_KEY)
-    fails(world, "SealedWithOtherKey", keyIds=[OTHER_KEY])
-    engine.settle(DATA)
-    fails(world, "SealedWithOtherKey", keyIds=[OTHER_KEY])
-    assert ready(engine.settle(DATA))[1] == "SealedWithOtherKey"
-
-
-def test_key_is_made_after_a_crash_and_lost_only_once_it_was_shown() -> None:
-    world, engine = dataset("intake")
-    world.change(DATA, status={"keyId": OTHER_KEY})
-    assert engine.settle(DATA)["publicKey"] == PEM
-    assert OTHER_KEY in world.keys
-    world.keys.clear()
-    status = engine.settle(DATA)
-    assert ready(status)[1] == "KeyLost"
-    assert world.keys == {}
-
-
-# --- sealed with a symmetric key ----------------------------------------------------------------
-
-
-def test_symmetric_key_is_found_in_the_file() -> None:
-    world, engine = dataset("data")
-    engine.settle(DATA)
-    assert config(world).sealed is True
-    assert config(world).source.key_role is None
-    assert world.of_kind("Secret") == []
-    record(world, OTHER_KEY, key="data", algorithm="AES256_GCM", public_key=None)
-    world.succeed(found(keyIds=[OTHER_KEY]))
-    status = engine.settle(DATA)
-    assert status["keyId"] == OTHER_KEY
-    assert "digest" not in status
-    assert config(world).source.key_role == "source"
-
-
-def test_unknown_symmetric_key() -> None:
-    world, engine = dataset("data")
-    engine.settle(DATA)
-    world.succeed(found(keyIds=[OTHER_KEY]))
-    assert ready(engine.settle(DATA))[1] == "SealedWithOtherKey"
-
-
-# --- what is in the way -------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("sealed_with", "reason"),
     [
@@ -427,9 +239,6 @@ def test_passing_key_fault_at_the_end_loses_nothing() -> None:
     assert ready(engine.settle(DATA))[0] == "False"
     world.refusals.clear()
     assert ready(engine.settle(DATA))[:2] == ("True", "Inspected")
-
-
-# --- made by a job ------------------------------------------------------------------------------
 
 
 def produced(world: World, *, uid: str) -> None:

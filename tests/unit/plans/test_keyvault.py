@@ -6,7 +6,8 @@ import pytest
 
 from leeward.plans.shared.model import EnsureKeyset, KeyFault, Outcome
 from unit.plans.clinic import NAMESPACE, VAULT, resource, vault_spec
-from unit.plans.simulator import NOW, PLANNERS, Engine, World, ready, stamp
+from unit.plans.simulator import PLANNERS, Engine, ready
+from unit.plans.world import NOW, World, stamp
 
 PLACE = (NAMESPACE, "vault")
 

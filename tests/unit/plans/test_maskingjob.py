@@ -1,26 +1,18 @@
-"""MaskingJob: the course from a manifest to a published Dataset, and what can come between."""
+"""MaskingJob: the course from a manifest to a published Dataset."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from leeward.formats.jobconfig import MaskingConfig, parse_job_config
 from leeward.formats.result import Result
 from leeward.plans.shared.model import (
-    Action,
     Apply,
     Create,
-    Delete,
     DeleteSecret,
-    DeliverKeys,
-    EnsureArtefactKey,
-    Manifest,
     ObjectRef,
-    Outcome,
-    PublishArtefactKey,
 )
 from unit.plans.clinic import (
     FILE_ID,
@@ -32,37 +24,14 @@ from unit.plans.clinic import (
     SOURCE,
     answer,
     clinic,
+    config_ref,
     dataset_spec,
     resource,
     sealed_source,
+    started,
 )
-from unit.plans.simulator import IMAGE, NOW, Engine, World, condition, ready, stamp
-
-OUT_OF_MEMORY: Manifest = {"exitCode": 137, "reason": "OOMKilled"}
-
-
-def started(**job: Any) -> tuple[World, Engine]:
-    world, engine = clinic(**job)
-    engine.settle(JOB)
-    assert "jobUid" in world.objects[JOB]["status"]
-    return world, engine
-
-
-def config_ref(name: str) -> ObjectRef:
-    return ObjectRef("v1", "ConfigMap", NAMESPACE, name)
-
-
-def error(code: str, **place: Any) -> str:
-    return json.dumps(
-        {
-            "formatVersion": 1,
-            "outcome": "Failed",
-            "error": {"code": code, "message": "what is wrong", "remedy": "what to do", **place},
-        }
-    )
-
-
-# --- the happy path ---------------------------------------------------------------------------
+from unit.plans.simulator import Engine, ready
+from unit.plans.world import IMAGE, NOW, condition, stamp
 
 
 def test_it_runs_and_publishes() -> None:
@@ -248,9 +217,6 @@ def test_detached_answer_that_was_not_taken_over_is_lost() -> None:
     assert ready(engine.settle(JOB), "Failed")[1] == "ResultLost"
 
 
-# --- suspension, retirement -------------------------------------------------------------------
-
-
 def test_suspended_job_is_not_admitted_and_makes_nothing() -> None:
     world, engine = clinic(suspend=True)
     assert ready(engine.settle(JOB))[1] == "Suspended"
@@ -292,333 +258,3 @@ def test_finished_job_never_gets_another_job() -> None:
     world.done.clear()
     engine.settle(JOB)
     assert {type(action) for action in world.done} == {DeleteSecret}
-
-
-# --- failures -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("reason", "message", "end"),
-    [
-        ("PodOutOfMemory", "resources.limits.memory", OUT_OF_MEMORY),
-        ("PodOutOfMemory", "limits.memory", {"exitCode": 128, "message": "init was OOM-killed"}),
-        ("VolumeFull", "what to do", {"exitCode": 1, "message": error("VolumeFull")}),
-        ("MalformedData", "(row 7)", {"exitCode": 2, "message": error("MalformedData", row=7)}),
-        (
-            "ColumnMissing",
-            'column "x"',
-            {"exitCode": 2, "message": error("ColumnMissing", column="x")},
-        ),
-        ("PodFailed", "exit code 3", {"exitCode": 3}),
-    ],
-)
-def test_failed_job_says_why_and_leaves_nothing(reason: str, message: str, end: Manifest) -> None:
-    world, engine = started()
-    output = next(
-        key["id"]
-        for key in world.objects[JOB]["status"]["admission"]["keys"]
-        if key["role"] == "output"
-    )
-    world.fail(**end)
-    status = engine.settle(JOB)
-    assert ready(status, "Failed")[:2] == ("True", reason)
-    assert message in ready(status, "Failed")[2]
-    assert ready(status)[:2] == ("False", reason)
-    assert output in world.shredded
-    assert OUTPUT not in world.objects
-    assert world.of_kind("Secret") == []
-    clean = [m for m in world.of_kind("Job") if "clean" in m["metadata"]["name"]]
-    assert len(clean) == 1
-
-
-def test_deadline_exceeded() -> None:
-    world, engine = started(activeDeadline="1m")
-    condition(world.only("Job"), "Failed", "DeadlineExceeded")
-    assert "spec.activeDeadline" in ready(engine.settle(JOB), "Failed")[2]
-
-
-def test_evicted_pod() -> None:
-    world, engine = started()
-    pod = world.start_pod()
-    pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
-    condition(world.only("Job"), "Failed", "BackoffLimitExceeded")
-    assert ready(engine.settle(JOB), "Failed")[1] == "PodEvicted"
-
-
-def test_key_for_other_uses_is_not_shredded() -> None:
-    world, engine = started()
-    tokens = next(
-        key["id"]
-        for key in world.objects[JOB]["status"]["admission"]["keys"]
-        if key["role"].startswith("rule:")
-    )
-    world.fail(**OUT_OF_MEMORY)
-    engine.settle(JOB)
-    assert tokens in world.keys
-
-
-def test_nothing_is_cleaned_where_no_container_ran() -> None:
-    world, engine = started()
-    pod = world.start_pod(waiting={"reason": "ErrImageNeverPull"})
-    condition(world.only("Job"), "Failed", "BackoffLimitExceeded")
-    pod["status"]["phase"] = "Failed"
-    status = engine.settle(JOB)
-    assert ready(status, "Failed")[0] == "True"
-    assert len(world.of_kind("Job")) == 1
-
-
-def test_job_deleted_by_hand_is_not_run_again() -> None:
-    world, engine = started()
-    world.start_pod()
-    world.remove(ObjectRef("batch/v1", "Job", NAMESPACE, world.only("Job")["metadata"]["name"]))
-    status = engine.settle(JOB)
-    assert ready(status, "Failed")[1] == "JobLost"
-    assert sum(world.started.values()) == 1
-
-
-def test_job_made_again_by_somebody_else_does_not_count() -> None:
-    world, engine = started()
-    job = world.only("Job")
-    world.remove(ObjectRef("batch/v1", "Job", NAMESPACE, job["metadata"]["name"]))
-    again = world.add({**job, "metadata": {**job["metadata"], "uid": "another"}})
-    condition(again, "Complete", "")
-    assert ready(engine.settle(JOB), "Failed")[1] == "JobLost"
-
-
-def test_orphaned_pod_is_stopped() -> None:
-    world, engine = started()
-    pod = world.start_pod()
-    del pod["metadata"]["ownerReferences"]
-    world.remove(ObjectRef("batch/v1", "Job", NAMESPACE, world.only("Job")["metadata"]["name"]))
-    engine.settle(JOB)
-    assert [action for action in world.done if isinstance(action, Delete)]
-    assert world.of_kind("Pod") == []
-
-
-def test_success_without_an_answer_is_no_success() -> None:
-    world, engine = started()
-    condition(world.only("Job"), "Complete", "")
-    assert ready(engine.settle(JOB), "Failed")[1] == "ResultLost"
-
-
-@pytest.mark.parametrize(
-    ("part", "change", "told"),
-    [
-        ("output", {"path": "/data/output/elsewhere"}, "another path"),
-        ("output", {"keyIds": ["99" * 16]}, "another key"),
-        ("source", {"digest": OUTPUT_DIGEST}, "source"),
-        ("output", {"columns": [{"name": "note", "type": "String"}]}, "dropped"),
-    ],
-)
-def test_answer_that_does_not_fit_is_not_published(part: str, change: Manifest, told: str) -> None:
-    world, engine = started()
-    good = answer(world)
-    world.succeed({**good, part: {**good[part], **change}})
-    status = engine.settle(JOB)
-    assert ready(status, "Failed")[1] == "ResultMismatch"
-    assert told in ready(status, "Failed")[2]
-    assert OUTPUT not in world.objects
-
-
-def test_report_of_another_transform_is_not_published() -> None:
-    world, engine = started()
-    good = answer(world)
-    good["report"]["columns"][0]["transform"] = "keep"
-    world.succeed(good)
-    assert ready(engine.settle(JOB), "Failed")[1] == "ResultMismatch"
-
-
-# --- publishing -----------------------------------------------------------------------------------
-
-
-def test_output_name_taken_while_it_ran() -> None:
-    world, engine = started()
-    world.add(resource(OUTPUT, dataset_spec()))
-    world.succeed(answer(world))
-    status = engine.settle(JOB)
-    assert ready(status, "Failed")[1] == "OutputNameTaken"
-    assert not any(world.published.values())
-    assert world.shredded
-
-
-def test_lost_output_key_takes_the_dataset_back() -> None:
-    world, engine = started()
-    world.succeed(answer(world))
-    world.refusals.append(
-        lambda action: Outcome("Missing") if isinstance(action, PublishArtefactKey) else None
-    )
-    status = engine.settle(JOB)
-    assert ready(status, "Failed")[1] == "KeyLost"
-    assert OUTPUT not in world.objects
-
-
-def test_decided_publication_survives_the_loss_of_job_and_pod() -> None:
-    world, engine = started()
-    world.succeed(answer(world))
-    blocked: list[bool] = [True]
-
-    def refuse(action: Action) -> Outcome | None:
-        named = isinstance(action, Create) and action.manifest["kind"] == "Dataset"
-        return Outcome("Invalid", "quota") if named and blocked[0] else None
-
-    world.refusals.append(refuse)
-    assert ready(engine.settle(JOB))[1] == "ChildRefused"
-    world.remove(ObjectRef("batch/v1", "Job", NAMESPACE, world.only("Job")["metadata"]["name"]))
-    world.remove(SOURCE)
-    blocked[0] = False
-    assert ready(engine.settle(JOB))[1] == "Published"
-
-
-# --- children, waiting ----------------------------------------------------------------------------
-
-
-def test_policy_edited_or_deleted_by_hand_is_put_back() -> None:
-    world, engine = started()
-    ref = ObjectRef("networking.k8s.io/v1", "NetworkPolicy", NAMESPACE, "mj-mask")
-    wanted = world.objects[ref]["spec"]
-    world.change(ref, spec={**wanted, "egress": [{}]})
-    engine.settle(JOB)
-    assert world.objects[ref]["spec"] == wanted
-    world.remove(ref)
-    engine.settle(JOB)
-    assert world.objects[ref]["spec"] == wanted
-
-
-def test_config_deleted_before_it_was_read_is_put_back() -> None:
-    world, engine = started()
-    ref = config_ref(world.objects[JOB]["status"]["admission"]["jobName"])
-    before = world.objects[ref]["data"]
-    world.remove(ref)
-    engine.settle(JOB)
-    assert world.objects[ref]["data"] == before
-
-
-def test_config_that_cannot_be_made_again_fails_the_job() -> None:
-    world, engine = started()
-    world.remove(config_ref(world.objects[JOB]["status"]["admission"]["jobName"]))
-    source = world.objects[SOURCE]
-    world.change(SOURCE, status={**source["status"], "digest": OUTPUT_DIGEST})
-    assert ready(engine.settle(JOB), "Failed")[1] == "ConfigLost"
-
-
-def test_secret_deleted_before_it_was_mounted_is_delivered_again() -> None:
-    world, engine = started()
-    name = world.objects[JOB]["status"]["admission"]["secret"]
-    ref = ObjectRef("v1", "Secret", NAMESPACE, name)
-    world.start_pod(waiting={"reason": "ContainerCreating"})
-    world.remove(ref)
-    world.pass_time(31)
-    engine.settle(JOB)
-    assert ref in world.objects
-
-
-@pytest.mark.parametrize(
-    ("waiting", "reason", "told"),
-    [
-        ("ErrImageNeverPull", "ImageMissing", IMAGE),
-        ("ImagePullBackOff", "ImageMissing", "push it"),
-        ("CreateContainerConfigError", "PodNotStarted", "events"),
-    ],
-)
-def test_pod_that_does_not_start_is_explained(waiting: str, reason: str, told: str) -> None:
-    world, engine = started()
-    world.start_pod(waiting={"reason": waiting})
-    status = engine.settle(JOB)
-    assert ready(status, "Running")[:2] == ("False", reason)
-    assert told in ready(status)[2]
-    assert "finishedAt" not in status
-
-
-def test_unschedulable_pod_shows_the_schedulers_words() -> None:
-    world, engine = started()
-    pod = world.start_pod(waiting={})
-    pod["status"] |= {
-        "containerStatuses": [],
-        "conditions": [
-            {
-                "type": "PodScheduled",
-                "status": "False",
-                "reason": "Unschedulable",
-                "message": "0/1 nodes are available: insufficient memory",
-            }
-        ],
-    }
-    status = engine.settle(JOB)
-    assert ready(status)[1] == "Unschedulable"
-    assert "insufficient memory" in ready(status)[2]
-
-
-def test_job_without_a_pod_is_explained_after_a_while() -> None:
-    world, engine = started()
-    world.only("Job")["status"] = {"startTime": stamp(NOW)}
-    assert ready(engine.settle(JOB))[1] == "Starting"
-    world.pass_time(31)
-    status = engine.settle(JOB)
-    assert ready(status)[1] == "PodRefused"
-    assert "quota" in ready(status)[2].lower()
-
-
-@pytest.mark.parametrize(
-    ("kind", "code", "reason"),
-    [
-        (DeliverKeys, "Forbidden", "NamespaceNotEnabled"),
-        (DeliverKeys, "Unreadable", "KeysetUnreadable"),
-        (DeliverKeys, "Missing", "KeyLost"),
-        (EnsureArtefactKey, "Missing", "KeyMissing"),
-        (Create, "Invalid", "PodRefused"),
-        (Create, "Conflict", "NameTaken"),
-        (Apply, "Invalid", "ChildRefused"),
-        (Apply, "Missing", "NamespaceGone"),
-    ],
-)
-def test_what_is_refused_before_the_start_is_said_and_tried_again(
-    kind: type, code: Any, reason: str
-) -> None:
-    world, engine = clinic()
-    world.refusals.append(
-        lambda action: Outcome(code, "as told") if isinstance(action, kind) else None
-    )
-    plan = engine.reconcile(JOB)
-    assert plan is not None
-    assert ready(plan.status, "Admitted")[:2] == ("False", reason)
-    assert plan.requeue_after == 15.0
-    assert "jobUid" not in plan.status
-    world.refusals.clear()
-    assert ready(engine.settle(JOB), "Admitted")[0] == "True"
-
-
-def test_grant_taken_away_before_the_start_takes_the_keys_away() -> None:
-    world, engine = clinic()
-    world.refusals.append(lambda action: Outcome("Invalid") if isinstance(action, Create) else None)
-    engine.settle(JOB)
-    assert len(world.of_kind("Secret")) == 1
-    world.change(SOURCE, spec=dataset_spec(grants=[]))
-    world.refusals.clear()
-    assert ready(engine.settle(JOB))[1] == "NotGranted"
-    assert world.of_kind("Secret") == []
-    assert world.of_kind("Job") == []
-    world.change(SOURCE, spec=dataset_spec())
-    assert ready(engine.settle(JOB), "Admitted")[0] == "True"
-
-
-def test_dataset_that_changed_before_the_start_is_admitted_anew() -> None:
-    world, engine = clinic()
-    world.refusals.append(
-        lambda action: Outcome("Forbidden") if isinstance(action, DeliverKeys) else None
-    )
-    first = engine.settle(JOB)["admission"]
-    source = world.objects[SOURCE]
-    world.change(SOURCE, status={**source["status"], "digest": OUTPUT_DIGEST})
-    world.refusals.clear()
-    second = engine.settle(JOB)["admission"]
-    assert second["sourceDigest"] == OUTPUT_DIGEST
-    assert second["jobName"] != first["jobName"]
-    assert second["keys"] == first["keys"]
-    assert config_ref(first["jobName"]) not in world.objects
-
-
-def test_spec_that_does_not_parse() -> None:
-    _, engine = clinic(nonsense=1)
-    status = engine.settle(JOB)
-    assert ready(status)[1] == "InvalidSpec"
-    assert "nonsense" in ready(status)[2]

@@ -25,7 +25,8 @@ from leeward.plans.shared.pods import resource_amounts
 from leeward.plans.shared.progress import parse_progress, progress_status
 from leeward.plans.shared.steps import drifted, matches, progress
 from unit.plans.clinic import JOB, NAMESPACE, resource
-from unit.plans.simulator import NOW, Engine, World
+from unit.plans.simulator import Engine
+from unit.plans.world import NOW, World
 
 OWNER = Owner("MaskingJob", NAMESPACE, "m" * 52, "uid", 1, {}, deleting=False)
 

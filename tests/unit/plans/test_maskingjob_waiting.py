@@ -1,0 +1,180 @@
+"""MaskingJob: children that are put back, and what holds a job up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from leeward.plans.shared.model import (
+    Apply,
+    Create,
+    DeliverKeys,
+    EnsureArtefactKey,
+    ObjectRef,
+    Outcome,
+)
+from unit.plans.clinic import (
+    JOB,
+    NAMESPACE,
+    OUTPUT_DIGEST,
+    SOURCE,
+    clinic,
+    config_ref,
+    dataset_spec,
+    started,
+)
+from unit.plans.simulator import ready
+from unit.plans.world import IMAGE, NOW, stamp
+
+
+def test_policy_edited_or_deleted_by_hand_is_put_back() -> None:
+    world, engine = started()
+    ref = ObjectRef("networking.k8s.io/v1", "NetworkPolicy", NAMESPACE, "mj-mask")
+    wanted = world.objects[ref]["spec"]
+    world.change(ref, spec={**wanted, "egress": [{}]})
+    engine.settle(JOB)
+    assert world.objects[ref]["spec"] == wanted
+    world.remove(ref)
+    engine.settle(JOB)
+    assert world.objects[ref]["spec"] == wanted
+
+
+def test_config_deleted_before_it_was_read_is_put_back() -> None:
+    world, engine = started()
+    ref = config_ref(world.objects[JOB]["status"]["admission"]["jobName"])
+    before = world.objects[ref]["data"]
+    world.remove(ref)
+    engine.settle(JOB)
+    assert world.objects[ref]["data"] == before
+
+
+def test_config_that_cannot_be_made_again_fails_the_job() -> None:
+    world, engine = started()
+    world.remove(config_ref(world.objects[JOB]["status"]["admission"]["jobName"]))
+    source = world.objects[SOURCE]
+    world.change(SOURCE, status={**source["status"], "digest": OUTPUT_DIGEST})
+    assert ready(engine.settle(JOB), "Failed")[1] == "ConfigLost"
+
+
+def test_secret_deleted_before_it_was_mounted_is_delivered_again() -> None:
+    world, engine = started()
+    name = world.objects[JOB]["status"]["admission"]["secret"]
+    ref = ObjectRef("v1", "Secret", NAMESPACE, name)
+    world.start_pod(waiting={"reason": "ContainerCreating"})
+    world.remove(ref)
+    world.pass_time(31)
+    engine.settle(JOB)
+    assert ref in world.objects
+
+
+@pytest.mark.parametrize(
+    ("waiting", "reason", "told"),
+    [
+        ("ErrImageNeverPull", "ImageMissing", IMAGE),
+        ("ImagePullBackOff", "ImageMissing", "push it"),
+        ("CreateContainerConfigError", "PodNotStarted", "events"),
+    ],
+)
+def test_pod_that_does_not_start_is_explained(waiting: str, reason: str, told: str) -> None:
+    world, engine = started()
+    world.start_pod(waiting={"reason": waiting})
+    status = engine.settle(JOB)
+    assert ready(status, "Running")[:2] == ("False", reason)
+    assert told in ready(status)[2]
+    assert "finishedAt" not in status
+
+
+def test_unschedulable_pod_shows_the_schedulers_words() -> None:
+    world, engine = started()
+    pod = world.start_pod(waiting={})
+    pod["status"] |= {
+        "containerStatuses": [],
+        "conditions": [
+            {
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": "Unschedulable",
+                "message": "0/1 nodes are available: insufficient memory",
+            }
+        ],
+    }
+    status = engine.settle(JOB)
+    assert ready(status)[1] == "Unschedulable"
+    assert "insufficient memory" in ready(status)[2]
+
+
+def test_job_without_a_pod_is_explained_after_a_while() -> None:
+    world, engine = started()
+    world.only("Job")["status"] = {"startTime": stamp(NOW)}
+    assert ready(engine.settle(JOB))[1] == "Starting"
+    world.pass_time(31)
+    status = engine.settle(JOB)
+    assert ready(status)[1] == "PodRefused"
+    assert "quota" in ready(status)[2].lower()
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "reason"),
+    [
+        (DeliverKeys, "Forbidden", "NamespaceNotEnabled"),
+        (DeliverKeys, "Unreadable", "KeysetUnreadable"),
+        (DeliverKeys, "Missing", "KeyLost"),
+        (EnsureArtefactKey, "Missing", "KeyMissing"),
+        (Create, "Invalid", "PodRefused"),
+        (Create, "Conflict", "NameTaken"),
+        (Apply, "Invalid", "ChildRefused"),
+        (Apply, "Missing", "NamespaceGone"),
+    ],
+)
+def test_what_is_refused_before_the_start_is_said_and_tried_again(
+    kind: type, code: Any, reason: str
+) -> None:
+    world, engine = clinic()
+    world.refusals.append(
+        lambda action: Outcome(code, "as told") if isinstance(action, kind) else None
+    )
+    plan = engine.reconcile(JOB)
+    assert plan is not None
+    assert ready(plan.status, "Admitted")[:2] == ("False", reason)
+    assert plan.requeue_after == 15.0
+    assert "jobUid" not in plan.status
+    world.refusals.clear()
+    assert ready(engine.settle(JOB), "Admitted")[0] == "True"
+
+
+def test_grant_taken_away_before_the_start_takes_the_keys_away() -> None:
+    world, engine = clinic()
+    world.refusals.append(lambda action: Outcome("Invalid") if isinstance(action, Create) else None)
+    engine.settle(JOB)
+    assert len(world.of_kind("Secret")) == 1
+    world.change(SOURCE, spec=dataset_spec(grants=[]))
+    world.refusals.clear()
+    assert ready(engine.settle(JOB))[1] == "NotGranted"
+    assert world.of_kind("Secret") == []
+    assert world.of_kind("Job") == []
+    world.change(SOURCE, spec=dataset_spec())
+    assert ready(engine.settle(JOB), "Admitted")[0] == "True"
+
+
+def test_dataset_that_changed_before_the_start_is_admitted_anew() -> None:
+    world, engine = clinic()
+    world.refusals.append(
+        lambda action: Outcome("Forbidden") if isinstance(action, DeliverKeys) else None
+    )
+    first = engine.settle(JOB)["admission"]
+    source = world.objects[SOURCE]
+    world.change(SOURCE, status={**source["status"], "digest": OUTPUT_DIGEST})
+    world.refusals.clear()
+    second = engine.settle(JOB)["admission"]
+    assert second["sourceDigest"] == OUTPUT_DIGEST
+    assert second["jobName"] != first["jobName"]
+    assert second["keys"] == first["keys"]
+    assert config_ref(first["jobName"]) not in world.objects
+
+
+def test_spec_that_does_not_parse() -> None:
+    _, engine = clinic(nonsense=1)
+    status = engine.settle(JOB)
+    assert ready(status)[1] == "InvalidSpec"
+    assert "nonsense" in ready(status)[2]
