@@ -2,6 +2,7 @@
 
 import json
 import re
+import select
 import subprocess
 import urllib.request
 from collections.abc import Sequence
@@ -13,14 +14,15 @@ from rich.text import Text
 from walkthrough.stage import Stage, StepFailedError
 
 METRICS_PORT: Final = 9090
+FORWARD_SECONDS: Final = 20
+SYSTEM: Final = ("-n", "leeward-system")
 METRICS: Final = (
-    r"leeward_resources\{.*",
-    r"leeward_leader.*",
-    r"leeward_queue_depth.*",
-    r"leeward_reconcile_seconds_count.*",
-    r"leeward_api_calls_total\{.*",
+    r"leeward_leader ",
+    r'leeward_resources\{condition="Ready"',
+    r'leeward_reconcile_seconds_(count|sum)\{.*outcome="ok"',
+    r'leeward_api_calls_total\{code="2',
 )
-MAX_LINES: Final = 14
+LINES_EACH: Final = 8
 
 
 def side_by_side(stage: Stage, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
@@ -70,38 +72,35 @@ def report(stage: Stage, document: dict[str, Any]) -> None:
 
 
 def metrics(stage: Stage) -> None:
-    """Some lines of the operator's metrics, through its Service."""
+    """Some lines of the leader's metrics."""
     stage.step("Metrics of the operator")
-    place = ("-n", "leeward-system")
-    services = json.loads(stage.kubectl(*place, "get", "services", "-o", "json"))["items"]
-    names = [
-        s["metadata"]["name"]
-        for s in services
-        if any(p["port"] == METRICS_PORT or p.get("name") == "metrics" for p in s["spec"]["ports"])
-    ]
-    if not names:
-        raise StepFailedError("there is no metrics Service in namespace leeward-system")
-    stage.note(f"$ kubectl -n leeward-system port-forward service/{names[0]} {METRICS_PORT}")
-    text = _through_port_forward(stage, names[0])
-    wanted = re.compile("|".join(METRICS))
-    lines = [line for line in text.splitlines() if wanted.match(line) and not line.endswith(" 0.0")]
-    for line in lines[:MAX_LINES]:
-        stage.note(line)
+    lease = json.loads(stage.kubectl(*SYSTEM, "get", "lease", "leeward-operator", "-o", "json"))
+    holder = lease["spec"].get("holderIdentity") or ""
+    if not holder:
+        raise StepFailedError("no replica of the operator leads")
+    pod = f"pod/{holder.partition('_')[0]}"
+    stage.command(f"kubectl -n leeward-system port-forward {pod} {METRICS_PORT}")
+    text = _through_port_forward(stage, pod)
+    lines = [line for line in text.splitlines() if not line.endswith(" 0.0")]
+    for pattern in METRICS:
+        for line in [line for line in lines if re.match(pattern, line)][:LINES_EACH]:
+            stage.note(line)
 
 
-def _through_port_forward(stage: Stage, service: str) -> str:
+def _through_port_forward(stage: Stage, pod: str) -> str:
     chosen = ("--context", stage.context) if stage.context else ()
-    target = (f"service/{service}", f":{METRICS_PORT}")
-    command = ("kubectl", *chosen, "-n", "leeward-system", "port-forward", *target)
+    command = ("kubectl", *chosen, *SYSTEM, "port-forward", pod, f":{METRICS_PORT}")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        assert process.stdout is not None  # noqa: S101 - narrows the type
-        line = process.stdout.readline()
+        if process.stdout is None:
+            raise AssertionError
+        readable, _, _ = select.select([process.stdout], [], [], FORWARD_SECONDS)
+        line = process.stdout.readline() if readable else ""
         match = re.search(r"127\.0\.0\.1:([0-9]+)", line)
         if match is None:
             raise StepFailedError("the port-forward to the metrics did not start", line)
         url = f"http://127.0.0.1:{match[1]}/metrics"
-        with urllib.request.urlopen(url, timeout=20) as response:
+        with urllib.request.urlopen(url, timeout=FORWARD_SECONDS) as response:
             text: str = response.read().decode()
     except OSError as error:
         raise StepFailedError(f"the metrics do not answer: {type(error).__name__}") from error

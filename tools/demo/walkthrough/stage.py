@@ -62,6 +62,10 @@ class Stage:
         """One line of explanation."""
         self.console.print(Text(f"   {text}"))
 
+    def command(self, text: str) -> None:
+        """A command that a user would type."""
+        self.console.print(Text(f"   $ {text}", style="green"))
+
     def kubectl(self, *args: str, timeout: float = 60, stdin: str | None = None) -> str:
         """Run kubectl; its standard output."""
         chosen = ("--context", self.context) if self.context else ()
@@ -70,7 +74,7 @@ class Stage:
     def leeward(self, *args: str, timeout: float = 60, shown: bool = True) -> str:
         """Run the leeward command, with its progress on this terminal; its standard output."""
         if shown:
-            self.console.print(Text(f"   $ leeward {shlex.join(args)}", style="green"))
+            self.command(f"leeward {shlex.join(args)}")
         program = str(self.programs / "leeward")
         return self.run((program, *args), timeout, progress=shown)
 

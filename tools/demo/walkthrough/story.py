@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from rich.text import Text
 
 from walkthrough import proof, shows
 from walkthrough.data import make_table, write_files
@@ -14,6 +15,7 @@ from walkthrough.stage import Stage, StepFailedError
 
 EXAMPLES: Final = Path("examples/masking")
 NAMESPACE_FILE: Final = "00-namespace.yaml"
+JOB_FILE: Final = "40-masking.yaml"
 BUILD: Final = Path("build/demo")
 SHOWN_ROWS: Final = (0, 5)
 
@@ -32,7 +34,7 @@ def tell(stage: Stage, root: Path) -> None:
     _apply(stage, root, cast, context)
     table, sealed = _seal(stage, root, cast, place)
     _bring_in(stage, cast, sealed, place)
-    _mask(stage, cast, place)
+    _mask(stage, root, cast, place)
     _compare(stage, cast, table, place)
     _report(stage, cast)
     proof.show(stage, cast, table, root / BUILD)
@@ -52,12 +54,19 @@ def _clear(stage: Stage, cast: Cast) -> None:
 
 
 def _apply(stage: Stage, root: Path, cast: Cast, context: tuple[str, ...]) -> None:
-    stage.step("Say what shall be: a vault, a dataset, a masking job")
+    stage.step("Say what shall be: a volume, a vault, a dataset that waits for its data")
     stage.note("The operator may deliver keys only into namespaces that somebody enabled:")
     stage.kubectl("apply", "-f", str(root / EXAMPLES / NAMESPACE_FILE))
     stage.leeward("namespace", "enable", cast.namespace, *context)
-    stage.note(f"$ kubectl apply -f {EXAMPLES}/")
-    for line in stage.kubectl("apply", "-f", str(root / EXAMPLES)).splitlines():
+    files = sorted((root / EXAMPLES).glob("*.yaml"))
+    for file in files:
+        if file.name != JOB_FILE:
+            _apply_shown(stage, root, EXAMPLES / file.name)
+
+
+def _apply_shown(stage: Stage, root: Path, path: Path) -> None:
+    stage.command(f"kubectl apply -f {path}")
+    for line in stage.kubectl("apply", "-f", str(root / path)).splitlines():
         stage.note(f"  {line}")
 
 
@@ -82,7 +91,7 @@ def _seal(
             return None
 
     pem = stage.until(f"a public half of Dataset {cast.source}", public_key, timeout=60)
-    stage.note(f"$ leeward dataset public-key {cast.source} > dataset.pem")
+    stage.command(f"leeward dataset public-key {cast.source} -n {cast.namespace} > dataset.pem")
     key = folder / "dataset.pem"
     key.write_text(pem)
     sealed = plain.with_name(plain.name + ".lwe1")
@@ -97,11 +106,13 @@ def _bring_in(stage: Stage, cast: Cast, sealed: Path, place: tuple[str, ...]) ->
     stage.leeward(*args, *place, timeout=150)
 
 
-def _mask(stage: Stage, cast: Cast, place: tuple[str, ...]) -> None:
-    stage.step("Wait for the masked dataset")
+def _mask(stage: Stage, root: Path, cast: Cast, place: tuple[str, ...]) -> None:
+    stage.step("Mask it")
+    _apply_shown(stage, root, EXAMPLES)
     args = ("wait", f"maskingjob/{cast.job}", "--for", "Complete", "--timeout", "2m")
     stage.leeward(*args, *place, timeout=150)
-    stage.console.print(stage.leeward("get", *place, shown=False).rstrip())
+    stage.command(f"leeward get -n {cast.namespace}")
+    stage.console.print(Text(stage.leeward("get", *place, shown=False).rstrip()))
 
 
 def _compare(stage: Stage, cast: Cast, table: pl.DataFrame, place: tuple[str, ...]) -> None:
@@ -128,7 +139,10 @@ def _report(stage: Stage, cast: Cast) -> None:
 def _next(stage: Stage, cast: Cast) -> None:
     stage.step("Go on from here")
     for command in (
-        "eval $(tools/cluster env)" if not stage.context else "",
+        ""
+        if stage.context
+        else "python3 tools/cluster exec -- bash    (a shell with kubectl, helm)",
+        "source .venv/bin/activate               (brings leeward)",
         f"kubectl get leeward -n {cast.namespace}",
         f"leeward describe maskingjob {cast.job} -n {cast.namespace}",
         f"leeward logs maskingjob/{cast.job} -n {cast.namespace}",
