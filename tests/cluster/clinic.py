@@ -33,7 +33,7 @@ def vault(name: str = "vault") -> Manifest:
         name,
         {
             "keys": [
-                key("data", "AES256_GCM", "Seal", "Open"),
+                key("data", "AES256_GCM", "Seal", "Open", "Mask"),
                 key("tokens", "AES256_SIV", "Mask"),
                 key("pseudonyms", "HMAC_SHA256", "Mask"),
                 key("intake", "HPKE_X25519", "Open"),
