@@ -72,7 +72,7 @@ test: ## Everything, as continuous integration runs it
 
 .PHONY: soak
 soak: install ## Long runs: chaos on the cluster, the cluster tool killed and started again
-	@$(CLUSTER) exec -- $(PYTEST) -m "cluster or not cluster" tests/chaos tests/cluster_tool
+	@LEEWARD_SOAK=1 $(CLUSTER) exec -- $(PYTEST) -m "cluster or not cluster" tests/chaos tests/cluster_tool
 
 # --- cluster, images, installation ---------------------------------------------------------------
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fakeapi import virtualtime
+from fakeapi.documents import clone
 from fakeapi.replica import Replica, working
 from fakeapi.store import FakeApi, Manifest
 from fakeapi.transport import FaultPlan
@@ -119,17 +119,12 @@ COURSES = {
     for course in (
         Course("vault", (VAULT,), lambda api: ready(api, "KeyVault", "vault", "KeysReady")),
         Course(
-            "dataset",
-            (VAULT, CLAIM, PLAIN, SEALED),
-            lambda api: (
-                ready(api, "Dataset", "people", "Inspected")
-                and ready(api, "Dataset", "sealed", "Inspected")
-            ),
-        ),
-        Course(
             "preview",
             (VAULT, CLAIM, SEALED, PREVIEW),
-            lambda api: ready(api, "DatasetPreview", "look", "Served"),
+            lambda api: (
+                ready(api, "DatasetPreview", "look", "Served")
+                and ready(api, "Dataset", "sealed", "Inspected")
+            ),
         ),
         Course(
             "masking",
@@ -159,7 +154,7 @@ def play(course: Course, plan: FaultPlan, replicas: int = 1) -> End:
 async def _play(course: Course, plan: FaultPlan, replicas: int) -> End:
     world = World(FakeApi(virtualtime.stamp))
     for manifest in course.manifests:
-        world.api.add(copy.deepcopy(manifest))
+        world.api.add(clone(manifest))
     end = End()
     async with working(world), asyncio.TaskGroup() as group:
         keepers = [group.create_task(_keep(world, plan, end)) for _ in range(replicas)]

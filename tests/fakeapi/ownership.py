@@ -6,9 +6,10 @@ object. See "Server-Side Apply" in the Kubernetes documentation.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
+
+from fakeapi.documents import clone
 
 Path = tuple[str, ...]
 _IDENTITY = {("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")}
@@ -75,7 +76,7 @@ class Ownership:
         self, current: dict[str, Any], applied: dict[str, Any], manager: str
     ) -> dict[str, Any]:
         """The object after a forced apply; fields that this manager dropped are removed."""
-        result = copy.deepcopy(current)
+        result = clone(current)
         wanted = {path: value for path, value in leaves(applied) if path not in _IDENTITY}
         for path, owners in list(self._owners.items()):
             if manager in owners and path not in wanted:
@@ -88,5 +89,5 @@ class Ownership:
                 self._owners[path] = {manager}
             else:
                 self._owners.setdefault(path, set()).add(manager)
-            _set(result, path, copy.deepcopy(value))
+            _set(result, path, clone(value))
         return result

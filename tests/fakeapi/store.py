@@ -6,7 +6,6 @@ code. What it does not do: validation, defaults, admission (a test can add refus
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from fakeapi.documents import clone
 from fakeapi.ownership import Ownership
 from leeward.kube.client import APPLY_PATCH, MERGE_PATCH
 from leeward.kube.resources import PLURALS
@@ -88,20 +88,20 @@ class FakeApi:
     def add(self, manifest: Manifest, manager: str = "test") -> Manifest:
         """Create an object, its status included."""
         place = self.place_of(manifest)
-        made = self._create(place, copy.deepcopy(manifest), manager, keep_status=True)
-        return copy.deepcopy(made)
+        made = self._create(place, clone(manifest), manager, keep_status=True)
+        return clone(made)
 
     def edit(self, manifest: Manifest, manager: str = "kubectl-edit") -> Manifest:
         """Write an object as it is given, its status included."""
         place = self.place_of(manifest)
         before = self.objects[place]
         self._owners[place].wrote(before, manifest, manager)
-        return copy.deepcopy(self._store(place, copy.deepcopy(manifest), before))
+        return clone(self._store(place, clone(manifest), before))
 
     def find(self, kind: str, namespace: str | None = None) -> list[Manifest]:
         """All objects of a kind."""
         return [
-            copy.deepcopy(manifest)
+            clone(manifest)
             for place, manifest in self.objects.items()
             if manifest["kind"] == kind and namespace in (None, place.namespace)
         ]
@@ -142,7 +142,7 @@ class FakeApi:
             answer = refuse(method, body, place)
             if answer is not None:
                 return answer
-        body = copy.deepcopy(body)
+        body = clone(body)
         if method == "GET" and not place.name:
             return self._list(place, query)
         if method == "POST":
@@ -155,7 +155,7 @@ class FakeApi:
         if current is None:
             return refusal(404, "NotFound", f"{place.plural} {place.name} not found")
         if method == "GET":
-            return Answer(200, copy.deepcopy(current))
+            return Answer(200, clone(current))
         if method == "DELETE":
             return self._delete_checked(place, current, body or {})
         assert body is not None
@@ -182,7 +182,7 @@ class FakeApi:
     def select(self, place: Place, labels: str = "", fields: str = "") -> list[Manifest]:
         """Objects of a collection, filtered."""
         return [
-            copy.deepcopy(manifest)
+            clone(manifest)
             for at, manifest in sorted(self.objects.items())
             if at[:2] == place[:2]
             and place.namespace in ("", at.namespace)
@@ -211,7 +211,7 @@ class FakeApi:
         place = place._replace(name=body["metadata"]["name"])
         if place in self.objects:
             return refusal(409, "AlreadyExists", f"{place.plural} {place.name} already exists")
-        return Answer(201, copy.deepcopy(self._create(place, body, manager, keep_status=False)))
+        return Answer(201, clone(self._create(place, body, manager, keep_status=False)))
 
     def _apply(
         self, place: Place, body: Manifest, query: Mapping[str, str], subresource: str
@@ -219,7 +219,7 @@ class FakeApi:
         manager = query["fieldManager"]
         current = self.objects.get(place)
         if current is None:
-            return Answer(201, copy.deepcopy(self._create(place, body, manager, keep_status=False)))
+            return Answer(201, clone(self._create(place, body, manager, keep_status=False)))
         owners = self._owners[place]
         conflicts = owners.conflicts(current, body, manager)
         if conflicts and query.get("force") != "true":
@@ -227,7 +227,7 @@ class FakeApi:
         if not subresource:
             body.pop("status", None)
         after = owners.apply(current, body, manager)
-        return Answer(200, copy.deepcopy(self._store(place, after, current)))
+        return Answer(200, clone(self._store(place, after, current)))
 
     def _put(
         self, place: Place, current: Manifest, body: Manifest, manager: str, subresource: str
@@ -238,13 +238,13 @@ class FakeApi:
                 409, "Conflict", "the object has been modified; please apply your changes"
             )
         if subresource == "status":
-            after = {**copy.deepcopy(current), "status": body.get("status", {})}
+            after = {**clone(current), "status": body.get("status", {})}
         else:
             after = {**body, **({"status": current["status"]} if "status" in current else {})}
             if current.get("immutable") and after.get("data") != current.get("data"):
                 return refusal(422, "Invalid", "data: Forbidden: field is immutable")
         self._owners[place].wrote(current, after, manager)
-        return Answer(200, copy.deepcopy(self._store(place, after, current)))
+        return Answer(200, clone(self._store(place, after, current)))
 
     def _delete_checked(self, place: Place, current: Manifest, options: Manifest) -> Answer:
         conditions = options.get("preconditions") or {}
@@ -289,14 +289,14 @@ class FakeApi:
             del self.objects[place]
         else:
             self.objects[place] = manifest
-        change = Change(self._version, type_, place, copy.deepcopy(manifest))
+        change = Change(self._version, type_, place, clone(manifest))
         self.history.append(change)
         for listener in list(self.on_change):
             listener(change)
         return manifest
 
     def _delete(self, place: Place) -> None:
-        manifest = copy.deepcopy(self.objects[place])
+        manifest = clone(self.objects[place])
         self.deleted[manifest["kind"], place.namespace, place.name] += 1
         self._record("DELETED", place, manifest)
         uid = manifest["metadata"]["uid"]
@@ -321,8 +321,8 @@ def matches(manifest: Manifest, labels: str, fields: str = "") -> bool:
 def _merged(target: Any, patch: Any) -> Any:
     """RFC 7386."""
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    result = copy.deepcopy(target) if isinstance(target, dict) else {}
+        return clone(patch)
+    result = clone(target) if isinstance(target, dict) else {}
     for name, value in patch.items():
         if value is None:
             result.pop(name, None)
