@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 import yaml
 from kubernetes import config
-from kubernetes.client import ApiClient, ApiException, Configuration, CoreV1Api
+from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.stream import portforward, stream
 from websocket import WebSocketException
 
@@ -192,7 +192,7 @@ class HttpCluster:
         """Run a command in the pod's only container, with its standard input open."""
         try:
             connection = stream(
-                CoreV1Api(self._api).connect_get_namespaced_pod_exec,
+                self._core().connect_get_namespaced_pod_exec,
                 pod,
                 namespace,
                 command=list(command),
@@ -214,7 +214,7 @@ class HttpCluster:
         """One HTTP request to a pod through a port-forward; the body of a 2xx answer."""
         try:
             forward = portforward(
-                CoreV1Api(self._api).connect_get_namespaced_pod_portforward,
+                self._core().connect_get_namespaced_pod_portforward,
                 pod,
                 namespace,
                 ports=str(port),
@@ -237,6 +237,12 @@ class HttpCluster:
         if response.status >= 300:
             raise ApiError(response.status, f"pod {pod} answered {response.status} to {path}")
         return body
+
+    def _core(self) -> Any:
+        # Imported here: its models take almost a second, and only exec and port-forward need it.
+        from kubernetes.client import CoreV1Api
+
+        return CoreV1Api(self._api)
 
     def raw(self, path: str) -> Any:
         """A JSON document that is no resource, such as /version."""

@@ -40,7 +40,7 @@ def preview(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Show the first rows of a dataset that you may open.
+    """Show first rows of a dataset that you may open.
 
     The rows travel sealed to a key that exists only while this command runs.
     """
@@ -64,7 +64,7 @@ def public_key(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Print the public half (PEM) that data for a dataset is sealed to."""
+    """Print the public half that data is sealed to."""
     from leeward.cli.datasets import show_public_key
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
@@ -96,7 +96,7 @@ def put(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Seal a file on this machine and bring it into a dataset's volume.
+    """Seal a file here, and bring it into a dataset.
 
     Nothing readable leaves this machine: what is sent is sealed to the dataset's public half.
     """
@@ -133,7 +133,7 @@ def mask_preview(
         RowsFormat, typer.Option("--output", "-o", help="How to print.")
     ] = RowsFormat.TABLE,
 ) -> None:
-    """Show the first rows before and after masking, on this machine, without a cluster.
+    """Show first rows before and after masking.
 
     Keys are made for this one run, so tokens and hashes differ from those of a real job.
     """

@@ -34,7 +34,7 @@ def seal(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
 ) -> None:
-    """Seal a file, so that only the holders of the given keys can open it."""
+    """Seal a file to the holders of some keys."""
     from leeward.cli.sealing import seal_to
     from leeward.cli.session import session_of
 
@@ -55,7 +55,10 @@ def open_(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
 ) -> None:
-    """Open a sealed file; a changed or cut one is refused, and no file appears."""
+    """Open a sealed file.
+
+    A changed or cut one is refused, and no output file appears.
+    """
     from leeward.cli.sealing import open_with
     from leeward.cli.session import session_of
 
@@ -73,7 +76,7 @@ def inspect(
         str, typer.Option("--output", "-o", help="table or json.", metavar="FORMAT")
     ] = "table",
 ) -> None:
-    """Say what sealed files tell without a key: ids, recipients, size."""
+    """Say what sealed files tell without a key."""
     from leeward.cli.sealing import show_info
     from leeward.cli.session import session_of
 

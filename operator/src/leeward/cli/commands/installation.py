@@ -31,7 +31,7 @@ def doctor(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Say what is wrong with this installation, and what to do about it."""
+    """Say what is wrong, and what to do about it."""
     from leeward.cli.doctor.run import examine
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
@@ -50,7 +50,10 @@ def enable(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Let the operator put keys of workloads into a namespace (Role and RoleBinding)."""
+    """Let the operator deliver keys there.
+
+    Makes a Role and a RoleBinding: Secrets may be created, updated, deleted, and not read.
+    """
     from leeward.cli.enabling import enable_namespace
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
@@ -68,7 +71,10 @@ def disable(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Take that leave back; workloads there get condition NamespaceNotEnabled."""
+    """Take that leave back.
+
+    Workloads there get condition NamespaceNotEnabled.
+    """
     from leeward.cli.enabling import disable_namespace
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
@@ -88,7 +94,7 @@ def version(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Print the versions of this program, of the operator and of Kubernetes."""
+    """Print versions: program, operator, Kubernetes."""
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
     from leeward.cli.versions import show_versions

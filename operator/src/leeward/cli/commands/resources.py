@@ -35,7 +35,7 @@ def get(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """List resources, with what matters of their state."""
+    """List resources and their state."""
     from leeward.cli.listing import show_resources
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
@@ -55,7 +55,7 @@ def describe(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Show a resource as a tree: state, conditions, children, events."""
+    """Show a resource as a tree, with its children."""
     from leeward.cli.describing import show_tree
     from leeward.cli.kinds import parse_kind, parse_reference
     from leeward.cli.port import Target
@@ -103,7 +103,7 @@ def wait(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Wait until a resource is ready; show progress, and end at once where it failed."""
+    """Wait for a condition; end at once on failure."""
     from leeward.cli.kinds import parse_reference
     from leeward.cli.port import Target
     from leeward.cli.session import parse_duration, session_of
