@@ -23,7 +23,7 @@ def condition_events(
         progress: Reasons that say "not yet": no warning, though the condition is False.
     """
     known = {c["type"]: (c["status"], c["reason"]) for c in before.get("conditions", ())}
-    events = []
+    events: dict[str, Event] = {}
     for condition in after.get("conditions", ()):
         was = known.get(condition["type"])
         if was == (condition["status"], condition["reason"]):
@@ -33,10 +33,11 @@ def condition_events(
         bad = _is_bad(condition) and condition["reason"] not in progress
         if was is None and not bad and not (workload and condition["status"] == "True"):
             continue
-        events.append(
-            Event("Warning" if bad else "Normal", condition["reason"], condition["message"])
-        )
-    return tuple(events)
+        # One step often moves several conditions, and gives them one reason.
+        event = Event("Warning" if bad else "Normal", condition["reason"], condition["message"])
+        if bad or condition["reason"] not in events:
+            events[condition["reason"]] = event
+    return tuple(events.values())
 
 
 def _is_bad(condition: Manifest) -> bool:
