@@ -47,6 +47,7 @@ check: venv ## Lint, types, import contracts, generated files up to date
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/mypy
+	@$(BIN)/mypy tools/demo
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/generate --check
 

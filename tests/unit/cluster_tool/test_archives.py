@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from localcluster import archives
 from localcluster.console import ClusterError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from localcluster import baseimage, images
 from localcluster.console import ClusterError
 from localcluster.layout import REPOSITORY

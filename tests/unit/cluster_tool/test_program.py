@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from localcluster import commands, layout, processes
 from localcluster.console import ClusterError
 from localcluster.layout import REPOSITORY, write_if_changed

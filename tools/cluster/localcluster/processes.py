@@ -15,7 +15,7 @@ from pathlib import Path
 
 from localcluster import cgroups
 from localcluster.commands import tail
-from localcluster.layout import LOG, RUN, Node, boot_id
+from localcluster.layout import LOG, RUN, Node, boot_id, write_if_changed
 
 _RECORDS = RUN / "processes"
 _MAX_LOG = 32 * 2**20
@@ -89,13 +89,13 @@ def start(program: Program, *, inherit: Sequence[int] = ()) -> bool:
             pass_fds=tuple(inherit),
             cwd="/",
         )
-    record = {
+    record: dict[str, str | int] = {
         "pid": child.pid,
         "started": _start_time(child.pid),
         "boot": boot_id(),
         "fingerprint": program.fingerprint(),
     }
-    (_RECORDS / program.name).write_text(json.dumps(record))
+    _write(program.name, record)
     return True
 
 
@@ -110,6 +110,8 @@ def stop(name: str, *, grace: float = 5) -> None:
     record = _read(name)
     if record:
         pid = int(record["pid"])
+        # If this program is killed now, the next one must not take it for one that runs.
+        _write(name, {**record, "fingerprint": ""})
         _signal(pid, signal.SIGTERM if grace > 0 else signal.SIGKILL)
         deadline = time.monotonic() + grace
         while _read(name) and time.monotonic() < deadline:
@@ -123,7 +125,8 @@ def stop(name: str, *, grace: float = 5) -> None:
 
 def recorded() -> list[str]:
     """Return the names of all recorded processes, alive or not."""
-    return sorted(path.name for path in _RECORDS.iterdir()) if _RECORDS.exists() else []
+    paths = _RECORDS.iterdir() if _RECORDS.exists() else ()
+    return sorted(path.name for path in paths if path.suffix != ".new")
 
 
 def explain(*names: str) -> str:
@@ -142,6 +145,10 @@ def _end_of(path: Path) -> str:
     with path.open("rb") as log:
         log.seek(max(0, path.stat().st_size - 8192))
         return tail(log.read(), 12)
+
+
+def _write(name: str, record: dict[str, str | int]) -> None:
+    write_if_changed(_RECORDS / name, json.dumps(record))
 
 
 def _read(name: str, records: Path = _RECORDS) -> dict[str, str | int] | None:
