@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from localcluster import archives, packages
+from localcluster import archives, mounts, packages
 from localcluster.archives import Archive
+from localcluster.commands import run
 from localcluster.console import progress
 from localcluster.invoker import invoker
 from localcluster.kubectl import kubectl
-from localcluster.layout import VOLUMES
+from localcluster.layout import DNS_SERVICE, VOLUMES, Node
 from localcluster.node import PAUSE_IMAGE
 
 _PREFIX = "localhost/leeward-cluster"
@@ -51,6 +52,13 @@ def apply(made: dict[str, Archive]) -> None:
     for key, image in made.items():
         text = text.replace(f"@{key}_IMAGE@", image.name).replace(f"@{key}_DIGEST@", image.digest)
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=text)
+
+
+def resolves_names(node: Node) -> bool:
+    """Tell whether a name of the cluster is found through the DNS service from a node."""
+    name = "kubernetes.default.svc.cluster.local"
+    argv = [*mounts.enter(node), _busybox(), "nslookup", name, DNS_SERVICE]
+    return run(argv, check=False, limit=20).returncode == 0
 
 
 def _image(

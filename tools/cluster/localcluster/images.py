@@ -124,6 +124,8 @@ def _buildah_build(role: str, base: str, name: str, target: Path) -> None:
         *("--isolation", "chroot", "--layers", "--format", "oci", "--build-arg", f"BASE={base}"),
         *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{pip_config}:/etc/pip.conf:ro"),
         *("--volume", f"{trust}:{trust}:ro", "--tag", name, "--file", str(containerfile(role))),
+        # Its network library leaves a lock file in this folder, even with nothing to set up.
+        *("--cni-config-dir", str(CONF / "build-network")),
         *("--ignorefile", str(containerfile(role)) + ".dockerignore"),
     ]
     _buildah("bud", *argv, str(REPOSITORY))

@@ -43,6 +43,7 @@ from localcluster.layout import (
 )
 
 _FORMAT = "1"
+_STOPPING = RUN / "stopping"
 _LOADED = STATE / "loaded-images.json"
 
 
@@ -151,6 +152,7 @@ def _check_format(existed: bool) -> None:
 
 def _start(wanted: tuple[Node, ...], folders: tuple[Path, Path, Path]) -> None:
     kubernetes, own, storage = folders
+    make_folders()
     _clear_debris(wanted)
     state.save_kernel_settings()
     make_certificates()
@@ -207,6 +209,14 @@ def _await_ready(api: Api, since: dict[Node, float]) -> None:
             explain=lambda: processes.explain("kubelet-n1", "kube-controller-manager", "policy-n1"),
         )
         progress(f"{name} is running")
+    for one in since:
+        # kube-proxy hears of it a moment after the API server.
+        wait_for(
+            f"names found from node {one.name}",
+            functools.partial(addons.resolves_names, one),
+            limit=30,
+            explain=functools.partial(processes.explain, f"kube-proxy-{one.name}"),
+        )
 
 
 def _clear_debris(wanted: tuple[Node, ...]) -> None:
@@ -223,7 +233,13 @@ def _clear_debris(wanted: tuple[Node, ...]) -> None:
     standing = [one for one in NODES if mounts.is_complete(one)]
     fabric = network.is_pinned(FABRIC)
     half_made = [one for one in NODES if one.complete.exists() and one not in standing]
-    if half_made or (standing and not fabric) or (fabric and CONTROL_NODE not in standing):
+    if _STOPPING.exists():
+        # Programs and pods may still be about to end although they run.
+        progress("finishing a stop that was interrupted")
+        _stop()
+        make_folders()
+        boot.write_text(boot_id())
+    elif half_made or (standing and not fabric) or (fabric and CONTROL_NODE not in standing):
         progress("removing what an earlier start left half made")
         _stop()
         make_folders()
@@ -242,6 +258,8 @@ def _remove_node(one: Node) -> None:
 
 def _stop() -> None:
     """Stop every process and give up namespaces, mounts, control groups and kernel settings."""
+    RUN.mkdir(exist_ok=True)
+    _STOPPING.touch()
     for one in reversed(NODES):
         processes.stop(f"kubelet-{one.name}")
         # Pods get a moment to finish what they are writing.

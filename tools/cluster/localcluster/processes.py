@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,7 +147,7 @@ def _end_of(path: Path) -> str:
         return tail(log.read(), 12)
 
 
-def _write(name: str, record: dict[str, str | int]) -> None:
+def _write(name: str, record: Mapping[str, object]) -> None:
     write_if_changed(_RECORDS / name, json.dumps(record))
 
 
