@@ -19,6 +19,7 @@ class Cast:
         source, job, output: Names of Dataset, MaskingJob, and the Dataset that it makes.
         purpose: What the job's result may be looked into for.
         claim: The volume claim that holds both.
+        vault: Name of the KeyVault.
     """
 
     namespace: str
@@ -28,6 +29,7 @@ class Cast:
     purpose: str
     claim: str
     format: str
+    vault: str
 
 
 def read_manifests(folder: Path) -> list[Manifest]:
@@ -57,6 +59,7 @@ def cast_of(documents: list[Manifest]) -> Cast:
         purpose=job["spec"]["purpose"],
         claim=dataset["spec"]["location"]["volume"]["claimName"],
         format=dataset["spec"]["format"],
+        vault=_only(documents, "KeyVault")["metadata"]["name"],
     )
 
 

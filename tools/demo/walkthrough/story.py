@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +63,27 @@ def _apply(stage: Stage, root: Path, cast: Cast, context: tuple[str, ...]) -> No
     for file in files:
         if file.name != JOB_FILE:
             _apply_shown(stage, root, EXAMPLES / file.name)
+    _take_over_keys(stage, cast)
+
+
+def _take_over_keys(stage: Stage, cast: Cast) -> None:
+    """Where the namespace was deleted and made again, the vault waits to be given its old keys."""
+    get = ("-n", cast.namespace, "get", "keyvault", cast.vault, "-o", "json")
+
+    def ready() -> dict[str, str] | None:
+        conditions = json.loads(stage.kubectl(*get)).get("status", {}).get("conditions", [])
+        return next((c for c in conditions if c["type"] == "Ready"), None)
+
+    condition = stage.until(f"a condition of KeyVault {cast.vault}", ready, timeout=30)
+    if condition["reason"] != "KeysetRetained":
+        return
+    match = re.search(r"leeward\.dev/adopt=[0-9a-f]{32}", condition["message"])
+    if match is None:
+        raise StepFailedError(f"KeyVault {cast.vault}: {condition['message']}")
+    stage.note("A vault of that name was here before, and its keys outlived it. Take them over:")
+    annotate = ("annotate", "keyvault", cast.vault, "--overwrite", match[0])
+    stage.command(f"kubectl -n {cast.namespace} {' '.join(annotate)}")
+    stage.kubectl("-n", cast.namespace, *annotate)
 
 
 def _apply_shown(stage: Stage, root: Path, path: Path) -> None:
