@@ -53,6 +53,7 @@ class ParquetReader:
         self._max_row_group = max_row_group
         self._block_bytes = block_bytes
         self._done = 0
+        self._shown = 0
         self._footer = _footer(content)
         self._groups = read_row_groups(self._footer[:-TAIL], content.size)
         with self._memory_file() as path, _polars_errors(0):
@@ -62,13 +63,14 @@ class ParquetReader:
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""
-        return self._done, self._content.size
+        return self._shown, self._content.size
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
         row = 0
         size = _FIRST_ROWS
         for stretch in _stretches(self._groups, self._max_row_group):
+            first, before = row, self._done
             end = row + sum(group.rows for group in stretch)
             with self._memory_file(stretch[-1].end) as path:
                 while row < end:
@@ -78,6 +80,8 @@ class ParquetReader:
                         raise damaged(f"rows are missing after row {row}")
                     row += frame.height
                     size = self._next_size(frame)
+                    share = (row - first) / (end - first)
+                    self._shown = before + int((self._done - before) * share)
                     yield frame
         if not row:
             raise empty()

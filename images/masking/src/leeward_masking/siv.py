@@ -119,7 +119,7 @@ class BatchSiv:
         if (lengths == lengths[0]).all():
             body[:, int(lengths[0]) :] = 0
         else:
-            body *= np.arange(width) < lengths[:, None]
+            body *= _within(width, lengths).view(np.uint8)
         return encode_rows(sealed, lengths + BLOCK)
 
     def _s2v(self, plain: Bytes, lengths: Lengths) -> Bytes:
@@ -195,5 +195,10 @@ def _rows(values: pl.Series, lengths: Lengths) -> Bytes:
     if first * len(values) == flat.size and (lengths == first).all():
         rows[:, :first] = flat.reshape(-1, first) if first else 0
     else:
-        rows[np.arange(width) < lengths[:, None]] = flat
+        rows[_within(width, lengths)] = flat
     return rows
+
+
+def _within(width: int, lengths: Lengths) -> NDArray[np.bool_]:
+    """Which bytes of rows of this width belong to their values, shape (n, width)."""
+    return np.arange(width, dtype=np.uint16) < lengths.astype(np.uint16)[:, None]
