@@ -138,11 +138,6 @@ class Clinic:
 
     def loader(self) -> None:
         """A pod through which files come onto the volume."""
-        image = self.kubectl(
-            "-n", "leeward-system", "get", "deployment", "leeward-operator", "-o", "json"
-        ).stdout
-        env = json.loads(image)["spec"]["template"]["spec"]["containers"][0]["env"]
-        masking = next(e["value"] for e in env if e["name"] == "LEEWARD_MASKING_IMAGE")
         self.apply(
             {
                 "apiVersion": "v1",
@@ -153,7 +148,7 @@ class Clinic:
                     "resources": {"requests": {"storage": "256Mi"}},
                 },
             },
-            loader_pod(masking),
+            loader_pod(loader_image(self.kubectl)),
         )
         self.run("wait", "--for=condition=Ready", "pod/loader", "--timeout=90s", timeout=100)
 
@@ -171,6 +166,13 @@ class Clinic:
     def files(self) -> list[str]:
         """Paths of all files on the volume."""
         return sorted(self.run("exec", "loader", "--", "find", "/data", "-type", "f").split())
+
+
+def loader_image(kubectl: Kubectl) -> str:
+    """The image of the masking program: it is on every node, and has a shell."""
+    found = kubectl("-n", "leeward-system", "get", "deployment", "leeward-operator", "-o", "json")
+    env = json.loads(found.stdout)["spec"]["template"]["spec"]["containers"][0]["env"]
+    return str(next(e["value"] for e in env if e["name"] == "LEEWARD_MASKING_IMAGE"))
 
 
 def loader_pod(image: str) -> Manifest:

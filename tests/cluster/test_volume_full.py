@@ -1,0 +1,110 @@
+"""A volume that is full: the job fails with a remedy, and nothing half-written stays."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.clinic import Clinic, Manifest, dataset, loader_image, masking_job
+
+pytestmark = pytest.mark.cluster
+
+SIZE = "256k"
+KEEP: list[Manifest] = [{"name": "rest", "match": {"names": ["id", "word"]}, "keep": {}}]
+
+
+def mounter(folder: str, image: str) -> Manifest:
+    """A pod that mounts a small memory-backed file system where the node can see it."""
+    mount = f"mkdir -p /host/small && mount -t tmpfs -o size={SIZE},mode=1777 small /host/small"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "mounter"},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "mounter",
+                    "image": image,
+                    "command": ["sh", "-c", f"{mount} && exec sleep infinity"],
+                    "securityContext": {"privileged": True, "runAsUser": 0},
+                    "volumeMounts": [
+                        {
+                            "name": "host",
+                            "mountPath": "/host",
+                            "mountPropagation": "Bidirectional",
+                        }
+                    ],
+                    "readinessProbe": {
+                        "exec": {"command": ["grep", "-q", "/host/small", "/proc/mounts"]},
+                        "periodSeconds": 1,
+                    },
+                }
+            ],
+            "volumes": [
+                {"name": "host", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}}
+            ],
+        },
+    }
+
+
+def small_claim(name: str, folder: str) -> tuple[Manifest, Manifest]:
+    """A PersistentVolume on that file system, and the claim ``small`` on it."""
+    shared = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "",
+    }
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            **shared,
+            "capacity": {"storage": "1Mi"},
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": f"{folder}/small", "type": "Directory"},
+        },
+    }
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "small"},
+        "spec": {
+            **shared,
+            "volumeName": name,
+            "resources": {"requests": {"storage": "1Mi"}},
+        },
+    }
+    return volume, claim
+
+
+@pytest.fixture
+def small_volume(clinic: Clinic) -> Iterator[Clinic]:
+    folder = f"/var/lib/kubelet/{clinic.namespace}"
+    clinic.apply(mounter(folder, loader_image(clinic.kubectl)))
+    clinic.run("wait", "--for=condition=Ready", "pod/mounter", "--timeout=60s", timeout=70)
+    clinic.apply(*small_claim(clinic.namespace, folder))
+    yield clinic
+    clinic.run("delete", "pvc", "small", "--wait=false")
+    clinic.kubectl("delete", "pv", clinic.namespace, "--wait=false")
+    clinic.run("exec", "mounter", "--", "umount", "/host/small")
+    clinic.delete("pod", "mounter")
+
+
+def test_volume_full(small_volume: Clinic) -> None:
+    clinic = small_volume
+    rows = "".join(f"{n},word{n * 7919 % 99991}\n" for n in range(200_000))
+    clinic.put("raw/words.csv", f"id,word\n{rows}".encode())
+    clinic.apply(dataset("words", "raw/words.csv"))
+    clinic.reason("dataset", "words", "Inspected")
+    job = masking_job("full", "words", KEEP, backoffLimit=0)
+    job["spec"]["output"]["location"]["volume"]["claimName"] = "small"
+    clinic.apply(job)
+    failed = clinic.reason("maskingjob", "full", "VolumeFull", "Failed")
+    assert failed["status"] == "True"
+    assert "volume" in failed["message"]
+    assert clinic.get("dataset", "full-out") == {}
+    clinic.until(
+        "nothing is left on the volume",
+        lambda: "lwe1" not in clinic.run("exec", "mounter", "--", "find", "/host/small"),
+    )
+    clinic.delete("maskingjob", "full")
