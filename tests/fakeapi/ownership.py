@@ -53,6 +53,10 @@ class Ownership:
     def __init__(self) -> None:
         self._owners: dict[Path, set[str]] = {}
 
+    def made(self, manifest: dict[str, Any], manager: str) -> None:
+        """The first apply."""
+        self.apply({}, manifest, manager)
+
     def wrote(self, before: dict[str, Any], after: dict[str, Any], manager: str) -> None:
         """An update by other means than apply: what changed belongs to that manager.
 

@@ -219,7 +219,10 @@ class FakeApi:
         manager = query["fieldManager"]
         current = self.objects.get(place)
         if current is None:
-            return Answer(201, clone(self._create(place, body, manager, keep_status=False)))
+            made = self._create(place, body, manager, keep_status=False)
+            self._owners[place] = Ownership()
+            self._owners[place].made(body, manager)
+            return Answer(201, clone(made))
         owners = self._owners[place]
         conflicts = owners.conflicts(current, body, manager)
         if conflicts and query.get("force") != "true":

@@ -1,5 +1,6 @@
 """``python -m leeward.app``: the operator."""
 
+import asyncio
 import os
 import sys
 
@@ -18,7 +19,7 @@ async def _main(settings: Settings) -> int:
     )
     operator = wire(settings, configuration)
     try:
-        return await run(operator)
+        return await run(operator, asyncio.Event())
     finally:
         await operator.close()
 

@@ -30,13 +30,12 @@ _LAST_EVENTS: Final = 2.0
 _CLOSING: Final = 5.0
 
 
-async def run(operator: Operator) -> int:
-    """Run until a signal, a lost lease, or the end of the watches.
+async def run(operator: Operator, stop: asyncio.Event) -> int:
+    """Run until ``stop`` is set, by a signal or otherwise, or the lease is lost.
 
     Returns:
-        The exit status: 0 after a signal.
+        The exit status: 0 where it was told to stop.
     """
-    stop = asyncio.Event()
     _on_signals(stop)
     async with _served(operator), asyncio.TaskGroup() as helpers:
         background = [
@@ -127,8 +126,8 @@ async def _watch(operator: Operator, stop: asyncio.Event, closing: asyncio.Event
 
     It gives up on errors of a watch that pass with time.
     """
-    await _wait_for_kinds(operator)
     while True:
+        await _wait_for_kinds(operator)
         tasks = await kopf.spawn_tasks(
             registry=operator.registry,
             settings=operator.kopf_settings,
