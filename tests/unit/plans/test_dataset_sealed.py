@@ -29,6 +29,12 @@ def test_public_half_is_there_before_the_data() -> None:
     assert base64.b64encode(raw).decode() == "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
 
 
+def test_key_that_was_just_made_is_not_taken_for_lost() -> None:
+    world, engine = dataset("intake")
+    engine.reconcile(DATA)
+    assert ready(world.objects[DATA]["status"])[1] == "Inspecting"
+
+
 def test_public_half_edited_by_hand_is_put_back() -> None:
     world, engine = dataset("intake")
     engine.settle(DATA)

@@ -6,12 +6,13 @@ AES256_GCM   whoever sealed the file had the key: the file says which one it is
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from leeward.formats.publickey import x25519_jwk
 from leeward.plans.dataset.view import View, public_key_name
 from leeward.plans.shared.inventory import enter
 from leeward.plans.shared.jobs import config_ref
-from leeward.plans.shared.keys import check_key, ready_key
+from leeward.plans.shared.keys import KeyUse, check_key, ready_key
 from leeward.plans.shared.model import (
     Apply,
     ArtefactKeyInfo,
@@ -89,7 +90,11 @@ def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
     if info is not None:
         return info
     use = view.key
-    if use is None or not makes:
+    make = None if use is None else _make(view, use, key_id)
+    made = None if make is None else view.observed.done(make)
+    if made is not None and made.code == "Done":
+        return cast(ArtefactKeyInfo, made.result)
+    if make is None or not makes:
         return view.not_ready(
             Denied(
                 "KeyLost",
@@ -98,7 +103,11 @@ def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
                 " Dataset, create it again and seal the data anew",
             )
         )
-    make = EnsureArtefactKey(
+    return view.carry_on(progress(view.observed, (make,))) or Plan(view.status)
+
+
+def _make(view: View, use: KeyUse, key_id: str) -> EnsureArtefactKey:
+    return EnsureArtefactKey(
         id=key_id,
         vault_namespace=use.namespace,
         vault=use.ref.vault.name,
@@ -106,12 +115,6 @@ def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
         namespace=view.owner.namespace,
         owner=view.owner.id,
     )
-    plan = view.carry_on(progress(view.observed, (make,)))
-    if plan is not None:
-        return plan
-    outcome = view.observed.outcomes[make]
-    made: ArtefactKeyInfo = outcome.result
-    return made
 
 
 def public_key_map(view: View, info: ArtefactKeyInfo) -> Manifest:
