@@ -452,7 +452,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000, help="KeyVaults made at once")
     parser.add_argument("--present", type=int, default=10_000, help="present at a restart; 0: skip")
     parser.add_argument("--singles", type=int, default=100, help="KeyVaults made one by one")
-    parser.add_argument("--context", help="context in the kubeconfig")
+    parser.add_argument(
+        "--context", default=os.environ.get("KUBE_CONTEXT"), help="in the kubeconfig"
+    )
     arguments = parser.parse_args()
     kubeconfig = os.environ.get("KUBECONFIG", str(Path("~/.kube/config").expanduser()))
     log = Path(tempfile.gettempdir()) / f"leeward-bench-operator-{RUN}.log"
