@@ -39,11 +39,19 @@ NO_SPEC = {name: part for name, part in vault().items() if name != "spec"}
 BAD: dict[str, tuple[Manifest, list[str]]] = {
     "unknown transform": (
         job({"name": "phone", "scramble": {}}),
-        ['unknown field "spec.columns[0].scramble"'],
+        ["spec.columns[0]", '"phone" has no known transform: give it one of keep, drop, redact'],
+    ),
+    "unknown transform beside a known one": (
+        job({"name": "phone", "redact": {}, "scramble": {}}),
+        ["spec.columns", '"phone" has unknown transform "scramble": use one of keep, drop'],
+    ),
+    "misspelt parameter": (
+        job({"name": "phone", "partialMask": {"keeplast": 4}}),
+        ['"phone": partialMask has no parameter "keeplast"', "has keepFirst, keepLast, symbol"],
     ),
     "no transform": (
         job({"name": "phone"}),
-        ["spec.columns[0]", '"phone" has no transform: add one of keep, drop, redact'],
+        ["spec.columns[0]", '"phone" has no known transform: give it one of keep, drop, redact'],
     ),
     "two transforms": (
         job({"name": "phone", "redact": {}, "partialMask": {"keepLast": 4}}),
@@ -51,7 +59,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "parameter of another transform": (
         job({"name": "phone", "redact": {"keepLast": 4}}),
-        ['unknown field "spec.columns[0].redact.keepLast"'],
+        ["spec.columns", '"phone": redact has no parameter "keepLast": remove it; redact has none'],
     ),
     "parameters of two generalizations": (
         job({"name": "postcode", "generalize": {"prefix": 3, "dateTo": "Year"}}),

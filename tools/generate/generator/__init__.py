@@ -6,6 +6,7 @@ Everything here is a pure function of these two; ``tools/generate/__main__.py`` 
 
 from pathlib import Path
 
+from generator.admission import admission_template
 from generator.chart import crd_template, kinds_template, values_file, with_values_table
 from generator.crds import crd, to_yaml
 from generator.reference import index_page, kind_page
@@ -30,6 +31,7 @@ def generated_files(root: Path) -> dict[str, str]:
     }
     files["docs/reference/README.md"] = index_page(KINDS)
     files[f"{CHART}/templates/crds.yaml"] = crd_template(list(crds.values()))
+    files[f"{CHART}/templates/admission.yaml"] = admission_template()
     files[f"{CHART}/templates/_kinds.tpl"] = kinds_template(KINDS)
     schema = (root / CHART / "values.schema.json").read_text()
     files[f"{CHART}/values.yaml"] = values_file(schema)

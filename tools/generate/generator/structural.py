@@ -27,6 +27,7 @@ KEPT: Final = (
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-validations",
+    "x-kubernetes-preserve-unknown-fields",
 )
 DROPPED: Final = frozenset({"title", "description", "propertyNames", "$defs"})
 NESTED: Final = frozenset({"properties", "items", "additionalProperties", "anyOf", "$ref", "const"})

@@ -94,6 +94,9 @@ class Model(BaseModel):
         serialize_by_alias=True,
     )
     cel: ClassVar[tuple[Cel, ...]] = ()
+    keeps_unknown: ClassVar[bool] = False
+    """Whether the API server hands unknown members on to the chart's admission policy, which
+    refuses them with a remedy; its own error only names them."""
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -103,6 +106,8 @@ class Model(BaseModel):
         if cls.cel:
             target = handler.resolve_ref_schema(schema)
             target["x-kubernetes-validations"] = [rule.schema() for rule in cls.cel]
+        if cls.keeps_unknown:
+            handler.resolve_ref_schema(schema)["x-kubernetes-preserve-unknown-fields"] = True
         return schema
 
     def manifest(self) -> dict[str, Any]:

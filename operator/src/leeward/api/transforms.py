@@ -1,10 +1,10 @@
 """What a MaskingJob may do with a column: one model per transform."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
-from leeward.api.meta import Cel, ColumnName, Decimal, Empty, KeyRef, Model, Rules
+from leeward.api.meta import Cel, ColumnName, Decimal, KeyRef, Model, Rules
 
 Scope = Literal["Vault", "Dataset", "Job"]
 
@@ -15,13 +15,23 @@ SCOPE: Final = Field(
 KEY: Final = Field(description="The vault key; a key of its own is made under it per scope.")
 
 
-class Replace(Model):
+class Transform(Model):
+    """Base of all transforms."""
+
+    keeps_unknown: ClassVar = True
+
+
+class NoParameters(Transform):
+    """A transform that has no parameters."""
+
+
+class Replace(Transform):
     """A constant in place of every value that is there."""
 
     value: Annotated[str, Field(max_length=256)] = Field(description="The constant.")
 
 
-class PartialMask(Model):
+class PartialMask(Transform):
     """A symbol in place of every character but the first and last few."""
 
     keep_first: Annotated[int, Field(ge=0, le=64)] = Field(
@@ -35,7 +45,7 @@ class PartialMask(Model):
     )
 
 
-class Hash(Model):
+class Hash(Transform):
     """HMAC-SHA-256 of the value: equal values stay equal, and nothing leads back."""
 
     key: Annotated[KeyRef, KEY]
@@ -45,21 +55,21 @@ class Hash(Model):
     )
 
 
-class Tokenize(Model):
+class Tokenize(Transform):
     """AES-SIV (RFC 5297) of the value: equal values stay equal; the key leads back."""
 
     key: Annotated[KeyRef, KEY]
     scope: Annotated[Scope, SCOPE] = "Vault"
 
 
-class Encrypt(Model):
+class Encrypt(Transform):
     """AES-GCM (equal values differ) or AES-SIV (equal values stay equal), as the key says."""
 
     key: Annotated[KeyRef, KEY]
     scope: Annotated[Scope, SCOPE] = "Vault"
 
 
-class Generalize(Model):
+class Generalize(Transform):
     """A coarser value. Exactly one member."""
 
     bins: (
@@ -96,7 +106,7 @@ class Generalize(Model):
     )
 
 
-class DateShift(Model):
+class DateShift(Transform):
     """Every date of one subject moved by the same random number of days."""
 
     subject: ColumnName | None = Field(
@@ -146,9 +156,9 @@ class ColumnRule(Model):
 
     name: ColumnName = Field(description="The column; with match, a name for this rule.")
     match: Match | None = Field(default=None, description="Several columns under one rule.")
-    keep: Empty | None = Field(default=None, description="Leave the values as they are.")
-    drop: Empty | None = Field(default=None, description="Leave the column out.")
-    redact: Empty | None = Field(default=None, description="Remove every value: all null.")
+    keep: NoParameters | None = Field(default=None, description="Leave the values as they are.")
+    drop: NoParameters | None = Field(default=None, description="Leave the column out.")
+    redact: NoParameters | None = Field(default=None, description="Remove every value: all null.")
     replace: Replace | None = None
     partial_mask: PartialMask | None = None
     hash: Hash | None = None
@@ -156,11 +166,12 @@ class ColumnRule(Model):
     encrypt: Encrypt | None = None
     generalize: Generalize | None = None
     date_shift: DateShift | None = None
+    keeps_unknown: ClassVar = True
     cel: ClassVar = (
         Cel(
             f"{_COUNT} > 0",
-            f"a rule has no transform: add one of {', '.join(TRANSFORMS)}",
-            message_expression="'\"' + self.name + '\" has no transform: add one of "
+            f"a rule has no known transform: give it one of {', '.join(TRANSFORMS)}",
+            message_expression="'\"' + self.name + '\" has no known transform: give it one of "
             + ", ".join(TRANSFORMS)
             + "'",
         ),
@@ -171,6 +182,16 @@ class ColumnRule(Model):
             f"{_NAMED}.substring(5) + ': keep one of them'",
         ),
     )
+
+    @classmethod
+    def parameters(cls) -> dict[str, tuple[str, ...]]:
+        """The names of each transform's parameters, as in a manifest."""
+        return {
+            str(field.alias): tuple(str(f.alias) for f in model.model_fields.values())
+            for field in cls.model_fields.values()
+            for model in get_args(field.annotation)
+            if isinstance(model, type) and issubclass(model, Transform)
+        }
 
     @property
     def transform(self) -> str:

@@ -1,7 +1,6 @@
 """What an admitted MaskingJob runs: its config, its keys, its volumes."""
 
-from leeward.api.meta import Empty
-from leeward.api.transforms import ColumnRule
+from leeward.api.transforms import ColumnRule, NoParameters
 from leeward.formats.jobconfig import OUTPUT_MOUNT, MaskingConfig, OutputFile, RuleConfig
 from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
 from leeward.plans.shared.keys import KeyUse, ready_key
@@ -106,7 +105,9 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
     rules = [_rule(case, rule, roles) for rule in case.spec.columns]
     rest = [name for name in case.types if name not in case.rule_of]
     if rest and case.spec.default_action == "Keep":
-        rules.append(RuleConfig(rule=ColumnRule(name=DEFAULT_RULE, keep=Empty()), columns=rest))
+        rules.append(
+            RuleConfig(rule=ColumnRule(name=DEFAULT_RULE, keep=NoParameters()), columns=rest)
+        )
     _, path = output_volume(case.owner, case.spec)
     return MaskingConfig(
         source=case.source_file(),
