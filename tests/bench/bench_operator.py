@@ -243,6 +243,8 @@ class Operator:
 
     async def leading(self) -> None:
         async def leads() -> bool:
+            if self._process is None or self._process.returncode is not None:
+                raise SystemExit(f"the operator does not start; see {self._log}")
             return await self.metric("leeward_leader ") == 1.0
 
         await until(leads, 60)

@@ -203,7 +203,7 @@ def test_needs_are_looked_at_once_then_actions_done_then_the_status_written() ->
         assert settled.requeue_after == 7
         assert settled.looked_at == (need,)
         assert bench.status() == {"x": 1}
-        assert [call for call, _ in bench.journal.calls] == ["get", "get", "apply", "patch"]
+        assert [call for call, _ in bench.journal.calls] == ["get", "get", "apply", "update"]
 
     virtualtime.run(main())
 
@@ -286,7 +286,7 @@ def test_children_that_are_no_longer_listed_are_deleted() -> None:
 
 def test_what_a_status_says_is_stored_before_a_child_is_deleted() -> None:
     async def main() -> None:
-        plan = FaultPlan({2: Fault.UNSENT})  # get, patch, then the delete
+        plan = FaultPlan({2: Fault.UNSENT})  # get, update, then the delete
         bench = Bench(lambda *_: Plan({"result": "read"}), plan)
         bench.api.add(config_map("lost"))
         bench.api.edit({**bench.resource, "status": {"children": [child("lost")]}})
@@ -404,8 +404,8 @@ def test_an_own_write_does_not_wake_its_own_resource() -> None:
         bench.controller.saw(bench.resource, listed=True)
         await asyncio.sleep(100)
         assert bench.journal.reconciles == [("Dataset", "ok")]
-        # The body from the watch has saved the read; the child was applied, the status patched.
-        assert bench.journal.calls == [("apply", "201"), ("patch", "200")]
+        # The body from the watch has saved the read; the child was applied, the status written.
+        assert bench.journal.calls == [("apply", "201"), ("update", "200")]
 
     virtualtime.run(main())
 
@@ -416,7 +416,7 @@ def test_a_change_by_others_wakes_it_also_while_it_is_reconciled() -> None:
         bench.watch()
         bench.controller.lead()
         bench.controller.saw(bench.resource, listed=True)
-        await asyncio.sleep(0.0015)  # the patch is under way
+        await asyncio.sleep(0.0015)  # the write is under way
         bench.api.edit({**clone(bench.resource), "spec": {"a": 1}})
         await asyncio.sleep(1)
         assert bench.status() == {"saw": {"a": 1}}

@@ -1,17 +1,15 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fakeapi import virtualtime
 from fakeapi.documents import clone
 from fakeapi.replica import Journal
-from fakeapi.store import FakeApi, Place, _merged, refusal
+from fakeapi.store import FakeApi, Place, refusal
 from fakeapi.transport import DirectTransport, Fault, FaultPlan
 from leeward.engine.ratelimit import TokenBucket
 from leeward.kube.client import KubeClient
-from leeward.kube.objects import ObjectStore, merge_difference
+from leeward.kube.objects import ObjectStore
 from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientError
 from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PodsOf
 
@@ -224,20 +222,3 @@ def test_fields_of_another_status_are_set_beside_what_is_there() -> None:
         assert outcome.result["status"] == {"x": 1, "deep": {"gone": 1, "kept": 2}, "y": 2}
 
     virtualtime.run(main())
-
-
-_SCALARS = st.integers(0, 2) | st.booleans() | st.text(max_size=2)
-_DOCUMENTS = st.recursive(
-    st.dictionaries(st.sampled_from("abc"), _SCALARS | st.lists(_SCALARS, max_size=2)),
-    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
-)
-
-
-@given(_DOCUMENTS, _DOCUMENTS)
-def test_a_merge_patch_turns_one_document_into_the_other(before: Any, after: Any) -> None:
-    assert _merged(before, merge_difference(before, after)) == after
-
-
-@given(_DOCUMENTS)
-def test_what_is_the_same_needs_no_patch(document: Any) -> None:
-    assert merge_difference(document, document) == {}

@@ -101,13 +101,13 @@ class KubeClient:
         query = {"fieldManager": manager}
         return await self.request("create", "POST", path, body=manifest, query=query)
 
-    async def replace(self, manifest: Manifest, manager: str) -> Manifest:
+    async def replace(self, manifest: Manifest, manager: str, *, subresource: str = "") -> Manifest:
         """PUT. With a resourceVersion in the manifest, a compare-and-swap.
 
         Raises:
             StaleWriteError: The object has changed since.
         """
-        path = object_path(ref_of(manifest))
+        path = object_path(ref_of(manifest), subresource)
         query = {"fieldManager": manager}
         return await self.request("update", "PUT", path, body=manifest, query=query)
 

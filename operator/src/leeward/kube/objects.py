@@ -81,15 +81,14 @@ class ObjectStore:
         return Outcome("Done")
 
     async def write_status(self, resource: Manifest, status: Manifest, manager: str) -> Manifest:
-        """Replace the status over the version that was read."""
-        metadata = resource["metadata"]
-        patch = {
-            "metadata": {"resourceVersion": metadata["resourceVersion"]},
-            "status": merge_difference(resource.get("status", {}), status),
-        }
+        """Replace the status over the version that was read.
+
+        A PUT: a patch costs the API server a third more (docs/adr/0004-control-loop.md).
+        """
+        metadata = {k: v for k, v in resource["metadata"].items() if k != "managedFields"}
         try:
-            return await self._client.merge_patch(
-                ref_of(resource), patch, manager, subresource="status"
+            return await self._client.replace(
+                {**resource, "metadata": metadata, "status": status}, manager, subresource="status"
             )
         except NotFoundError:
             raise StaleWriteError(f"{resource['kind']} went while it was reconciled") from None
@@ -101,20 +100,6 @@ class ObjectStore:
         return await _outcome(
             lambda: self._client.merge_patch(ref, {"status": status}, manager, subresource="status")
         )
-
-
-def merge_difference(before: Manifest, after: Manifest) -> Manifest:
-    """The JSON merge patch (RFC 7386) that turns one object into the other."""
-    patch: Manifest = {name: None for name in before if name not in after}
-    for name, value in after.items():
-        old = before.get(name)
-        if isinstance(value, dict) and isinstance(old, dict):
-            inner = merge_difference(old, value)
-            if inner:
-                patch[name] = inner
-        elif name not in before or old != value:
-            patch[name] = value
-    return patch
 
 
 async def _outcome(call: Callable[[], Coroutine[Any, Any, Manifest]]) -> Outcome:
