@@ -49,6 +49,7 @@ check: venv ## Lint, types, import contracts, generated files up to date
 	@$(BIN)/mypy
 	@$(BIN)/mypy tools/demo
 	@$(BIN)/lint-imports --no-cache
+	@$(CLUSTER) check
 	@$(BIN)/python tools/generate --check
 
 .PHONY: unit
@@ -63,6 +64,7 @@ chart-test: venv ## Helm chart: lint and unit tests
 cluster-test: install ## Tests on a real cluster
 	@$(CLUSTER) exec -- $(PYTEST) -m "cluster and not disruptive" -n 3 --dist loadfile tests/cluster
 	@$(CLUSTER) exec -- $(PYTEST) -m "cluster and disruptive" tests/cluster
+	@$(PYTEST) -m cluster tests/cluster_tool/test_recovery.py
 
 .PHONY: test
 test: ## Everything, as continuous integration runs it
@@ -72,14 +74,14 @@ test: ## Everything, as continuous integration runs it
 	@$(MAKE) cluster-test
 
 .PHONY: soak
-soak: install ## Long runs: chaos on the cluster, the cluster tool killed and started again
+soak: venv ## Long runs: the local cluster killed at any moment and started again
 	@LEEWARD_SOAK=1 $(CLUSTER) exec -- $(PYTEST) -m "cluster or not cluster" tests/chaos tests/cluster_tool
 
 # --- cluster, images, installation ---------------------------------------------------------------
 
 .PHONY: cluster-up
 cluster-up: ## Start a real Kubernetes on this machine (NODES=2 for a second node)
-	@$(CLUSTER) up --nodes $(or $(NODES),1)
+	@$(CLUSTER) up $(if $(NODES),--nodes $(NODES))
 
 .PHONY: cluster-down
 cluster-down: ## Stop it; nothing is left running or mounted (WIPE=1 also forgets its state)

@@ -25,7 +25,7 @@ def leader(kubectl: Kubectl) -> str:
     lease = json.loads(
         kubectl("-n", "leeward-system", "get", "lease", "leeward-operator", "-o", "json").stdout
     )
-    return str(lease["spec"].get("holderIdentity", ""))
+    return str(lease["spec"].get("holderIdentity", "")).partition("_")[0]
 
 
 def operator_pods(kubectl: Kubectl) -> list[str]:
@@ -48,7 +48,7 @@ def test_leader_killed_while_a_job_runs(words: Clinic, kubectl: Kubectl) -> None
     words.delete("maskingjob", "orphan")
 
 
-@pytest.mark.parametrize("component", ["kubelet", "kube-apiserver"])
+@pytest.mark.parametrize("component", ["kubelet-n1", "kube-apiserver"])
 def test_component_killed_while_a_job_runs(
     words: Clinic, local_cluster: list[str], component: str
 ) -> None:
