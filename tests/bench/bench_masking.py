@@ -64,6 +64,8 @@ print(json.dumps({"seconds": seconds, "processor": time.process_time()}))
 
 JOB = """
 import json, sys, time
+from leeward_masking.allocators import tune_allocators
+tune_allocators()
 from pathlib import Path
 from leeward.formats.jobconfig import MaskingConfig
 from leeward.formats.sealed import ArtefactKey

@@ -1,5 +1,11 @@
 """Entry point of the masking image: ``python -m leeward_masking``."""
 
+# ruff: noqa: E402 (the allocators are set up before Polars is imported)
+
+from leeward_masking.allocators import tune_allocators
+
+tune_allocators()
+
 import argparse
 import os
 import signal
