@@ -487,6 +487,29 @@ def test_a_follower_sees_and_does_nothing_and_knows_all_when_it_leads() -> None:
     virtualtime.run(main())
 
 
+def test_a_new_leader_first_does_what_somebody_waits_for() -> None:
+    async def main() -> None:
+        order: list[str] = []
+
+        def script(resource: Manifest, observed: Observed) -> Plan:
+            order.append(resource["metadata"]["name"])
+            return Plan(resource["status"])
+
+        bench = Bench(script)
+        done: Manifest = {"observedGeneration": 1, "conditions": []}
+        running = {**done, "conditions": [{"type": "Running", "status": "True", "reason": "R"}]}
+        for number in range(20):
+            bench.controller.saw(bench.add(f"done-{number}", status=done), listed=True)
+        bench.controller.saw(bench.add("running", status=running), listed=True)
+        bench.controller.saw(bench.add("new", status={"observedGeneration": 0}), listed=True)
+        bench.controller.lead()
+        await asyncio.sleep(10)
+        assert set(order[:2]) == {"running", "new"}
+        assert len(order) == 22
+
+    virtualtime.run(main())
+
+
 def test_every_resource_is_looked_at_again_after_an_hour() -> None:
     async def main() -> None:
         bench = Bench(lambda *_: Plan({}))

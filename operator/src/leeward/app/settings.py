@@ -109,7 +109,7 @@ class Settings:
     )
     workers: int = _setting("Reconciles at once.", _whole(1, 256), "24")
     max_requests: int = _setting(
-        "Requests to the API server per second, on average.", _whole(1, 10_000), "400"
+        "Requests to the API server per second, on average.", _whole(1, 10_000), "800"
     )
     burst: int = _setting("Requests to the API server at once.", _whole(1, 10_000), "800")
     resync: float = _setting(

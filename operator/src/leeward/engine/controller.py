@@ -22,7 +22,7 @@ from leeward.plans.shared.model import Manifest
 
 _log = logging.getLogger(__name__)
 
-_BODIES: Final = 1000
+_BODIES: Final = 4000
 """How many bodies from watches are kept for keys that wait. Beyond, the resource is read again:
 a restart over ten thousand resources must not hold them all."""
 
@@ -93,7 +93,7 @@ class Controller:
         """Begin to act: reconcile everything that is known, then whatever changes."""
         self._leads = True
         for key in self.inventory:
-            self.queue.add(key, Priority.RESYNC)
+            self.queue.add(key, self._priority(key))
         self.queue.open()
 
     async def stop(self, grace: float) -> None:
@@ -120,7 +120,8 @@ class Controller:
         self._bodies.pop(key, None)
         if len(self._bodies) < _BODIES and self._echoes.is_news(key, version):
             self._bodies[key] = body
-        self._enqueue(key, key.kind, version, Priority.RESYNC if listed else Priority.CHANGE)
+        priority = self._priority(key) if listed else Priority.CHANGE
+        self._enqueue(key, key.kind, version, priority)
 
     def saw_gone(self, body: Manifest) -> None:
         """A resource of ours was deleted."""
@@ -144,6 +145,10 @@ class Controller:
         kind, version = child["kind"], child["metadata"]["resourceVersion"]
         if not self._echoes.is_echo(kind, version):
             self._enqueue(owner, kind, version, Priority.CHANGE)
+
+    def _priority(self, key: Key) -> Priority:
+        """Of a key that is looked at because a process begins to lead, or to watch."""
+        return Priority.CHANGE if self.inventory.awaits(key) else Priority.RESYNC
 
     def _wake_dependants(self, key: Key) -> None:
         for dependant in self._references.dependants(key):

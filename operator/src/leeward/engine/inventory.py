@@ -27,10 +27,21 @@ def key_of(body: Manifest) -> Key:
     return Key(body["kind"], metadata["namespace"], metadata["name"])
 
 
+def is_awaited(body: Manifest) -> bool:
+    """Whether somebody waits for this resource: it was not acted on yet, or runs."""
+    status = body.get("status", {})
+    if status.get("observedGeneration") != body["metadata"].get("generation"):
+        return True
+    return any(
+        c["type"] == "Running" and c["status"] == "True" for c in status.get("conditions", ())
+    )
+
+
 class Inventory:
     """Keys with their conditions, and counts of both."""
 
     def __init__(self) -> None:
+        self._awaited: set[Key] = set()
         self._standing: dict[Key, Standing] = {}
         self._shared: dict[Standing, Standing] = {}
         self._counts: Counter[tuple[str, str, str]] = Counter()
@@ -46,6 +57,10 @@ class Inventory:
 
     def put(self, key: Key, body: Manifest) -> None:
         """Remember a resource as it is now."""
+        if is_awaited(body):
+            self._awaited.add(key)
+        else:
+            self._awaited.discard(key)
         conditions = body.get("status", {}).get("conditions", ())
         standing = tuple(sorted((c["type"], c["status"]) for c in conditions))
         # Most resources stand the same: one tuple serves all of them.
@@ -59,7 +74,12 @@ class Inventory:
 
     def remove(self, key: Key) -> None:
         """Forget a resource that is gone."""
+        self._awaited.discard(key)
         self._count(key.kind, self._standing.pop(key, None), -1)
+
+    def awaits(self, key: Key) -> bool:
+        """Whether somebody waits for it (see ``is_awaited``)."""
+        return key in self._awaited
 
     def counts(self) -> dict[tuple[str, str, str], int]:
         """How many resources there are by (kind, condition type, condition status)."""
