@@ -111,7 +111,7 @@ class Settings:
     max_requests: int = _setting(
         "Requests to the API server per second, on average.", _whole(1, 10_000), "800"
     )
-    burst: int = _setting("Requests to the API server at once.", _whole(1, 10_000), "800")
+    burst: int = _setting("Requests to the API server at once.", _whole(1, 10_000), "1600")
     resync: float = _setting(
         "Seconds after which every resource is looked at again.", _seconds(60, 86_400), "3600"
     )
