@@ -48,12 +48,10 @@ def run(
     words = [str(word) for word in argv]
     if contained:
         words = [*_CONTAINED, *words]
-    who = invoker()
     identity = group = None
     if as_user:
-        environment = {**who.environment(), **(environment or {})}
-        if who.uid != 0 and os.geteuid() == 0:
-            identity, group = who.uid, who.gid
+        environment = {**invoker().environment(), **(environment or {})}
+        identity, group = _other_user()
     try:
         done = subprocess.run(
             words,
@@ -79,6 +77,12 @@ def run(
             f"{describe(words)} ended with {done.returncode}\n{tail(done.stdout + done.stderr)}"
         )
     return done
+
+
+def _other_user() -> tuple[int, int] | tuple[None, None]:
+    """Return user and group of the calling user, where this program is root for him."""
+    who = invoker()
+    return (who.uid, who.gid) if who.uid != 0 and os.geteuid() == 0 else (None, None)
 
 
 def describe(words: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ import random
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -109,17 +110,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     echoes = Echoes()
     steps = Steps(objects, keys, PodHttp(pod_session), echoes, frozenset(PLANNERS))
 
-    def context() -> Context:
-        return Context(
-            now=now(),
-            random=secrets.token_bytes,
-            operator_namespace=settings.namespace,
-            masking_image=settings.masking_image,
-            image_pull_policy=settings.image_pull_policy,
-            image_pull_secrets=settings.image_pull_secrets,
-            operator_pod_labels=settings.operator_pod_labels,
-        )
-
+    context = partial(_context, settings)
     sweeper = Sweeper(
         unpublished=keys.orphaned_keys, steps=steps, context=context, interval=settings.sweep
     )
@@ -150,17 +141,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     lag = LoopLag()
     watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
     login = KopfLogin(configuration, watches, metrics)
-    metrics.show(
-        States(
-            leads=lambda: controller.leads,
-            queue_depth=lambda: controller.queue.depth,
-            queue_age=controller.queue.oldest_age,
-            running=lambda: controller.queue.running,
-            loop_lag=lambda: lag.seconds,
-            watch_ages=watches.ages,
-            resources=controller.inventory.counts,
-        )
-    )
+    metrics.show(_states(controller, lag, watches))
     return Operator(
         settings=settings,
         transport=transport,
@@ -179,6 +160,30 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         ),
         registry=kopf_registry(controller, CHILDREN, login),
         kopf_settings=kopf_settings(CHILDREN),
+    )
+
+
+def _context(settings: Settings) -> Context:
+    return Context(
+        now=now(),
+        random=secrets.token_bytes,
+        operator_namespace=settings.namespace,
+        masking_image=settings.masking_image,
+        image_pull_policy=settings.image_pull_policy,
+        image_pull_secrets=settings.image_pull_secrets,
+        operator_pod_labels=settings.operator_pod_labels,
+    )
+
+
+def _states(controller: Controller, lag: LoopLag, watches: WatchAges) -> States:
+    return States(
+        leads=lambda: controller.leads,
+        queue_depth=lambda: controller.queue.depth,
+        queue_age=controller.queue.oldest_age,
+        running=lambda: controller.queue.running,
+        loop_lag=lambda: lag.seconds,
+        watch_ages=watches.ages,
+        resources=controller.inventory.counts,
     )
 
 
