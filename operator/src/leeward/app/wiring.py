@@ -109,16 +109,10 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     )
     echoes = Echoes()
     steps = Steps(objects, keys, PodHttp(pod_session), echoes, frozenset(PLANNERS))
-
     context = partial(_context, settings)
     sweeper = Sweeper(
         unpublished=keys.orphaned_keys, steps=steps, context=context, interval=settings.sweep
     )
-
-    def on_gone(key: Key) -> None:
-        if KINDS_BY_NAME[key.kind].is_workload:
-            sweeper.soon()
-
     reconciler = Reconciler(
         api_version=API_VERSION,
         planners=PLANNERS,
@@ -136,7 +130,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         pace=Pace(workers=settings.workers, resync=settings.resync),
         unit_random=random.random,
         own_api_version=API_VERSION,
-        on_gone=on_gone,
+        on_gone=partial(_sweep_after, sweeper),
     )
     lag = LoopLag()
     watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
@@ -161,6 +155,11 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         registry=kopf_registry(controller, CHILDREN, login),
         kopf_settings=kopf_settings(CHILDREN),
     )
+
+
+def _sweep_after(sweeper: Sweeper, key: Key) -> None:
+    if KINDS_BY_NAME[key.kind].is_workload:
+        sweeper.soon()
 
 
 def _context(settings: Settings) -> Context:
