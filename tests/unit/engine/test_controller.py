@@ -1,0 +1,203 @@
+"""From watches to work: what wakes a resource, and what does not."""
+
+import asyncio
+
+import pytest
+
+from fakeapi import virtualtime
+from fakeapi.documents import clone
+from leeward.api.meta import API_VERSION
+from leeward.engine.inventory import Key
+from leeward.plans.shared.model import (
+    Apply,
+    Manifest,
+    ObjectRef,
+    Observed,
+    Plan,
+)
+from unit.engine.loopbench import KEY, Bench, config_map
+
+
+def test_an_own_write_does_not_wake_its_own_resource() -> None:
+    async def main() -> None:
+        def script(resource: Manifest, observed: Observed) -> Plan:
+            apply = Apply(config_map("made", a="1"))
+            if observed.done(apply) is None:
+                return Plan({"x": 1}, actions=(apply,))
+            return Plan({"x": 1})
+
+        bench = Bench(script)
+        bench.watch()
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(100)
+        assert bench.journal.reconciles == [("Dataset", "ok")]
+        # The body from the watch has saved the read; the child was applied, the status written.
+        assert bench.journal.calls == [("apply", "201"), ("update", "200")]
+
+    virtualtime.run(main())
+
+
+def test_a_change_by_others_wakes_it_also_while_it_is_reconciled() -> None:
+    async def main() -> None:
+        bench = Bench(lambda resource, _: Plan({"saw": resource["spec"]}))
+        bench.watch()
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(0.0015)  # the write is under way
+        bench.api.edit({**clone(bench.resource), "spec": {"a": 1}})
+        await asyncio.sleep(1)
+        assert bench.status() == {"saw": {"a": 1}}
+        current = bench.api.one("Dataset", "ns", "people")
+        assert current is not None
+        bench.api.edit({**current, "spec": {"a": 2}})
+        await asyncio.sleep(1)
+        assert bench.status() == {"saw": {"a": 2}}
+
+    virtualtime.run(main())
+
+
+def test_a_child_of_others_making_wakes_its_owner() -> None:
+    async def main() -> None:
+        bench = Bench(lambda *_: Plan({}))
+        bench.watch()
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(1)
+        bench.api.add(config_map("by-hand"))
+        await asyncio.sleep(1)
+        assert len(bench.journal.reconciles) == 2
+
+    virtualtime.run(main())
+
+
+def test_a_changed_resource_wakes_those_that_looked_at_it() -> None:
+    async def main() -> None:
+        target = ObjectRef(API_VERSION, "Dataset", "ns", "source")
+
+        def script(resource: Manifest, observed: Observed) -> Plan:
+            if resource["metadata"]["name"] == "source":
+                return Plan({})
+            if not observed.has(target):
+                return Plan({}, needs=(target,))
+            return Plan({"source": observed.get(target) is not None})
+
+        bench = Bench(script)
+        bench.watch()
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(1)
+        assert bench.status() == {"source": False}
+        bench.add("source")
+        await asyncio.sleep(1)
+        assert bench.status() == {"source": True}
+        bench.api.remove("Dataset", "ns", "source")
+        await asyncio.sleep(1)
+        assert bench.status() == {"source": False}
+        assert bench.gone == [Key("Dataset", "ns", "source")]
+
+    virtualtime.run(main())
+
+
+def test_a_follower_sees_and_does_nothing_and_knows_all_when_it_leads() -> None:
+    async def main() -> None:
+        bench = Bench(lambda *_: Plan({"x": 1}))
+        bench.watch()
+        bench.controller.saw(bench.resource, listed=True)
+        bench.add("second")
+        await asyncio.sleep(100)
+        assert bench.journal.calls == []
+        assert len(bench.controller.inventory) == 2
+        bench.controller.lead()
+        await asyncio.sleep(1)
+        assert bench.status() == bench.status("second") == {"x": 1}
+
+    virtualtime.run(main())
+
+
+def test_a_new_leader_first_does_what_somebody_waits_for() -> None:
+    async def main() -> None:
+        order: list[str] = []
+
+        def script(resource: Manifest, observed: Observed) -> Plan:
+            order.append(resource["metadata"]["name"])
+            return Plan(resource["status"])
+
+        bench = Bench(script)
+        done: Manifest = {"observedGeneration": 1, "conditions": []}
+        running = {**done, "conditions": [{"type": "Running", "status": "True", "reason": "R"}]}
+        for number in range(20):
+            bench.controller.saw(bench.add(f"done-{number}", status=done), listed=True)
+        bench.controller.saw(bench.add("running", status=running), listed=True)
+        bench.controller.saw(bench.add("new", status={"observedGeneration": 0}), listed=True)
+        bench.controller.lead()
+        await asyncio.sleep(10)
+        assert set(order[:2]) == {"running", "new"}
+        assert len(order) == 22
+
+    virtualtime.run(main())
+
+
+def test_every_resource_is_looked_at_again_after_an_hour() -> None:
+    async def main() -> None:
+        bench = Bench(lambda *_: Plan({}))
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(10 * 3600 + 60)
+        assert len(bench.journal.reconciles) == 11
+
+    virtualtime.run(main())
+
+
+def test_a_deletion_that_no_watch_has_shown_is_found_out() -> None:
+    async def main() -> None:
+        bench = Bench(lambda *_: Plan({}))
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(1)
+        bench.api.remove("Dataset", "ns", "people")
+        await asyncio.sleep(3700)
+        assert len(bench.controller.inventory) == 0
+        assert bench.gone == [KEY]
+        assert bench.controller.queue.depth == 0
+
+    virtualtime.run(main())
+
+
+def test_an_old_body_is_not_taken_for_the_present() -> None:
+    async def main() -> None:
+        bench = Bench(lambda resource, _: Plan({"saw": resource["spec"]}))
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(1)
+        calls = len(bench.journal.calls)
+        late = clone(bench.resource)
+        late["spec"] = {"from": "the past"}
+        bench.controller.saw(late, listed=False)
+        await asyncio.sleep(1)
+        assert bench.journal.calls[calls:] == [("get", "200")]
+        assert bench.status() == {"saw": {}}
+
+    virtualtime.run(main())
+
+
+def test_an_error_in_a_plan_is_tried_again_and_told_without_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        def script(resource: Manifest, observed: Observed) -> Plan:
+            if bench.planner.asked < 3:
+                raise ValueError("Erika Mustermann")
+            return Plan({"x": 1})
+
+        bench = Bench(script)
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(30)
+        assert bench.status() == {"x": 1}
+        assert [outcome for _, outcome in bench.journal.reconciles] == ["error", "error", "ok"]
+
+    virtualtime.run(main())
+    assert "Mustermann" not in caplog.text
+    assert "Mustermann" not in str([vars(record) for record in caplog.records])
+    assert {getattr(record, "error", None) for record in caplog.records} >= {"ValueError"}
