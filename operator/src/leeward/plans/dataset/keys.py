@@ -23,6 +23,7 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.names import metadata, random_id
+from leeward.plans.shared.sources import made_under
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 
@@ -59,10 +60,9 @@ def adoptable(view: View, key_ids: Sequence[str]) -> ArtefactKeyInfo | Denied | 
     unseen = tuple(need for need in needs if not view.observed.has(need))
     if unseen:
         return Unseen(unseen)
-    vault_id = ready_key(use, view.observed).vault_id
     for need in needs:
         info: ArtefactKeyInfo | None = view.observed.get(need)
-        if info is None or (info.vault_id, info.key) != (vault_id, use.ref.key):
+        if info is None or not made_under(info, use, view.observed):
             continue
         made_for_this = info.owner.startswith(f"Dataset/{view.owner.name}/")
         if info.namespace == view.owner.namespace and (info.published or made_for_this):
@@ -87,9 +87,17 @@ def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
     info: ArtefactKeyInfo | None = view.observed.get(need)
+    use = view.key
+    if info is not None and use is not None and not made_under(info, use, view.observed):
+        return view.not_ready(
+            Denied(
+                "SealedWithOtherKey",
+                f"the artefact key {key_id} of this Dataset was not made under {use.label}: create"
+                " another Dataset, with the key that it was made under in spec.sealedWith",
+            )
+        )
     if info is not None:
         return info
-    use = view.key
     make = None if use is None else _make(view, use, key_id)
     made = None if make is None else view.observed.done(make)
     if made is not None and made.code == "Done":

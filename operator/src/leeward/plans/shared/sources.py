@@ -9,7 +9,7 @@ from leeward.api.meta import API_VERSION, Ref
 from leeward.formats.jobconfig import SOURCE_MOUNT, SourceFile
 from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.grants import data_gap
-from leeward.plans.shared.keys import KeyUse, check_key, check_key_grant
+from leeward.plans.shared.keys import KeyUse, check_key, check_key_grant, ready_key
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeyOf,
@@ -193,8 +193,9 @@ def check_source_key(case: Case) -> Verdict:
 
 
 def check_source_artefact_key(case: Case) -> Verdict:
-    """The artefact key of this very file is there."""
-    if case.source_key is None:
+    """The artefact key of this very file is there, under the vault key that was granted."""
+    use = case.source_key
+    if use is None:
         return None
     key_id = case.dataset_status.key_id
     if key_id is None:
@@ -209,7 +210,22 @@ def check_source_artefact_key(case: Case) -> Verdict:
             f"the artefact key {key_id} of {case.source_label} is gone, so nothing opens its file:"
             " restore its Secret in the operator's namespace from a backup",
         )
+    if not made_under(found, use, case.observed):
+        return Denied(
+            "SealedWithOtherKey",
+            f"the artefact key {key_id} of {case.source_label} was not made under {use.label}, so a"
+            " grant of that key does not open it: name the key that it was made under in"
+            " spec.sealedWith of a new Dataset",
+        )
     return None
+
+
+def made_under(info: ArtefactKeyInfo, use: KeyUse, observed: Observed) -> bool:
+    """Whether a vault key, of which ``check_key`` has passed, is the one that wraps this key.
+
+    Grants are of vault keys: what lies under another one is not theirs to give.
+    """
+    return (info.vault_id, info.key) == (ready_key(use, observed).vault_id, use.ref.key)
 
 
 def claim_ref(namespace: str, claim: str) -> ObjectRef:
