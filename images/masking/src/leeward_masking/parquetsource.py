@@ -5,6 +5,7 @@ a time are written, at their own offsets and with the footer, into a sparse anon
 (memfd), which Polars opens by its descriptor's path. Plaintext never has a name on a disk.
 """
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ STRETCH_BYTES: Final = 32 << 20
 MAX_ROW_GROUP: Final = 256 << 20
 """Largest row group in bytes as stored: one has to fit in memory."""
 MAX_FOOTER: Final = 128 << 20
-_FIRST_ROWS: Final = 1024
+READ_BYTES: Final = 64 << 20
+"""Rows are decoded by the row group, or in parts of this size in memory."""
+_PROBE_ROWS: Final = 1024
 _MAX_ROWS: Final = 131_072
 _COPY: Final = 1 << 20
 
@@ -68,29 +71,29 @@ class ParquetReader:
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
         row = 0
-        size = _FIRST_ROWS
+        per_row = 0.0
         for stretch in _stretches(self._groups, self._max_row_group):
             first, before = row, self._done
-            end = row + sum(group.rows for group in stretch)
+            rows = sum(group.rows for group in stretch)
             with self._memory_file(stretch[-1].end) as path:
-                while row < end:
-                    with _polars_errors(row + 1):
-                        frame = _scan(path).slice(row, min(size, end - row)).collect()
-                    if frame.height != min(size, end - row):
-                        raise damaged(f"rows are missing after row {row}")
-                    row += frame.height
-                    size = self._next_size(frame)
-                    share = (row - first) / (end - first)
-                    self._shown = before + int((self._done - before) * share)
-                    yield frame
+                per_row = per_row or _bytes_per_row(_read(path, row, min(_PROBE_ROWS, rows)))
+                for group in filter(lambda group: group.rows, stretch):
+                    parts = math.ceil(group.rows * per_row / READ_BYTES)
+                    end = row + group.rows
+                    while row < end:
+                        frame = _read(path, row, min(math.ceil(group.rows / parts), end - row))
+                        per_row = _bytes_per_row(frame)
+                        yield from frame.iter_slices(self._block_rows(frame, per_row))
+                        row += frame.height
+                        self._shown = before + (self._done - before) * (row - first) // rows
         if not row:
             raise empty()
         self._check_footer()
 
-    def _next_size(self, frame: pl.DataFrame) -> int:
-        """Rows of the next block, from the size of those of the last one."""
-        per_row = max(1.0, frame.estimated_size() / frame.height)
-        return max(_FIRST_ROWS // 8, min(_MAX_ROWS, int(self._block_bytes / per_row)))
+    def _block_rows(self, frame: pl.DataFrame, per_row: float) -> int:
+        """Rows of the blocks that a frame is cut into, all of nearly one size."""
+        most = max(1, min(_MAX_ROWS, int(self._block_bytes / per_row)))
+        return math.ceil(frame.height / math.ceil(frame.height / most))
 
     @contextmanager
     def _memory_file(self, end: int = 0) -> Iterator[str]:
@@ -137,6 +140,19 @@ def _footer(content: Content) -> bytes:
 
 def _scan(path: str) -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False, cache=False, hive_partitioning=False)
+
+
+def _read(path: str, row: int, count: int) -> pl.DataFrame:
+    """Rows from ``row`` on; to be within one row group, where Polars decodes each page once."""
+    with _polars_errors(row + 1):
+        frame = _scan(path).slice(row, count).collect()
+    if frame.height != count:
+        raise damaged(f"rows are missing after row {row}")
+    return frame
+
+
+def _bytes_per_row(frame: pl.DataFrame) -> float:
+    return max(1.0, frame.estimated_size() / max(1, frame.height))
 
 
 def _stretches(groups: Sequence[RowGroup], largest: int) -> Iterator[list[RowGroup]]:

@@ -13,8 +13,11 @@ from leeward_masking.rules import ColumnPlan, MaskPlan
 
 SKETCH_SIZE: Final = 4096
 _RANGE: Final = float(1 << 64)
+_SLOT_BITS: Final = 16
 _ONE_TO_ONE: Final = frozenset({"keep", "hash", "tokenize"})
 """Transforms that leave the number of distinct values (of a hash, but for collisions)."""
+_ALWAYS_OTHER: Final = frozenset({"redact", "hash", "tokenize", "encrypt", "dateShift"})
+"""Transforms that leave no value as it was."""
 
 
 class DistinctSketch:
@@ -26,18 +29,27 @@ class DistinctSketch:
     """
 
     def __init__(self) -> None:
-        self._smallest = pl.Series([], dtype=pl.UInt64)
+        self._smallest = np.empty(0, np.uint64)
         self._bound: int | None = None
+        # The hashes that were seen last, by their first bits: most values of a column with few
+        # of them are found here, and sorting is left to the others.
+        self._seen = np.zeros(1 << _SLOT_BITS, np.uint64)
 
     def add(self, values: pl.Series) -> None:
         """Count the values of another block."""
-        hashes = values.drop_nulls().hash(seed=1)
+        column = values.drop_nulls().hash(seed=1)
         if self._bound is not None:
-            hashes = hashes.filter(hashes < self._bound)
-        merged = pl.concat([self._smallest, hashes.unique()]).unique()
+            column = column.filter(column < self._bound)
+        hashes = column.to_numpy()
+        slots = hashes >> np.uint64(64 - _SLOT_BITS)
+        new = self._seen[slots] != hashes
+        if not new.any():
+            return
+        self._seen[slots[new]] = hashes[new]
+        merged = np.union1d(self._smallest, hashes[new])
         if len(merged) > SKETCH_SIZE:
-            merged = merged.bottom_k(SKETCH_SIZE)
-            self._bound = int(merged.to_numpy().max())
+            merged = merged[:SKETCH_SIZE].copy()
+            self._bound = int(merged[-1])
         self._smallest = merged
 
     def count(self) -> int:
@@ -115,7 +127,10 @@ def _count(column: _Column, before: pl.Series, after: pl.Series) -> None:
         column.before.add(before)
     if column.plan.transform == "keep":
         return
-    column.changed += _changed(before, after)
+    if column.plan.transform in _ALWAYS_OTHER:
+        column.changed += len(before) - before.null_count()
+    else:
+        column.changed += _changed(before, after)
     if column.plan.transform not in _ONE_TO_ONE and column_type(after.dtype) != "Other":
         column.after.add(after)
 

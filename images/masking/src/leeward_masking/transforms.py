@@ -58,17 +58,13 @@ def partial_mask(rule: PartialMask) -> Transform:
 
     def apply(values: pl.Series) -> pl.Series:
         text = pl.lit(canonical_text(values))
-        length = text.str.len_chars().cast(pl.Int64)
-        hidden = pl.when(length > kept).then(length - kept).otherwise(length)
-        parts = [pl.lit("").str.pad_start(hidden, rule.symbol)]
-        if rule.keep_first:
-            parts.insert(
-                0, text.str.head(pl.when(length > kept).then(rule.keep_first).otherwise(0))
-            )
-        if rule.keep_last:
-            parts.append(text.str.tail(pl.when(length > kept).then(rule.keep_last).otherwise(0)))
-        masked = pl.concat_str(parts)
-        return _select(values, pl.when(text.is_not_null()).then(masked))
+        length = text.str.len_chars()
+        last = pl.when(length > kept).then(rule.keep_last).otherwise(0)
+        if not rule.keep_first:
+            return _select(values, text.str.tail(last).str.pad_start(length, rule.symbol))
+        first = pl.when(length > kept).then(rule.keep_first).otherwise(0)
+        end = text.str.tail(last).str.pad_start(length - first, rule.symbol)
+        return _select(values, pl.concat_str(text.str.head(first), end))
 
     return apply
 
