@@ -151,6 +151,31 @@ def test_missing_source(volume: Volume) -> None:
     assert failure(volume, source, [keep("a")]).code == "FileMissing"
 
 
+@pytest.mark.parametrize("where", ["file", "folder"])
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_links_on_the_volume_are_not_followed(volume: Volume, where: str, sealed: bool) -> None:
+    """Else whoever writes to the volume could have a pod read its own keys."""
+    (volume.folder / "real").mkdir()
+    there = volume.write("a.csv", b"a\n1\n", sealed=sealed)
+    path = there.rename(there.parent / "real" / there.name)
+    linked = volume.folder / f"link{path.suffix}"
+    if where == "file":
+        linked.symlink_to(path)
+    else:
+        linked.symlink_to(path.parent)
+        linked = linked / path.name
+    error = failure(volume, volume.source(linked, {"a": "Integer"}), [keep("a")])
+    assert error.code == "WrongFormat"
+    assert "link" in error.message
+    with pytest.raises(JobError, match="symbolic link"):
+        volume.inspect(linked)
+
+
+def test_folder_in_place_of_the_source(volume: Volume) -> None:
+    with pytest.raises(JobError, match="folder"):
+        volume.inspect(volume.folder, wait=600)
+
+
 def test_plain_file_where_a_sealed_one_is_expected(volume: Volume) -> None:
     path = volume.write("a.csv", b"a\nSECRET\n").rename(volume.folder / "a.csv.lwe1")
     assert failure(volume, volume.source(path, {"a": "String"}), [keep("a")]).code == "NotSealed"

@@ -162,9 +162,7 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
     Raises:
         JobError: It is missing, empty, of the other kind, or does not open.
     """
-    with volume(WHAT):
-        file = io.FileIO(path)
-    with file:
+    with _open(path) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         magic = os.pread(file.fileno(), len(SLOT_MAGIC), 0)
         if not magic:
@@ -174,7 +172,7 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
                 raise JobError(
                     "WrongFormat",
                     "the source is a sealed file, and the Dataset says that it is plain",
-                    "set sealedWith in the Dataset",
+                    "create another Dataset, with sealedWith, for it",
                 )
             yield PlainContent(file, str(path))
         else:
@@ -183,6 +181,18 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
             if not content.size:
                 raise empty()
             yield content
+
+
+def _open(path: Path) -> io.FileIO:
+    """Open the file itself: a link on the volume could lead to the pod's own files and keys."""
+    if os.path.realpath(path) != str(path):
+        raise JobError(
+            "WrongFormat",
+            "the path of the source leads through a symbolic link, and links are not followed",
+            "put the file itself there, or create a Dataset with the path that the link leads to",
+        )
+    with volume(WHAT):
+        return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
 
 
 def recipient_ids(file: io.FileIO) -> list[str]:
@@ -199,7 +209,7 @@ def describe_headers(path: Path) -> ResultFile:
     Raises:
         JobError: It is missing, not sealed, or damaged.
     """
-    with volume(WHAT), io.FileIO(path) as file, _sealed_errors(file):
+    with volume(WHAT), _open(path) as file, _sealed_errors(file):
         if file.seek(0, io.SEEK_END) == 0:
             raise empty()
         info = inspect(file)

@@ -216,7 +216,7 @@ def _encoding(what: str, row: int | None = None, column: str | None = None) -> J
     return JobError(
         "WrongEncoding",
         f"the source {what}" if row is None else what,
-        "convert the file to UTF-8 and seal it again",
+        "convert the file to UTF-8, and seal it anew if it was sealed",
         row=row,
         column=column,
     )

@@ -111,7 +111,8 @@ def from_sealed_error(error: SealedError, what: str, key_ids: list[str]) -> JobE
         return JobError(
             "NotSealed",
             f"{what} is not a sealed file of format LWE1",
-            "seal it with `leeward seal --to`, or remove sealedWith from the Dataset",
+            "seal it with `leeward seal --to`, or create another Dataset, without sealedWith, for"
+            " a plain file",
         )
     if isinstance(error, UnsupportedVersion):
         return JobError("WrongFormat", f"{what}: {error}", "use a later image, or seal it again")

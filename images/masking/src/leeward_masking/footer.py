@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from leeward_masking.errors import JobError
-from leeward_masking.structure import malformed
 
 MAGIC: Final = b"PAR1"
 TAIL: Final = 8
@@ -55,7 +54,11 @@ def read_row_groups(footer: bytes, size: int) -> list[RowGroup]:
 
 def damaged(what: str) -> JobError:
     """A Parquet file that is not whole."""
-    return malformed(f"the Parquet file is damaged: {what}")
+    return JobError(
+        "MalformedData",
+        f"the Parquet file is damaged: {what}",
+        "put an intact copy of the file in its place",
+    )
 
 
 def _row_group(group: dict[int, _Value]) -> RowGroup:

@@ -35,6 +35,12 @@ def inspect_file(
         JobError: It does not come, does not open, or cannot be read to its end.
     """
     path = Path(config.source.path)
+    if path.is_dir():
+        raise JobError(
+            "WrongFormat",
+            "the path of the source leads to a folder",
+            "put a file there, or create a Dataset whose path names a file",
+        )
     _wait_for(path, config.wait_seconds, progress)
     if config.sealed and config.source.key_role is None:
         return Result(outcome="Succeeded", source=describe_headers(path))

@@ -42,7 +42,7 @@ def first_rows(
     Raises:
         JobError: It cannot be read.
     """
-    with open_content(path, keys) as content:
+    with open_content(path.resolve(), keys) as content:
         if form == "Parquet":
             blocks = ParquetReader(content, None).blocks()
         else:

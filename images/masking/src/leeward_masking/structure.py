@@ -14,7 +14,10 @@ from leeward_masking.errors import JobError
 
 LINE_FEED: Final = 0x0A
 CARRIAGE_RETURN: Final = 0x0D
-REMEDY: Final = "correct the file at that place, or the Dataset's csv options, and seal it again"
+REMEDY: Final = (
+    "correct the file at that place, and seal it anew if it was sealed; or correct the csv options"
+    " of the Dataset"
+)
 
 
 @dataclass(frozen=True, slots=True)
