@@ -149,7 +149,8 @@ def test_every_crd_keeps_the_conventions(kind: Kind) -> None:
     assert made["spec"]["names"]["categories"] == ["leeward"]
     assert version["subresources"] == {"status": {}}
     assert root["required"] == ["spec"]
-    assert "Ready" in [column["name"] for column in version["additionalPrinterColumns"]]
+    columns = [column["name"] for column in version["additionalPrinterColumns"]]
+    assert {"Ready", "Reason"} <= set(columns)
     rules: list[dict[str, Any]] = [
         rule for schema in schemas(root) for rule in schema.get("x-kubernetes-validations", [])
     ]

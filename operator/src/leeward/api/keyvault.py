@@ -8,6 +8,7 @@ from leeward.api.meta import (
     AGE,
     IMMUTABLE,
     READY,
+    REASON,
     Cel,
     Column,
     Empty,
@@ -218,6 +219,7 @@ KEYVAULT: Final = Kind(
         Column("Keys", "integer", ".status.keyCount"),
         Column("Oldest", "date", ".status.oldestKeyAt"),
         READY,
+        REASON,
         AGE,
     ),
 )

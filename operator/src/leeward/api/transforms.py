@@ -147,6 +147,9 @@ KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
 }
 """Transforms that need a key, and the algorithms that key may have."""
 
+_CHOICE: Final = (
+    f"{', '.join(TRANSFORMS)} (those without parameters are written with braces: keep: {{}})"
+)
 _COUNT: Final = "[" + ", ".join(f"has(self.{t})" for t in TRANSFORMS) + "].filter(x, x).size()"
 _NAMED: Final = "(" + " + ".join(f"(has(self.{t}) ? ' and {t}' : '')" for t in TRANSFORMS) + ")"
 
@@ -170,10 +173,9 @@ class ColumnRule(Model):
     cel: ClassVar = (
         Cel(
             f"{_COUNT} > 0",
-            f"a rule has no known transform: give it one of {', '.join(TRANSFORMS)}",
+            f"a rule has no known transform: give it one of {_CHOICE}",
             message_expression="'\"' + self.name + '\" has no known transform: give it one of "
-            + ", ".join(TRANSFORMS)
-            + "'",
+            f"{_CHOICE}'",
         ),
         Cel(
             f"{_COUNT} < 2",

@@ -126,12 +126,12 @@ class WorkloadSpec(Model):
         default=False, description="True: nothing is started, and what runs is stopped."
     )
     active_deadline: Duration | None = Field(
-        default=None, description="The job fails when it has run for this long."
+        default=None, description="The job fails when it has run for this long: 30m, 2h."
     )
     ttl_after_finished: Duration | None = Field(
         default=None,
-        description="The finished pods and their logs are removed after this time. Left out: kept"
-        " until this resource is deleted.",
+        description="The finished pods and their logs are removed after this time: 30m, 7d. Left"
+        " out: kept until this resource is deleted.",
     )
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = Field(
         default=2, description="How often a failed pod is tried again."
