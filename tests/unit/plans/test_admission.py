@@ -282,12 +282,38 @@ def test_grant_of_another_namespace_must_be_named() -> None:
     engine.settle(elsewhere)
     sealed_with = {"vault": {"name": "vault", "namespace": "lab"}, "key": "data"}
     world.change(JOB, spec=job_spec(output={**job_spec()["output"], "sealedWith": sealed_with}))
-    assert ready(engine.settle(JOB))[1] == "KeyNotGranted"
+    reason, message = ready(engine.settle(JOB))[1:]
+    assert reason == "KeyNotGranted"
+    assert f"namespaces [{NAMESPACE}]" in message
     shared = vault_spec()
     for entry in shared["keys"]:
         entry["grants"] = [{**grant, "namespaces": [NAMESPACE]} for grant in entry["grants"]]
     world.change(elsewhere, spec=shared)
     assert ready(engine.settle(JOB), "Admitted")[0] == "True"
+
+
+def test_vault_of_another_namespace_is_not_told_of() -> None:
+    world, engine = clinic()
+    elsewhere = ObjectRef(VAULT.api_version, "KeyVault", "lab", "vault")
+    grant = {"name": "ward-nine", "kinds": ["MaskingJob"], "operations": ["Seal"]}
+    spec_ = vault_spec(keys=[{**key, "grants": [grant]} for key in vault_spec()["keys"][:1]])
+    world.add(resource(elsewhere, spec_))
+    engine.settle(elsewhere)
+    (name,) = (key["name"] for key in spec_["keys"])
+    for named, reason in ((name, "KeyNotGranted"), ("nope", "KeyMissing")):
+        sealed_with = {"vault": {"name": "vault", "namespace": "lab"}, "key": named}
+        world.change(JOB, spec=job_spec(output={**job_spec()["output"], "sealedWith": sealed_with}))
+        found, message = ready(engine.settle(JOB))[1:]
+        assert found == reason
+        assert "ward-nine" not in message
+        assert f"has {name}" not in message
+
+
+def test_faults_in_fixed_fields_say_how_to_change_them() -> None:
+    world, engine = clinic(columns=RULES[:2])
+    assert "delete it and create it again" in ready(engine.settle(JOB))[2]
+    world.remove(SOURCE)
+    assert "create it again" not in ready(engine.settle(JOB))[2]
 
 
 # --- DatasetPreview -------------------------------------------------------------------------------

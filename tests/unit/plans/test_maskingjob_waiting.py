@@ -102,6 +102,16 @@ def test_unschedulable_pod_shows_the_schedulers_words() -> None:
     status = engine.settle(JOB)
     assert ready(status)[1] == "Unschedulable"
     assert "insufficient memory" in ready(status)[2]
+    assert "spec.resources.requests" in ready(status)[2]
+
+
+@pytest.mark.parametrize("phase", ["Running", "Succeeded"])
+def test_pod_that_has_ended_is_not_said_to_start(phase: str) -> None:
+    """The Job controller says that a Job is complete a moment after its pod has ended."""
+    world, engine = started()
+    pod = world.start_pod()
+    world.end_pod(pod, phase, exitCode=0)
+    assert ready(engine.settle(JOB))[:2] == ("False", "Ending")
 
 
 def test_job_without_a_pod_is_explained_after_a_while() -> None:

@@ -39,7 +39,8 @@ from leeward.plans.shared.sources import volume_of
 from leeward.plans.shared.steps import drifted
 
 ROLE: Final = "inspect"
-WAIT_SECONDS: Final = 600
+WAIT_SECONDS: Final = 60
+"""A pod that waits holds its share of a node, so it does not wait long; others look later."""
 _DEADLINE: Final = 6 * 3600
 _TTL: Final = 3600
 _BACKOFF_LIMIT: Final = 2

@@ -18,6 +18,7 @@ from leeward.plans.shared.sources import (
     check_source_key,
     check_source_namespace,
     check_source_ready,
+    first_denial,
     volume_of,
 )
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
@@ -215,6 +216,33 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_source_artefact_key,
 )
 """In order: what is refused first is what is said."""
+
+_IN_THE_SPEC: Final = frozenset(
+    {
+        "ColumnMissing",
+        "ColumnWithoutRule",
+        "IdentifierKept",
+        "NoColumnsLeft",
+        "OutputNameTaken",
+        "OutputPathIsSource",
+        "SubjectMissing",
+        "TooManyKeys",
+        "UnsuitableColumn",
+    }
+)
+"""Faults that are put right in fields of the job that cannot be changed once it is created."""
+
+
+def check(case: MaskingCase) -> Verdict:
+    """What the first check says that does not pass; None: the job may start."""
+    verdict = first_denial(case, CHECKS)
+    if isinstance(verdict, Denied) and verdict.reason in _IN_THE_SPEC:
+        return Denied(
+            verdict.reason,
+            f"{verdict.message}. The rules and the output of a MaskingJob cannot be changed: to"
+            " change them, delete it and create it again",
+        )
+    return verdict
 
 
 def output_ref(case: MaskingCase) -> ObjectRef:

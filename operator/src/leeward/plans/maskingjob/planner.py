@@ -9,7 +9,7 @@ from leeward.api.maskingjob import MASKINGJOB, MaskingJobSpec
 from leeward.api.meta import Kind
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult, DetachedResult, Result, parse_result
-from leeward.plans.maskingjob.admission import CHECKS, output_name_taken
+from leeward.plans.maskingjob.admission import check, output_name_taken
 from leeward.plans.maskingjob.case import MaskingCase, output_volume
 from leeward.plans.maskingjob.publishing import (
     RESULT_KEY,
@@ -41,7 +41,7 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
-from leeward.plans.shared.sources import Case, first_denial
+from leeward.plans.shared.sources import Case
 from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
@@ -87,7 +87,7 @@ class _Masking:
 
     def admit(self, run: Run) -> Denied | Unseen | Recipe:
         case = MaskingCase(run.owner, self._spec, run.observed, run.context)
-        return first_denial(case, CHECKS) or recipe(case, run.status.get("admission"))
+        return check(case) or recipe(case, run.status.get("admission"))
 
     def serving(self, run: Run, pod: Manifest, report: ProgressReport) -> Plan | None:
         """Take over a result that is too large for a termination message."""

@@ -29,7 +29,14 @@ def data_gap(
 def key_gap(
     grants: Sequence[KeyGrant], home: str, owner: Owner, operation: str, now: datetime.datetime
 ) -> str | None:
-    """Why none of a key's grants lets the workload do this with it; None: one does."""
+    """Why none of a key's grants lets the workload do this with it; None: one does.
+
+    Who asks from another namespace is told of no grant that is not for that namespace.
+    """
+    if owner.namespace != home:
+        grants = [grant for grant in grants if owner.namespace in (grant.namespaces or ())]
+        if not grants:
+            return f"no grant is for namespace {owner.namespace}"
     return _gap((grant.name, _key_misfit(grant, home, owner, operation, now)) for grant in grants)
 
 

@@ -73,11 +73,13 @@ def check_key(use: KeyUse, observed: Observed) -> Verdict:
         return Denied("VaultNotReady", f"{vault} is not ready: {spec}")
     key = _key(spec, use.ref.key)
     if key is None:
-        names = ", ".join(key.name for key in spec.keys)
+        # What a vault of another namespace holds is not told.
+        names = ", ".join(key.name for key in spec.keys) if use.namespace == use.home else ""
+        has = f" (it has {names})" if names else ""
         return Denied(
             "KeyMissing",
-            f"{vault} has no key {use.ref.key} (it has {names}): add it to spec.keys there, or"
-            " correct the name",
+            f"{vault} has no key {use.ref.key}{has}: add it to spec.keys there, or correct the"
+            " name",
         )
     if key.algorithm not in use.algorithms:
         return Denied(
@@ -96,11 +98,14 @@ def check_key_grant(
     gap = key_gap(key.grants, use.namespace, owner, operation, context.now)
     if gap is None:
         return None
+    # A grant without namespaces is for the vault's own.
+    abroad = use.namespace != owner.namespace
+    where = f", namespaces [{owner.namespace}]" if abroad else ""
     return Denied(
         "KeyNotGranted",
         f"{use.label} is not granted to {owner.kind} {owner.namespace}/{owner.name} for operation"
-        f" {operation} ({gap}): its steward adds a grant with kinds [{owner.kind}] and operations"
-        f" [{operation}] to that key",
+        f" {operation} ({gap}): its steward adds a grant with kinds [{owner.kind}]{where} and"
+        f" operations [{operation}] to that key",
     )
 
 

@@ -216,6 +216,10 @@ _OUT_OF_MEMORY: Final = (
 )
 
 
+_ENDING: Final = Active("Running", "Ending", "the pod has ended; its result is taken up")
+"""Between the end of the container and the word of the Job controller."""
+
+
 def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
     if (job.get("spec") or {}).get("suspend"):
         return Active("Suspended", "Suspended", "suspended: set spec.suspend to false to go on")
@@ -232,6 +236,8 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
     state = container.get("state") or {}
     if "running" in state:
         return Active("Running", "Running", "the pod runs", pod)
+    if "terminated" in state:
+        return _ENDING
     waiting = state.get("waiting") or {}
     if waiting.get("reason") in _IMAGE_REASONS:
         return _image_missing(pod, container, waiting)
@@ -248,6 +254,8 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
 
 
 def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
+    if any((pod.get("status") or {}).get("phase") == "Succeeded" for pod in pods):
+        return _ENDING
     failed = (job.get("status") or {}).get("failed", 0)
     if failed and pods:
         cause = _pod_failure(pods[-1])
@@ -260,8 +268,9 @@ def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime
         "Stuck",
         "PodRefused",
         "the Job gets no pod: as a rule a ResourceQuota, a LimitRange or Pod Security of the"
-        f" namespace refuses it; see: kubectl describe job {job['metadata']['name']} -n"
-        f" {job['metadata']['namespace']}, and raise the quota or lower spec.resources",
+        " namespace refuses it, or its PriorityClass does not exist; see: kubectl describe job"
+        f" {job['metadata']['name']} -n {job['metadata']['namespace']}, and raise the quota, or"
+        " create this resource again with other spec.resources or spec.podTemplate",
     )
 
 
@@ -283,7 +292,9 @@ def _pending(pod: Manifest, now: datetime.datetime) -> Active:
             return Active(
                 "Stuck",
                 "Unschedulable",
-                f"no node takes the pod: {condition.get('message', 'no reason given')}",
+                f"no node takes the pod: {condition.get('message', 'no reason given').rstrip('.')}."
+                " It goes on by itself once a node has room and fits; else create this resource"
+                " again with other spec.resources.requests or spec.podTemplate",
                 pod,
             )
     created = pod["metadata"].get("creationTimestamp")
