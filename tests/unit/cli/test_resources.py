@@ -151,6 +151,19 @@ def test_logs_are_those_of_the_newest_pod() -> None:
     assert ("logs", "new") in cluster.calls
 
 
+def test_logs_are_not_those_of_a_pod_that_cleans_up() -> None:
+    cluster = cluster_with(FAILED)
+    labels = {"leeward.dev/kind": "MaskingJob", "leeward.dev/name": "visits"}
+    for name, role, time in (
+        ("mask", "masking", "2027-03-01T10:00:00Z"),
+        ("clean", "clean", "2027-03-01T11:00:00Z"),
+    ):
+        metadata = {"name": name, "namespace": "clinic", "creationTimestamp": time}
+        cluster.put(PODS, {"metadata": metadata | {"labels": labels | {"leeward.dev/role": role}}})
+    leeward("logs", "mj/visits", cluster=cluster)
+    assert ("logs", "mask") in cluster.calls
+
+
 def test_logs_of_a_resource_without_pod() -> None:
     result = leeward("logs", "mj/visits", cluster=cluster_with(DONE))
     assert result.exit_code == 1

@@ -17,6 +17,7 @@ from leeward.cli.port import PODS, Cluster, Manifest
 from leeward.cli.session import Session
 
 MACHINE_FORMATS = (OutputFormat.JSON, OutputFormat.YAML)
+_ROLE = "leeward.dev/role"
 
 
 def show_resources(
@@ -146,6 +147,8 @@ def show_logs(
 ) -> None:
     """Copy the log of the newest pod to standard output.
 
+    A pod that only cleans up after a failure has no log of its own to tell: another goes before it.
+
     Raises:
         CliError: There is no such resource, or it has no pod.
     """
@@ -158,9 +161,10 @@ def show_logs(
             f"{kind.kind} {name} has no pod now",
             f"see its state: leeward describe {kind.kind.lower()} {name} -n {namespace}",
         )
-    pod = pods[-1]["metadata"]["name"]
+    working = [pod for pod in pods if pod["metadata"]["labels"].get(_ROLE) != "clean"]
+    pod = (working or pods)[-1]["metadata"]["name"]
     if len(pods) > 1:
-        session.err.print(f"{len(pods)} pods; this is the log of the newest, {pod}")
+        session.err.print(f"{len(pods)} pods; this is the log of {pod}")
     for piece in cluster.logs(namespace, pod, follow=follow, tail=tail):
         session.stdout.write(piece)
         session.stdout.flush()
