@@ -1,13 +1,28 @@
-"""A key opens what it was made for, whatever a Dataset says that it is sealed with."""
+"""A key is given for what was granted, and to what was admitted: to nothing in its place."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from leeward.plans.shared.model import Manifest, ObjectRef
-from unit.plans.clinic import JOB, PREVIEW, clinic, preview_spec, resource, sealed_source
+from unit.plans.clinic import (
+    JOB,
+    OUTPUT_DIGEST,
+    PREVIEW,
+    SOURCE,
+    clinic,
+    dataset_spec,
+    inspected,
+    preview_spec,
+    resource,
+    sealed_source,
+    started,
+)
 from unit.plans.datasets import DATA, OTHER_KEY, dataset, record
-from unit.plans.simulator import ready
+from unit.plans.simulator import Engine, ready
+from unit.plans.world import CrashError, World
 
 
 @pytest.mark.parametrize("ref", [JOB, PREVIEW])
@@ -31,3 +46,58 @@ def test_inspection_is_not_given_a_key_of_another_vault_key() -> None:
     world.change(DATA, status={"keyId": OTHER_KEY})
     assert ready(engine.settle(DATA))[1] == "SealedWithOtherKey"
     assert world.of_kind("Secret") == []
+
+
+def suspended(**job: Any) -> tuple[World, Engine, Manifest]:
+    """A job that was started, and suspended before anything ran; its spec to go on with."""
+    world, engine = started(**job)
+    spec = world.objects[JOB]["spec"]
+    world.change(JOB, spec={**spec, "suspend": True})
+    engine.settle(JOB)
+    return world, engine, {**spec, "suspend": False}
+
+
+def test_suspended_job_goes_on_only_while_it_is_granted() -> None:
+    world, engine, on = suspended()
+    grants = dataset_spec()["grants"]
+    world.change(SOURCE, spec=dataset_spec(grants=[]))
+    world.change(JOB, spec=on)
+    assert ready(engine.settle(JOB), "Running")[1] == "NotGranted"
+    assert world.only("Job")["spec"]["suspend"] is True
+    assert world.of_kind("Secret") == []
+    world.change(SOURCE, spec=dataset_spec(grants=grants))
+    engine.settle(JOB)
+    assert world.only("Job")["spec"]["suspend"] is False
+    assert len(world.of_kind("Secret")) == 1
+
+
+def test_suspended_job_does_not_go_on_with_what_another_dataset_grants() -> None:
+    world, engine, on = suspended()
+    another = {**world.objects[SOURCE]["status"], "digest": OUTPUT_DIGEST}
+    world.change(SOURCE, status=another)
+    world.change(JOB, spec=on)
+    assert ready(engine.settle(JOB), "Failed")[1] == "SourceChanged"
+    assert not any(world.started.values())
+    assert world.of_kind("Secret") == []
+
+
+def test_key_admitted_earlier_is_not_given_on_the_word_of_another_dataset() -> None:
+    world, engine = clinic()
+    key_id = sealed_source(world)
+
+    def killed_once_the_job_is_there() -> None:
+        if world.of_kind("Job"):
+            raise CrashError
+
+    world.before_effect = killed_once_the_job_is_there
+    with pytest.raises(CrashError):
+        engine.settle(JOB)
+    assert "jobUid" not in world.objects[JOB]["status"]
+    world.before_effect = None
+    world.change(SOURCE, spec=dataset_spec(), status=inspected(world))
+    engine.settle(JOB)
+    (secret,) = world.of_kind("Secret")
+    assert ("source", key_id) not in secret["keys"]
+    job = world.only("Job")
+    assert world.objects[JOB]["status"]["jobUid"] == job["metadata"]["uid"]
+    assert job["spec"]["suspend"] is False

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from leeward.plans.shared.clean import clean_config, clean_job
 from leeward.plans.shared.conditions import backoff
 from leeward.plans.shared.durations import whole_seconds
+from leeward.plans.shared.inventory import enter, secret_ref, strike
 from leeward.plans.shared.jobs import changed, config_ref, job_ref
 from leeward.plans.shared.model import (
     Action,
@@ -17,12 +18,13 @@ from leeward.plans.shared.model import (
     PodsOf,
     ProgressOf,
     ShredArtefactKey,
+    WriteStatus,
 )
 from leeward.plans.shared.names import ref_of
 from leeward.plans.shared.podstate import Active, Failed, Succeeded, own_pods, read_job
 from leeward.plans.shared.policies import job_policy
 from leeward.plans.shared.progress import parse_progress, progress_status
-from leeward.plans.shared.starting import delivery, rebuilt_config, start
+from leeward.plans.shared.starting import delivery, is_as_admitted, rebuilt_config, start
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import (
@@ -30,6 +32,7 @@ from leeward.plans.shared.workload import (
     Workload,
     carry_on,
     give_up,
+    hold_up,
     is_over,
     retire,
 )
@@ -103,6 +106,10 @@ def fail(
 
 
 def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:
+    if state.phase == "Suspended" and not run.spec.suspend:
+        plan = _leave_to_resume(workload, run)
+        if plan is not None:
+            return plan
     steps = _upkeep(workload, run, state, job)
     if isinstance(steps, Unseen):
         return Plan(run.status, needs=steps.needs)
@@ -130,6 +137,34 @@ def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:
     if state.phase == "Stuck":
         return Plan(run.status, requeue_after=backoff(run.draft.seconds_since("Running")))
     return Plan(run.status, requeue_after=STARTING_INTERVAL)
+
+
+def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
+    """Check again, and give the keys again, before a Job that is suspended goes on; None: it may.
+
+    A job could else be suspended as soon as it is started, and run when its grants have ended.
+    """
+    recipe = workload.admit(run)
+    if isinstance(recipe, Unseen):
+        return Plan(run.status, needs=recipe.needs)
+    if isinstance(recipe, Denied):
+        strike(run.draft, lambda ref: ref.kind == "Secret")
+        return hold_up(run, recipe)
+    admission = run.status["admission"]
+    if not is_as_admitted(recipe, admission):
+        return fail(workload, run, Denied("SourceChanged", _SOURCE_CHANGED), started=True)
+    if "secret" not in admission:
+        return None
+    enter(run.draft, [secret_ref(run.owner.namespace, admission["secret"])])
+    if run.draft.differs("children"):
+        return Plan(run.status, actions=(WriteStatus(),))
+    return carry_on(run, progress(run.observed, (delivery(run, admission),)), started=True)
+
+
+_SOURCE_CHANGED = (
+    "while the job was suspended, its Dataset or a key that it uses was replaced by another one:"
+    " delete this resource and create it again"
+)
 
 
 def _upkeep(

@@ -82,16 +82,17 @@ def _policy_ref(run: Run) -> ObjectRef:
 
 
 def _settle(run: Run, recipe: Recipe) -> None:
-    """Freeze what is decided, once; decide again only while no Job is there."""
+    """Freeze what is decided. What is admitted now is what runs: else it is decided again.
+
+    A Job that is there already, suspended, goes then: it was made of what was admitted earlier, and
+    the checks that have just passed may have looked at another Dataset of that name.
+    """
     admission = run.status.get("admission")
+    if admission is not None and is_as_admitted(recipe, admission):
+        _enter(run, admission)
+        return
     digest = recipe.config.content_digest()
     keys = [{"role": key.role, "id": key.id, "version": key.version} for key in recipe.keys]
-    if admission is not None:
-        made = run.observed.current(job_ref(run.owner.namespace, admission["jobName"]))
-        same = admission["configDigest"] == digest and admission["keys"] == keys
-        if made is not None or same:
-            _enter(run, admission)
-            return
     image = run.context.masking_image
     admission = {
         "jobName": child_name(run.owner, short_hash(digest, image, keys, run.owner.uid)),
@@ -106,6 +107,13 @@ def _settle(run: Run, recipe: Recipe) -> None:
         admission["sourceDigest"] = recipe.source_digest
     run.draft.put(admission=admission)
     _enter(run, admission)
+
+
+def is_as_admitted(recipe: Recipe, admission: Manifest) -> bool:
+    """Whether what would be run now is what was decided to be run."""
+    keys = [(key.role, key.id, key.version) for key in recipe.keys]
+    decided = [(key["role"], key["id"], key["version"]) for key in admission["keys"]]
+    return admission["configDigest"] == recipe.config.content_digest() and decided == keys
 
 
 def _enter(run: Run, admission: Manifest) -> None:
@@ -143,9 +151,7 @@ def _steps(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) ->
         steps.append(Apply(policy))
     made = run.observed.current(job_ref(namespace, name))
     config = config_map(run.owner, name, recipe.config)
-    if recipe.config.content_digest() == admission["configDigest"] and drifted(
-        run.observed.seen.get(ref_of(config)), config
-    ):
+    if drifted(run.observed.seen.get(ref_of(config)), config):
         steps.append(Apply(config))
     if "secret" in admission:
         steps.append(delivery(run, admission))
@@ -193,6 +199,6 @@ def rebuilt_config(run: Run, workload: Workload) -> Manifest | Unseen | None:
     if isinstance(recipe, Unseen):
         return recipe
     admission = run.status["admission"]
-    if isinstance(recipe, Denied) or recipe.config.content_digest() != admission["configDigest"]:
+    if isinstance(recipe, Denied) or not is_as_admitted(recipe, admission):
         return None
     return config_map(run.owner, admission["jobName"], recipe.config)
