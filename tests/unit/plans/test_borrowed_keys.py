@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from leeward.plans.shared.model import Manifest, ObjectRef
+from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PublishArtefactKey
 from unit.plans.clinic import (
     JOB,
+    OUTPUT,
     OUTPUT_DIGEST,
     PREVIEW,
     SOURCE,
+    answer,
     clinic,
     dataset_spec,
     inspected,
@@ -101,3 +103,28 @@ def test_key_admitted_earlier_is_not_given_on_the_word_of_another_dataset() -> N
     job = world.only("Job")
     assert world.objects[JOB]["status"]["jobUid"] == job["metadata"]["uid"]
     assert job["spec"]["suspend"] is False
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"sealedWith": {"vault": {"name": "mine"}, "key": "data"}},
+        {"location": {"volume": {"claimName": "data", "path": "raw/people.csv"}}},
+        {"format": "CSV"},
+    ],
+)
+def test_output_is_not_published_as_a_dataset_that_only_pretends_to_be_its_own(
+    lie: Manifest,
+) -> None:
+    world, engine = started()
+    world.succeed(answer(world))
+    world.refusals.append(
+        lambda action: Outcome("Invalid") if isinstance(action, PublishArtefactKey) else None
+    )
+    engine.settle(JOB)
+    metadata, spec = world.objects[OUTPUT]["metadata"], world.objects[OUTPUT]["spec"]
+    world.change(OUTPUT, metadata=metadata, spec={**spec, **lie})
+    world.refusals.clear()
+    assert ready(engine.settle(JOB), "Failed")[1] == "OutputNameTaken"
+    assert "keyId" not in world.objects[OUTPUT].get("status", {})
+    assert not any(world.published.values())

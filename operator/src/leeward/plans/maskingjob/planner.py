@@ -143,11 +143,11 @@ class _Masking:
         dataset = dataset_manifest(run, self._spec, source)
         create = Create(dataset)
         steps: list[Action] = [create]
-        steps.extend(PublishArtefactKey(key_id) for key_id in self.own_keys(run))
         created = run.observed.done(create)
         if created is not None and created.code == "Done":
-            if not _is_ours(created.result, run.owner):
+            if not _is_ours(created.result, dataset, run.owner):
                 return self._taken(run)
+            steps.extend(PublishArtefactKey(key_id) for key_id in self.own_keys(run))
             generation = created.result["metadata"].get("generation", 1)
             steps.append(PatchStatus(ref_of(dataset), dataset_status(run, generation)))
         done = progress(run.observed, steps)
@@ -192,9 +192,17 @@ class _Masking:
         return fail(self, run, Denied(reason, message), started=True)
 
 
-def _is_ours(dataset: Manifest, owner: Owner) -> bool:
-    annotations = dataset["metadata"].get("annotations") or {}
-    return bool(annotations.get(UID_ANNOTATION) == owner.uid)
+def _is_ours(found: Manifest, made: Manifest, owner: Owner) -> bool:
+    """Whether a Dataset of that name is the one that this job makes.
+
+    An annotation can be written by anybody: place, format and key, which nobody can change, must be
+    the job's as well. Grants may have been edited since.
+    """
+    annotations = found["metadata"].get("annotations") or {}
+    fixed = ("location", "format", "sealedWith")
+    return annotations.get(UID_ANNOTATION) == owner.uid and all(
+        found["spec"].get(name) == made["spec"][name] for name in fixed
+    )
 
 
 def _parsed(document: Manifest | None) -> Result | None:
