@@ -23,6 +23,7 @@ import urllib3
 import yaml
 from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration
+from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 from kubernetes.stream import portforward, stream
 from websocket import WebSocketException
 
@@ -48,6 +49,7 @@ INSTALL_REMEDY: Final = (
     " --create-namespace), then run: leeward doctor"
 )
 _ERROR_CHANNEL: Final = 3
+_IMPERSONATION: Final = ("as", "as-uid", "as-groups", "as-user-extra")
 _REMEDIES: Final = {
     401: "log in to the cluster again, or choose another --context",
     403: "ask an administrator to bind you to a role such as leeward-scientist or leeward-steward"
@@ -78,7 +80,20 @@ def connect(target: Target) -> HttpCluster:
             " with --context",
         ) from error
     chosen = next((c for c in contexts if c["name"] == target.context), current)
+    _refuse_impersonation(target, chosen["context"].get("user"))
     return HttpCluster(api, chosen["context"].get("namespace") or "default")
+
+
+def _refuse_impersonation(target: Target, user: str | None) -> None:
+    """The client leaves ``as`` of a kubeconfig out: the command would run with other rights."""
+    untyped: Any = KubeConfigMerger
+    merged = untyped(target.kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION).config
+    entry = merged["users"].get_with_name(user, safe=True)
+    if entry is not None and any(member in entry["user"] for member in _IMPERSONATION):
+        raise UsageError(
+            f"user {user} of the kubeconfig acts as somebody else (as), which leeward does not do",
+            "choose a --context whose user has credentials of its own",
+        )
 
 
 class HttpCluster:
