@@ -13,7 +13,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leeward.formats.jobconfig import CleanConfig, JobConfig, PreviewConfig, RuleConfig
+from leeward.formats.document import canonical_json
+from leeward.formats.jobconfig import (
+    CONFIG_DIGEST_VARIABLE,
+    CleanConfig,
+    JobConfig,
+    PreviewConfig,
+    RuleConfig,
+)
 from leeward.formats.keyset import PodKey, PodKeyset
 from leeward.formats.result import (
     MAX_MESSAGE,
@@ -72,9 +79,9 @@ def masking_config(volume: Volume, path: Path, rules: list[RuleConfig]) -> dict[
 class Program:
     """``python -m leeward_masking`` in a process of its own."""
 
-    def __init__(self, folder: Path, config: dict[str, object]) -> None:
+    def __init__(self, folder: Path, config: dict[str, object], digest: str | None = None) -> None:
         self.termination_log = folder / "termination-log"
-        (folder / "job.json").write_text(json.dumps(config))
+        (folder / "job.json").write_bytes(canonical_json(config))
         (folder / "keyset.json").write_text(KEYS.model_dump_json(by_alias=True))
         files = {"--config": "job.json", "--keys": "keyset.json"}
         arguments = [part for flag, name in files.items() for part in (flag, str(folder / name))]
@@ -82,6 +89,7 @@ class Program:
             [sys.executable, "-m", "leeward_masking", *arguments, "--bind", "127.0.0.1",
              "--port", "0", "--termination-log", str(self.termination_log)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **({CONFIG_DIGEST_VARIABLE: digest} if digest else {})},
         )  # fmt: skip
 
     def end(self) -> tuple[int, str]:
@@ -142,6 +150,21 @@ def test_an_unreadable_config(volume: Volume) -> None:
     assert error is not None
     assert error.code == "InvalidConfig"
     assert SECRET not in text + program.termination_log.read_text()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_only_the_config_that_the_operator_wrote_is_carried_out(volume: Volume, same: bool) -> None:
+    volume.output.parent.mkdir()
+    volume.output.write_bytes(b"left behind")
+    config = CleanConfig(path=str(volume.output))
+    written = config if same else CleanConfig(path=str(volume.folder))
+    program = Program(
+        volume.folder, json.loads(config.canonical()), digest=written.content_digest()
+    )
+    code, _ = program.end()
+    error = program.result().error
+    assert (code, error and error.code) == ((0, None) if same else (2, "InvalidConfig"))
+    assert volume.output.exists() is not same
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from unit.plans.clinic import (
     SOURCE,
     answer,
     clinic,
+    config_ref,
     dataset_spec,
     inspected,
     preview_spec,
@@ -48,6 +50,25 @@ def test_inspection_is_not_given_a_key_of_another_vault_key() -> None:
     world.change(DATA, status={"keyId": OTHER_KEY})
     assert ready(engine.settle(DATA))[1] == "SealedWithOtherKey"
     assert world.of_kind("Secret") == []
+
+
+def test_every_pod_knows_the_config_that_it_must_find() -> None:
+    world, engine = started()
+    inspected_world, inspector = dataset()
+    inspector.settle(DATA)
+    world.fail(exitCode=2)
+    engine.settle(JOB)
+    jobs = [(world, job) for job in world.of_kind("Job")]
+    jobs += [(inspected_world, inspected_world.only("Job"))]
+    assert len(jobs) == 3
+    for place, job in jobs:
+        config = place.objects[config_ref(job["metadata"]["name"])]["data"]["job.json"]
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        (variable,) = container["env"]
+        assert variable == {
+            "name": "LEEWARD_CONFIG_DIGEST",
+            "value": "sha256:" + hashlib.sha256(config.encode()).hexdigest(),
+        }
 
 
 def suspended(**job: Any) -> tuple[World, Engine, Manifest]:

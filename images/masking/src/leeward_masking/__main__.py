@@ -7,6 +7,7 @@ from leeward_masking.allocators import tune_allocators
 tune_allocators()
 
 import argparse
+import hashlib
 import os
 import signal
 import sys
@@ -15,7 +16,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from leeward.formats.jobconfig import CONFIG_PATH, HTTP_PORT, JobConfig, parse_job_config
+from leeward.formats.jobconfig import (
+    CONFIG_DIGEST_VARIABLE,
+    CONFIG_PATH,
+    HTTP_PORT,
+    JobConfig,
+    parse_job_config,
+)
 from leeward.formats.keyset import KEYSET_PATH, PodKeyset
 from leeward.formats.result import Result
 from leeward_masking.errors import JobError
@@ -41,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     results = ResultBox()
     try:
-        config = _read_config(options.config)
+        config = _read_config(options.config, os.environ.get(CONFIG_DIGEST_VARIABLE))
         keyset = _read_keyset(options.keys)
     except JobError as error:
         failed = Result(outcome="Failed", error=error.result())
@@ -83,9 +90,25 @@ def _silence_native_libraries() -> None:
     os.close(nowhere)
 
 
-def _read_config(path: Path) -> JobConfig:
+def _read_config(path: Path, digest: str | None) -> JobConfig:
+    """The config.
+
+    Args:
+        path: Where it is.
+        digest: What it must have; None: nobody says.
+
+    Raises:
+        JobError: ``InvalidConfig``.
+    """
     try:
-        return parse_job_config(path.read_bytes())
+        data = path.read_bytes()
+        if digest not in (None, "sha256:" + hashlib.sha256(data).hexdigest()):
+            raise JobError(
+                "InvalidConfig",
+                "the config of the job is not the one that the operator wrote",
+                "find out who changes its ConfigMap, then create the resource again",
+            )
+        return parse_job_config(data)
     except (OSError, ValidationError):
         raise JobError(
             "InvalidConfig",

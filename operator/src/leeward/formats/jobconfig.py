@@ -10,6 +10,9 @@ from leeward.formats.document import Document
 
 CONFIG_PATH: Final = "/run/leeward/config/job.json"
 CONFIG_FILE: Final = "job.json"
+CONFIG_DIGEST_VARIABLE: Final = "LEEWARD_CONFIG_DIGEST"
+"""Environment variable with the digest that the file must have. A pod's template cannot be changed
+once its Job is there; a ConfigMap can be deleted and made again with another text."""
 HTTP_PORT: Final = 8080
 """Port of /metrics, /progress, /keys and /result in every pod of ours."""
 

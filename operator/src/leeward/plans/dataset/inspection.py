@@ -196,6 +196,7 @@ def _job(view: View, name: str) -> Manifest:
     parts = PodParts(
         image=view.context.masking_image,
         config=name,
+        config_digest=config(view).content_digest(),
         secret=record.get("secret"),
         claims=Claims(source=claim),
         labels=labels(view.owner, ROLE),

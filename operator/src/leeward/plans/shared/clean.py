@@ -32,7 +32,11 @@ def clean_name(owner: Owner, path: str) -> str:
 
 def clean_config(owner: Owner, path: str) -> Manifest:
     """The ConfigMap of that Job."""
-    return config_map(owner, clean_name(owner, path), CleanConfig(path=f"{OUTPUT_MOUNT}/{path}"))
+    return config_map(owner, clean_name(owner, path), _config(path))
+
+
+def _config(path: str) -> CleanConfig:
+    return CleanConfig(path=f"{OUTPUT_MOUNT}/{path}")
 
 
 def clean_job(owner: Owner, claim: str, path: str, image: str, context: Context) -> Manifest:
@@ -41,6 +45,7 @@ def clean_job(owner: Owner, claim: str, path: str, image: str, context: Context)
     parts = PodParts(
         image=image,
         config=name,
+        config_digest=_config(path).content_digest(),
         secret=None,
         claims=Claims(output=claim),
         labels=labels(owner, ROLE),

@@ -6,7 +6,13 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from leeward.api.workload import PodTemplate, Resources
-from leeward.formats.jobconfig import CONFIG_PATH, HTTP_PORT, OUTPUT_MOUNT, SOURCE_MOUNT
+from leeward.formats.jobconfig import (
+    CONFIG_DIGEST_VARIABLE,
+    CONFIG_PATH,
+    HTTP_PORT,
+    OUTPUT_MOUNT,
+    SOURCE_MOUNT,
+)
 from leeward.formats.keyset import KEYSET_PATH
 from leeward.plans.shared.durations import amount
 from leeward.plans.shared.model import Context, Manifest
@@ -37,6 +43,7 @@ class PodParts:
     Attributes:
         image: Image of the program.
         config: Name of the ConfigMap with its config.
+        config_digest: What the program must find there, or it does nothing.
         secret: Name of the Secret with its keys, if it has any.
         claims: Its volumes.
         labels: Its labels.
@@ -47,6 +54,7 @@ class PodParts:
 
     image: str
     config: str
+    config_digest: str
     secret: str | None
     claims: Claims
     labels: Mapping[str, str]
@@ -133,6 +141,7 @@ def _container(parts: PodParts, context: Context) -> Manifest:
         "name": CONTAINER,
         "image": parts.image,
         "imagePullPolicy": context.image_pull_policy,
+        "env": [{"name": CONFIG_DIGEST_VARIABLE, "value": parts.config_digest}],
         "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
         "resources": resource_amounts(parts.resources),
         "securityContext": {

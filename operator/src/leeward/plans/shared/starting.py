@@ -176,6 +176,7 @@ def _job(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) -> M
     parts = PodParts(
         image=admission["image"],
         config=admission["jobName"],
+        config_digest=admission["configDigest"],
         secret=admission.get("secret"),
         claims=recipe.claims,
         labels=labels(run.owner, workload.role),
