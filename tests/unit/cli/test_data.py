@@ -205,6 +205,16 @@ def test_put_seals_here_and_waits_for_the_inspection(
     assert [n for n in cluster.names("delete") if n in pods] == pods
 
 
+def test_put_without_leave_to_look_at_the_operator_names_the_option(
+    cluster: FakeCluster, plain: Path
+) -> None:
+    path = DEPLOYMENTS.path("leeward-system", "leeward-operator")
+    cluster.refused[path] = ApiError(403, "forbidden", "another remedy")
+    result = leeward("dataset", "put", "visits", str(plain), cluster=cluster)
+    assert result.exit_code == 1
+    assert "--image" in result.stderr
+
+
 def test_the_pod_that_writes_is_restricted_and_runs_the_installed_image(
     cluster: FakeCluster, plain: Path
 ) -> None:

@@ -98,6 +98,12 @@ def test_nothing_is_wrong_with_a_healthy_installation() -> None:
     assert leeward("doctor", cluster=healthy()).exit_code == 0
 
 
+def test_namespaces_are_not_well_where_nobody_may_look() -> None:
+    cluster = healthy()
+    cluster.refused[resource_of(KEYVAULT).path(None)] = ApiError(403, "forbidden")
+    assert findings(cluster)["namespaces"] == "not visible"
+
+
 def _no_crds(cluster: FakeCluster) -> None:
     for kind in KINDS:
         cluster.delete(CRDS, None, kind.crd_name)

@@ -393,7 +393,7 @@ def _refused_stream(error: ApiException, what: str) -> ApiError:
     handshake = re.match(r"Handshake status ([0-9]{3})", text)
     message = re.search(r'"message":("(?:[^"\\]|\\.)*")', text)
     why = json.loads(message[1]) if message else _first_line(text)
-    remedy = f"check that the pod still runs, and that you may create {what}"
+    remedy = f"check that the pod still runs, and that you may get and create {what}"
     status = int(handshake[1]) if handshake else 0
     return ApiError(status, f"no connection to the pod: {why}", remedy)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from leeward.cli.errors import CliError
+from leeward.cli.errors import ApiError, CliError
 from leeward.cli.port import DEPLOYMENTS, Cluster, Manifest
 
 DEPLOYMENT: Final = "leeward-operator"
 SERVICE_ACCOUNT: Final = "leeward-operator"
+FORBIDDEN: Final = 403
 IMAGE_VARIABLE: Final = "LEEWARD_MASKING_IMAGE"
 
 
@@ -40,7 +41,12 @@ def masking_image(cluster: Cluster, operator_namespace: str) -> MaskingImage:
         CliError: The operator is not there, or does not say.
     """
     remedy = "name the masking image with --image, or the operator's with --operator-namespace"
-    deployment = find_deployment(cluster, operator_namespace)
+    try:
+        deployment = find_deployment(cluster, operator_namespace)
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        raise ApiError(error.status, error.message, remedy) from error
     if deployment is None:
         raise CliError(f"there is no operator in namespace {operator_namespace}", remedy)
     environment = environment_of(deployment)

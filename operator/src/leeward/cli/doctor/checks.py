@@ -213,9 +213,10 @@ def _pod_fault(pod: Manifest) -> str:
 def check_namespaces(facts: Facts) -> Iterator[Finding]:
     """May the operator deliver keys where resources of ours are, and read none?"""
     subject = "namespaces"
-    if facts.secret_rights.hidden:
-        yield _hidden(subject, facts.secret_rights)
-        return
+    for fact in (facts.resources, facts.secret_rights):
+        if fact.hidden:
+            yield _hidden(subject, fact)
+            return
     rights = facts.secret_rights.value
     disabled = [
         n for n, may in rights.items() if not all(may[v] for v in ("create", "update", "delete"))
