@@ -171,6 +171,23 @@ def test_links_on_the_volume_are_not_followed(volume: Volume, where: str, sealed
         volume.inspect(linked)
 
 
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_pipe_in_place_of_the_source_is_not_waited_for(volume: Volume, sealed: bool) -> None:
+    path = volume.folder / ("a.csv.lwe1" if sealed else "a.csv")
+    os.mkfifo(path)
+    error = failure(volume, volume.source(path, {"a": "Integer"}), [keep("a")])
+    assert error.code == "WrongFormat"
+
+
+def test_what_a_killed_try_left_is_removed(volume: Volume) -> None:
+    volume.output.parent.mkdir()
+    left = volume.output.with_name(f".{volume.output.name}.0123456789abcdef.part")
+    left.write_bytes(b"half")
+    path = volume.write("a.csv", b"a\n1\n")
+    volume.mask(volume.source(path, {"a": "Integer"}), [keep("a")])
+    assert list(volume.output.parent.iterdir()) == [volume.output]
+
+
 def test_folder_in_place_of_the_source(volume: Volume) -> None:
     with pytest.raises(JobError, match="folder"):
         volume.inspect(volume.folder, wait=600)

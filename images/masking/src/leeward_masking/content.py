@@ -9,6 +9,8 @@ that every chunk was authenticated under the very header that the digest covers.
 import hashlib
 import io
 import os
+import stat
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,13 +188,38 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
 def _open(path: Path) -> io.FileIO:
     """Open the file itself: a link on the volume could lead to the pod's own files and keys."""
     if os.path.realpath(path) != str(path):
-        raise JobError(
-            "WrongFormat",
-            "the path of the source leads through a symbolic link, and links are not followed",
-            "put the file itself there, or create a Dataset with the path that the link leads to",
-        )
+        raise _linked()
+    # Not blocking: else the pod would wait for ever at a named pipe.
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK
     with volume(WHAT):
-        return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+        file = io.FileIO(path, opener=lambda name, given: os.open(name, given | flags))
+    try:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise JobError(
+                "WrongFormat",
+                "the path of the source leads to something that is not a file",
+                "put a file there, or create a Dataset with the path of one",
+            )
+        # Once more, of what was opened: a folder may have become a link meanwhile.
+        if sys.platform == "linux" and _opened(file) != str(path):
+            raise _linked()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _opened(file: io.FileIO) -> str:
+    """The path of a file as the kernel knows it, whatever led there."""
+    return os.readlink(f"/proc/self/fd/{file.fileno()}").removesuffix(" (deleted)")
+
+
+def _linked() -> JobError:
+    return JobError(
+        "WrongFormat",
+        "the path of the source leads through a symbolic link, and links are not followed",
+        "put the file itself there, or create a Dataset with the path that the link leads to",
+    )
 
 
 def recipient_ids(file: io.FileIO) -> list[str]:

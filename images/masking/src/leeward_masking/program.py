@@ -13,6 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from leeward.formats.jobconfig import (
+    GRACE_SECONDS,
     CleanConfig,
     InspectConfig,
     JobConfig,
@@ -37,8 +38,9 @@ RETRY: Final = 1
 FAILED: Final = 2
 SERVE_SECONDS: Final = 600
 """How long a result that is too large for the termination message waits to be fetched."""
-_GRACE: Final = 20.0
-"""Seconds that a task has to stop in, out of the 30 that the kubelet gives by default."""
+_GRACE: Final = GRACE_SECONDS - 3.0
+"""Seconds that a task has to stop in; the rest is for removing what it wrote, and the answer: a pod
+that is killed cannot be told from one that ran out of memory, and is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,8 @@ class _Target(io.RawIOBase):
 def sealed_output(path: Path, recipient: Recipient) -> Iterator[SealedOutput]:
     """A new sealed file that takes the name ``path`` when the block ends well.
 
-    Until then it is ``.NAME.RANDOM.part`` in the same folder, which is removed on any failure. A
-    file of an earlier try of the same job is replaced.
+    Until then it is ``.NAME.RANDOM.part`` in the same folder, which is removed on any failure. What
+    an earlier try of the same job left is replaced, or removed if that one was killed.
 
     Raises:
         JobError: The volume is full or read-only, or reads back other bytes than were written.
@@ -107,6 +107,8 @@ def sealed_output(path: Path, recipient: Recipient) -> Iterator[SealedOutput]:
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     with volume(WHAT):
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in temporary_siblings(path):
+            left.unlink(missing_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         number = os.open(temporary, flags, _FILE_MODE)
     try:

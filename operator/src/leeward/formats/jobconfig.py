@@ -13,6 +13,9 @@ CONFIG_FILE: Final = "job.json"
 CONFIG_DIGEST_VARIABLE: Final = "LEEWARD_CONFIG_DIGEST"
 """Environment variable with the digest that the file must have. A pod's template cannot be changed
 once its Job is there; a ConfigMap can be deleted and made again with another text."""
+GRACE_SECONDS: Final = 10
+"""Seconds from SIGTERM to SIGKILL in every pod of ours."""
+
 HTTP_PORT: Final = 8080
 """Port of /metrics, /progress, /keys and /result in every pod of ours."""
 

@@ -9,6 +9,7 @@ from leeward.api.workload import PodTemplate, Resources
 from leeward.formats.jobconfig import (
     CONFIG_DIGEST_VARIABLE,
     CONFIG_PATH,
+    GRACE_SECONDS,
     HTTP_PORT,
     OUTPUT_MOUNT,
     SOURCE_MOUNT,
@@ -23,7 +24,6 @@ USER: Final = 65532
 
 DEFAULT_REQUESTS: Final[Mapping[str, str]] = {"cpu": "250m", "memory": "512Mi"}
 DEFAULT_LIMITS: Final[Mapping[str, str]] = {"memory": "1536Mi"}
-_GRACE_SECONDS: Final = 10
 _TMP_SIZE: Final = "64Mi"
 _KEYS_MODE: Final = 0o440
 
@@ -70,7 +70,7 @@ def pod_template(parts: PodParts, context: Context) -> Manifest:
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,
