@@ -5,7 +5,7 @@ import pytest
 from fakeapi import virtualtime
 from fakeapi.documents import clone
 from fakeapi.replica import Journal
-from fakeapi.store import FakeApi, Place, refusal
+from fakeapi.store import Answer, FakeApi, Place, refusal
 from fakeapi.transport import DirectTransport, Fault, FaultPlan
 from leeward.engine.ratelimit import TokenBucket
 from leeward.kube.client import KubeClient
@@ -66,6 +66,17 @@ def test_what_may_not_be_read_is_no_missing_object() -> None:
         bench.forbid("GET", 'configmaps is forbidden: User "x" cannot get resource')
         with pytest.raises(DeniedError, match="cannot get"):
             await bench.objects.get(REF)
+
+    virtualtime.run(main())
+
+
+def test_an_object_of_a_kind_that_is_not_served_is_not_gone() -> None:
+    async def main() -> None:
+        bench = Bench()
+        not_served = Answer(404, {})  # "404 page not found", as plain text
+        bench.api.refusals.append(lambda *_: not_served)
+        with pytest.raises(TransientError, match="KeyVault in .* is not served"):
+            await bench.objects.get(VAULT)
 
     virtualtime.run(main())
 

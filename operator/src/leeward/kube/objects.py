@@ -17,7 +17,7 @@ from leeward.kube.errors import (
     outcome_of,
 )
 from leeward.kube.resources import ref_of
-from leeward.plans.shared.faults import DeniedError, StaleWriteError
+from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientError
 from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PodsOf
 from leeward.plans.shared.names import UID_ANNOTATION
 
@@ -29,10 +29,17 @@ class ObjectStore:
         self._client = client
 
     async def get(self, ref: ObjectRef) -> Manifest | None:
-        """The object, or None where there is none."""
+        """The object, or None where there is none.
+
+        Only the API server's own word that there is no such object counts: of a kind that is not
+        served (now, or in this version) nobody knows what there is, and what is taken for gone has
+        its keys destroyed.
+        """
         try:
             return await self._client.get(ref)
-        except NotFoundError:
+        except NotFoundError as error:
+            if error.reason != "NotFound":
+                raise TransientError(f"{ref.kind} in {ref.api_version} is not served") from None
             return None
         except RefusedError as error:
             raise DeniedError(str(error)) from None
