@@ -75,7 +75,7 @@ def test_an_object_of_a_kind_that_is_not_served_is_not_gone() -> None:
         bench = Bench()
         not_served = Answer(404, {})  # "404 page not found", as plain text
         bench.api.refusals.append(lambda *_: not_served)
-        with pytest.raises(TransientError, match="KeyVault in .* is not served"):
+        with pytest.raises(TransientError, match="is not served"):
             await bench.objects.get(VAULT)
 
     virtualtime.run(main())
@@ -219,6 +219,18 @@ def test_a_status_is_not_written_over_a_version_that_was_not_read() -> None:
             await bench.objects.write_status(read, {"y": 1}, "m")
         bench.api.remove("KeyVault", "ns", "vault")
         with pytest.raises(StaleWriteError):
+            await bench.objects.write_status(read, {"y": 1}, "m")
+
+    virtualtime.run(main())
+
+
+def test_a_status_that_is_refused_is_said_to_be() -> None:
+    async def main() -> None:
+        bench = Bench()
+        read = _vault(bench)
+        refused = refusal(422, "Invalid", "status.columns: Too many: 1001: must have at most 1000")
+        bench.api.refusals.append(lambda *_: refused)
+        with pytest.raises(DeniedError, match="Too many"):
             await bench.objects.write_status(read, {"y": 1}, "m")
 
     virtualtime.run(main())

@@ -171,6 +171,23 @@ def test_links_on_the_volume_are_not_followed(volume: Volume, where: str, sealed
         volume.inspect(linked)
 
 
+@pytest.mark.parametrize(
+    ("header", "code", "told"),
+    [
+        (",".join(f"c{number}" for number in range(1001)), "TooLarge", "1001 columns"),
+        (f"a,{'b' * 257}", "UnsuitableColumn", "column 2 has 257 characters"),
+        (f"{'b' * 9999},{'b' * 9999}", "DuplicateColumn", "twice"),
+    ],
+)
+def test_columns_that_no_status_can_hold(volume: Volume, header: str, code: str, told: str) -> None:
+    path = volume.write("a.csv", f"{header}\n{header}\n".encode())
+    with pytest.raises(JobError, match=told) as caught:
+        volume.inspect(path)
+    result = caught.value.result()
+    assert result.code == code
+    assert len(result.model_dump_json()) < 4096
+
+
 @pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
 def test_pipe_in_place_of_the_source_is_not_waited_for(volume: Volume, sealed: bool) -> None:
     path = volume.folder / ("a.csv.lwe1" if sealed else "a.csv")

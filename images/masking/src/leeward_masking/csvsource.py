@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from leeward.api.dataset import ColumnType, CsvOptions, SchemaColumn
+from leeward.api.meta import MAX_COLUMN_NAME
 from leeward_masking.content import Content, changed, empty
 from leeward_masking.csvtypes import DTYPES, parse_column
 from leeward_masking.errors import JobError
@@ -199,16 +200,18 @@ def _types(names: list[str], columns: Sequence[SchemaColumn] | None) -> dict[str
 
 
 def _check_names(names: list[str]) -> None:
+    places: dict[str, int] = {}
     for place, name in enumerate(names, 1):
         if not name:
             raise malformed(f"column {place} has no name in the header", row=0)
-        if names.index(name) != place - 1:
+        first = places.setdefault(name, place)
+        if first != place:
+            shown = name[:MAX_COLUMN_NAME]
             raise JobError(
                 "DuplicateColumn",
-                f'the header names the column "{name}" twice (columns {names.index(name) + 1} '
-                f"and {place})",
+                f'the header names the column "{shown}" twice (columns {first} and {place})',
                 "give each column a name of its own",
-                column=name,
+                column=shown,
             )
 
 

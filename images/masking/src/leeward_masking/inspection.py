@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from leeward.api.dataset import SchemaColumn
+from leeward.api.meta import MAX_COLUMN_NAME, MAX_COLUMNS
 from leeward.formats.jobconfig import InspectConfig
 from leeward.formats.result import Result
 from leeward.formats.sealed import Unwrapper
@@ -45,6 +46,7 @@ def inspect_file(
     if config.sealed and config.source.key_role is None:
         return Result(outcome="Succeeded", source=describe_headers(path))
     with open_source(config.source, keys if config.sealed else None, typed=False) as source:
+        _check_names(source.reader.schema.names())
         columns, rows = _read_all(source, config.source.format == "CSV", progress)
         found = source.verify()
     names = {column.name for column in columns}
@@ -53,6 +55,28 @@ def inspect_file(
         source=found.model_copy(update={"rows": rows, "columns": columns}),
         missing_columns=[name for name in config.expected_columns if name not in names],
     )
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """They fit into the status of a Dataset.
+
+    Raises:
+        JobError: ``TooLarge`` or ``UnsuitableColumn``.
+    """
+    if len(names) > MAX_COLUMNS:
+        raise JobError(
+            "TooLarge",
+            f"the file has {len(names)} columns, and at most {MAX_COLUMNS} can be described",
+            "split it into files with fewer columns, each a Dataset of its own",
+        )
+    for place, name in enumerate(names, 1):
+        if not 0 < len(name) <= MAX_COLUMN_NAME:
+            raise JobError(
+                "UnsuitableColumn",
+                f"the name of column {place} has {len(name)} characters, and must have 1 to"
+                f" {MAX_COLUMN_NAME}",
+                "give the column another name in the file",
+            )
 
 
 def _wait_for(path: Path, seconds: int, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from leeward.api.keyvault import WorkloadKind
 from leeward.api.meta import (
     AGE,
     IMMUTABLE,
+    MAX_COLUMNS,
     READY,
     REASON,
     Cel,
@@ -121,7 +122,7 @@ class DatasetSpec(Model):
         description="The column that says whose row it is: the subject of date shifts that name no"
         " other.",
     )
-    columns: Annotated[list[DataColumn], Field(max_length=1000), ListMap()] = Field(
+    columns: Annotated[list[DataColumn], Field(max_length=MAX_COLUMNS), ListMap()] = Field(
         default=[], description="What the columns say about people."
     )
     sealed_with: Annotated[KeyRef, IMMUTABLE] | None = Field(
@@ -196,7 +197,7 @@ class DatasetStatus(Status):
     source_id: Hex128 | None = Field(default=None, description="File id in the sealed header.")
     bytes: int | None = Field(default=None, ge=0, description="Size of the file.")
     rows: int | None = Field(default=None, ge=0, description="Rows in the file.")
-    columns: Annotated[list[SchemaColumn], Field(max_length=1000)] = Field(
+    columns: Annotated[list[SchemaColumn], Field(max_length=MAX_COLUMNS)] = Field(
         default=[], description="Name and type of every column."
     )
     sealed: bool | None = Field(default=None, description="Whether the file is sealed.")

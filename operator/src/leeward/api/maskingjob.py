@@ -8,6 +8,7 @@ from leeward.api.dataset import DataFormat, DataGrant, Location, SchemaColumn
 from leeward.api.meta import (
     AGE,
     IMMUTABLE,
+    MAX_COLUMNS,
     READY,
     REASON,
     Cel,
@@ -93,7 +94,7 @@ class OutputStatus(StatusModel):
     rows: int = Field(ge=0, description="Rows in the file.")
     bytes: int = Field(ge=0, description="Size of the file.")
     source_id: Hex128 | None = Field(default=None, description="File id in the sealed header.")
-    columns: Annotated[list[SchemaColumn], Field(max_length=1000)] = Field(
+    columns: Annotated[list[SchemaColumn], Field(max_length=MAX_COLUMNS)] = Field(
         default=[], description="Name and type of every column."
     )
 

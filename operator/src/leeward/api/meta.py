@@ -127,7 +127,10 @@ Name = Annotated[
 ResourceName = Annotated[
     str, Field(min_length=1, max_length=MAX_RESOURCE_NAME, pattern=NAME_PATTERN)
 ]
-ColumnName = Annotated[str, Field(min_length=1, max_length=256)]
+MAX_COLUMN_NAME: Final = 256
+MAX_COLUMNS: Final = 1000
+"""Of one file: they all stand in the status of its Dataset."""
+ColumnName = Annotated[str, Field(min_length=1, max_length=MAX_COLUMN_NAME)]
 Decimal = Annotated[
     str,
     Field(

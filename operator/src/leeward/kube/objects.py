@@ -11,7 +11,6 @@ from typing import Any
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import (
     AlreadyExistsError,
-    ForbiddenError,
     NotFoundError,
     RefusedError,
     outcome_of,
@@ -99,7 +98,7 @@ class ObjectStore:
             )
         except NotFoundError:
             raise StaleWriteError(f"{resource['kind']} went while it was reconciled") from None
-        except ForbiddenError as error:
+        except RefusedError as error:
             raise DeniedError(str(error)) from None
 
     async def patch_status(self, ref: ObjectRef, status: Manifest, manager: str) -> Outcome:

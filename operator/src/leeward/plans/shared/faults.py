@@ -6,7 +6,7 @@ about a fault.
     FaultError
     ├── TransientError   429, 5xx, time-outs, a broken connection, a request never answered
     ├── StaleWriteError  the object has changed since it was read (409): read it again
-    └── DeniedError      the operator may not read something: its rights are too few
+    └── DeniedError      the operator may not read something, or a status is refused: rights, schema
 """
 
 
@@ -34,4 +34,4 @@ class StaleWriteError(FaultError):
 
 
 class DeniedError(FaultError):
-    """The operator has no right to read what it must read: its Role or ClusterRole lacks it."""
+    """What the operator must read or write is refused: its Role lacks it, or the CRD is another."""
