@@ -61,7 +61,7 @@ CHILDREN: Final[tuple[tuple[str, str], ...]] = tuple(
 )
 """(apiVersion, kind) of what plans make and want to hear of."""
 
-PROGRESS_REASONS: Final = frozenset({"AwaitingData", "Inspecting"})
+PROGRESS_REASONS: Final = frozenset({"AwaitingData", "Inspecting", "Publishing"})
 """Reasons of Ready=False that only say "not yet"."""
 
 

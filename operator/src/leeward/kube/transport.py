@@ -1,5 +1,7 @@
 """HTTP to the API server through the official client's connection set-up and pool."""
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -8,10 +10,12 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
+from leeward.kube.client import APPLY_PATCH
 from leeward.plans.shared.faults import TransientError
 from leeward.plans.shared.model import Manifest
 
 REQUEST_TIMEOUT: Final = 30.0
+_NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -49,6 +53,16 @@ async def authorization(configuration: Configuration) -> str | None:
     return str(token["value"]) if token else None
 
 
+def yaml_bytes(body: Manifest | None) -> bytes:
+    """A document that is JSON and YAML: server-side apply reads YAML.
+
+    JSON writes characters beyond U+FFFF as two escapes, which YAML refuses; so they stand as they
+    are, and what YAML refuses to see as it is gets an escape.
+    """
+    text = json.dumps(body, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
 class HttpTransport:
     """Exchanges requests over HTTP/1.1 connections that are kept open."""
 
@@ -66,12 +80,17 @@ class HttpTransport:
         token = await authorization(self._configuration)
         if token is not None:
             headers["Authorization"] = token
+        payload: Manifest | bytes | None = body
+        if content_type == APPLY_PATCH:
+            # With a parameter in its type the client sends the bytes as they are.
+            headers["Content-Type"] = f"{APPLY_PATCH}; charset=utf-8"
+            payload = yaml_bytes(body)
         try:
             response = await self._api.rest_client.request(
                 method,
                 self._host + path,
                 headers=headers,
-                body=body,
+                body=payload,
                 _request_timeout=self._timeout,
             )
             return response.status, response.headers, await response.read()
