@@ -105,6 +105,28 @@ def test_key_that_was_adopted_and_still_does_not_open_is_not_adopted_again() -> 
     assert ready(engine.settle(DATA))[1] == "SealedWithOtherKey"
 
 
+def test_file_that_names_two_keys_and_opens_with_neither_is_not_tried_with_each_in_turn() -> None:
+    world, engine = dataset("intake")
+    engine.settle(DATA)
+    both = [OTHER_KEY, "88" * 16]
+    for key_id in both:
+        record(world, key_id)
+    fails(world, "SealedWithOtherKey", keyIds=both)
+    assert engine.settle(DATA)["keyId"] == both[0]
+    fails(world, "SealedWithOtherKey", keyIds=both)
+    status = engine.settle(DATA)
+    assert (status["keyId"], ready(status)[1]) == (both[0], "SealedWithOtherKey")
+
+
+def test_key_named_by_its_public_half_is_not_adopted_twice() -> None:
+    world, engine = dataset("intake")
+    status = engine.settle(DATA)
+    fingerprint = "ab" * 16
+    world.keys[fingerprint] = world.keys[status["keyId"]]
+    fails(world, "SealedWithOtherKey", keyIds=[fingerprint])
+    assert ready(engine.settle(DATA))[1] == "SealedWithOtherKey"
+
+
 def test_key_is_made_after_a_crash_and_lost_only_once_it_was_shown() -> None:
     world, engine = dataset("intake")
     world.change(DATA, status={"keyId": OTHER_KEY})

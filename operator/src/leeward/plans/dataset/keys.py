@@ -52,10 +52,15 @@ def plan_key(view: View) -> Plan | None:
 
 
 def adoptable(view: View, key_ids: Sequence[str]) -> ArtefactKeyInfo | Denied | Unseen:
-    """The key among those that a file names which this Dataset may have."""
+    """The key among those that a file names which this Dataset may have.
+
+    A file that names the key which it was just tried with is not tried with another one: whoever
+    wrote it could name two, and have one inspection made after the other, with each in turn.
+    """
     use = view.key
     if use is None:
         raise ValueError("a plain Dataset has no key")
+    tried = view.status.get("keyId")
     needs = tuple(ArtefactKeyOf(key_id, or_fingerprint=True) for key_id in key_ids)
     unseen = tuple(need for need in needs if not view.observed.has(need))
     if unseen:
@@ -65,8 +70,11 @@ def adoptable(view: View, key_ids: Sequence[str]) -> ArtefactKeyInfo | Denied | 
         if info is None or not made_under(info, use, view.observed):
             continue
         made_for_this = info.owner.startswith(f"Dataset/{view.owner.name}/")
-        if info.namespace == view.owner.namespace and (info.published or made_for_this):
-            return info
+        if info.namespace != view.owner.namespace or not (info.published or made_for_this):
+            continue
+        if tried in key_ids or info.id == tried:
+            break
+        return info
     return Denied(
         "SealedWithOtherKey",
         f"the file is sealed with {_listed(key_ids)}, none of which is a key that"

@@ -218,8 +218,7 @@ def _failed(view: View, state: Failed) -> Plan:
 
 def _adopt(view: View, key_ids: Sequence[str]) -> Plan:
     """Take the key that the file names, if this Dataset may have it, and inspect again."""
-    others = [key_id for key_id in key_ids if key_id != view.status.get("keyId")]
-    found = adoptable(view, others)
+    found = adoptable(view, key_ids)
     if isinstance(found, Unseen):
         return Plan(view.status, needs=found.needs)
     if isinstance(found, Denied):
