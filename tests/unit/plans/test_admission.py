@@ -292,6 +292,18 @@ def test_grant_of_another_namespace_must_be_named() -> None:
     assert ready(engine.settle(JOB), "Admitted")[0] == "True"
 
 
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [("2099-01-01t00:00:00z", "Starting"), ("0000-01-01T00:00:00Z", "NotGranted")],
+)
+def test_every_way_to_write_the_end_of_a_grant_is_understood(end: str, reason: str) -> None:
+    """The API server takes small letters and the year 0."""
+    world, engine = clinic()
+    data_grant(notAfter=end)(world)
+    engine.reconcile(JOB)
+    assert ready(world.objects[JOB]["status"])[1] == reason
+
+
 def test_vault_of_another_namespace_is_not_told_of() -> None:
     world, engine = clinic()
     elsewhere = ObjectRef(VAULT.api_version, "KeyVault", "lab", "vault")

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from leeward.api.dataset import SchemaColumn
+from leeward.api.meta import Hex128
 from leeward.formats.document import Document
 
 MAX_MESSAGE: Final = 4096
@@ -48,7 +49,7 @@ class ResultError(Document):
     remedy: str = Field(max_length=512)
     row: int | None = None
     column: str | None = None
-    key_ids: list[str] = Field(default=[])
+    key_ids: list[Hex128] = Field(default=[])
 
 
 class ResultFile(Document):
@@ -65,7 +66,7 @@ class ResultFile(Document):
     bytes: int
     rows: int | None = None
     file_id: str | None = None
-    key_ids: list[str] = Field(default=[])
+    key_ids: list[Hex128] = Field(default=[])
     columns: list[SchemaColumn] = Field(default=[])
 
 

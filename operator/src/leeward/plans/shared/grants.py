@@ -80,6 +80,14 @@ def _misfit(
         return f"is not for kind {owner.kind}"
     if owner.namespace not in (grant.namespaces or [home]):
         return f"is not for namespace {owner.namespace}"
-    if grant.not_after is not None and parse_timestamp(grant.not_after) < now:
+    if grant.not_after is not None and _is_past(grant.not_after, now):
         return f"ended at {grant.not_after}"
     return None
+
+
+def _is_past(moment: str, now: datetime.datetime) -> bool:
+    """Whether a time of a manifest is over; one that is none in this calendar is taken for over."""
+    try:
+        return parse_timestamp(moment.upper()) < now
+    except ValueError:
+        return True
