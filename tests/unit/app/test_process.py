@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from kubernetes.aio.client import Configuration
 
 from fakeapi.documents import clone
@@ -17,7 +18,7 @@ from fakeapi.server import ApiServer
 from fakeapi.store import FakeApi, Manifest
 from leeward.api.meta import API_VERSION
 from leeward.app.process import run
-from leeward.app.settings import parse_settings
+from leeward.app.settings import Settings, parse_settings
 from leeward.app.wiring import Operator, wire
 
 
@@ -38,26 +39,28 @@ def free_port() -> int:
         return port
 
 
+def parsed(name: str, **settings: str) -> Settings:
+    environment = {
+        "NAMESPACE": "leeward-system",
+        "POD_NAME": name,
+        "MASKING_IMAGE": "localhost/masking:1",
+        "BIND_ADDRESS": "127.0.0.1",
+        "LEASE_DURATION": "3",
+        "LEASE_RENEW_DEADLINE": "2",
+        "LEASE_RETRY": "0.2",
+        **settings,
+    }
+    return parse_settings([], {f"LEEWARD_{name}": v for name, v in environment.items()})
+
+
 class Process:
     """One operator."""
 
     def __init__(self, server: ApiServer, name: str, **settings: str) -> None:
         self.probe_port, self.metrics_port = free_port(), free_port()
-        environment = {
-            "NAMESPACE": "leeward-system",
-            "POD_NAME": name,
-            "MASKING_IMAGE": "localhost/masking:1",
-            "BIND_ADDRESS": "127.0.0.1",
-            "PROBE_PORT": str(self.probe_port),
-            "METRICS_PORT": str(self.metrics_port),
-            "LEASE_DURATION": "3",
-            "LEASE_RENEW_DEADLINE": "2",
-            "LEASE_RETRY": "0.2",
-            **settings,
-        }
-        parsed = parse_settings([], {f"LEEWARD_{name}": v for name, v in environment.items()})
+        ports = {"PROBE_PORT": str(self.probe_port), "METRICS_PORT": str(self.metrics_port)}
         configuration = Configuration(host=server.url)
-        self.operator: Operator = wire(parsed, configuration)
+        self.operator: Operator = wire(parsed(name, **ports, **settings), configuration)
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(self._run())
 
@@ -230,3 +233,30 @@ async def test_only_the_namespaces_that_it_is_given_are_watched(server: ApiServe
         assert all("/namespaces/clinic/" in path or "/namespaces/other/" in path for path in paths)
     found: Any = server.api.one("KeyVault", "third", "elsewhere")
     assert "status" not in found
+
+
+class Stuck(ApiServer):
+    """An API server that never answers /stuck."""
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/stuck":
+            self.requests.append((request.method, request.path))
+            await asyncio.Event().wait()
+        return await super()._answer(request)
+
+
+async def test_the_lease_waits_behind_nothing() -> None:
+    async with Stuck(FakeApi()).running() as server:
+        configuration = Configuration(host=server.url)
+        configuration.connection_pool_maxsize = 1
+        operator = wire(parsed("one"), configuration)
+        waiting = asyncio.create_task(operator.client.request("get", "GET", "/stuck"))
+        try:
+            await until(lambda: ("GET", "/stuck") in server.requests)
+            async with asyncio.timeout(1.5):
+                await operator.lease.acquire()
+            assert operator.lease.holds
+        finally:
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            await operator.close()

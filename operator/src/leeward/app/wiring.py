@@ -70,7 +70,7 @@ class Operator:
     """All parts of one process, joined and not yet started."""
 
     settings: Settings
-    transport: HttpTransport
+    transports: tuple[HttpTransport, ...]
     client: KubeClient
     pod_session: aiohttp.ClientSession
     keys: EmbeddedKeyStore
@@ -88,7 +88,8 @@ class Operator:
     async def close(self) -> None:
         """Close all connections."""
         await self.pod_session.close()
-        await self.transport.close()
+        for transport in self.transports:
+            await transport.close()
 
 
 def now() -> datetime.datetime:
@@ -99,8 +100,10 @@ def now() -> datetime.datetime:
 def wire(settings: Settings, configuration: Configuration) -> Operator:
     """Join the parts. Must run on the event loop on which they are to work."""
     metrics = OperatorMetrics()
-    transport = HttpTransport(configuration)
-    client = KubeClient(transport, TokenBucket(settings.max_requests, settings.burst), metrics)
+    # The lease has connections of its own: it must not wait behind requests that wait.
+    transport, lease_transport = HttpTransport(configuration), HttpTransport(configuration)
+    limiter = TokenBucket(settings.max_requests, settings.burst)
+    client = KubeClient(transport, limiter, metrics)
     objects = ObjectStore(client)
     keys = EmbeddedKeyStore(client, settings.namespace, secrets.token_bytes, now)
     pod_session = aiohttp.ClientSession()
@@ -138,13 +141,13 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     metrics.show(_states(controller, lag, watches))
     return Operator(
         settings=settings,
-        transport=transport,
+        transports=(transport, lease_transport),
         client=client,
         pod_session=pod_session,
         keys=keys,
         controller=controller,
         recorder=recorder,
-        lease=_lease(settings, client),
+        lease=_lease(settings, KubeClient(lease_transport, limiter, metrics)),
         sweeper=sweeper,
         metrics=metrics,
         lag=lag,
