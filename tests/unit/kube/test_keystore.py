@@ -250,6 +250,16 @@ async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld
     assert orphan.owner == "MaskingJob/visits/uid-2"
     world.overwrite(world.secret(f"artefact-{ids[0]}"), {})
     assert list(await store.orphaned_keys()) == []
+    assert world.names("artefact-") == [f"artefact-{key_id}" for key_id in ids[1:]]
+
+
+async def test_record_that_cannot_be_read_is_left_alone(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("data", "a")))
+    name = f"artefact-{KEY_ID}"
+    world.overwrite(world.secret(name), {"artefact-key.json": encoded({"formatVersion": 2})})
+    assert list(await store.orphaned_keys()) == []
+    assert world.names("artefact-") == [name]
 
 
 async def test_pod_is_given_artefact_keys_and_nothing_else(world: KeyWorld) -> None:

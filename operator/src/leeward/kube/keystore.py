@@ -8,6 +8,7 @@ changed only by PUT over the version that was read. Material leaves through ``De
 """
 
 import base64
+import contextlib
 import datetime
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -106,7 +107,10 @@ class EmbeddedKeyStore:
         return await self._root.ensure()
 
     async def orphaned_keys(self) -> Sequence[ArtefactKeyInfo]:
-        """Keys of files that were not published (yet): whose owner is gone, is to be found out."""
+        """Keys of files that were not published (yet): whose owner is gone, is to be found out.
+
+        What a shredding left that was cut short, a Secret without a key, is removed.
+        """
         found = await self._client.list(
             "v1", "Secret", self._namespace, labels=UNPUBLISHED_SELECTOR
         )
@@ -115,8 +119,15 @@ class EmbeddedKeyStore:
             try:
                 keys.append(artefact_info(read_document(secret, WrappedArtefactKey, ARTEFACT_ROLE)))
             except DamagedRecordError:
-                continue
+                if not secret.get("data"):
+                    await self._remove(secret)
         return keys
+
+    async def _remove(self, secret: Manifest) -> None:
+        metadata = secret["metadata"]
+        ref = secret_ref(self._namespace, metadata["name"])
+        with contextlib.suppress(NotFoundError):
+            await self._client.delete(ref, uid=metadata["uid"])
 
     async def perform(self, action: KeyAction) -> Outcome:
         """Do it; doing it again changes nothing.
