@@ -79,6 +79,16 @@ def test_evicted_pod() -> None:
     assert ready(engine.settle(JOB), "Failed")[1] == "PodEvicted"
 
 
+def test_key_is_shredded_though_a_pod_cannot_be_removed() -> None:
+    world, engine = started()
+    world.start_pod()
+    job = world.only("Job")
+    condition(job, "Failed", "DeadlineExceeded")
+    world.refusals.append(lambda a: Outcome("Invalid") if isinstance(a, Delete) else None)
+    assert ready(engine.settle(JOB), "Failed")[0] == "True"
+    assert world.shredded
+
+
 def test_key_for_other_uses_is_not_shredded() -> None:
     world, engine = started()
     tokens = next(

@@ -55,6 +55,7 @@ def test_config_that_cannot_be_made_again_fails_the_job() -> None:
     source = world.objects[SOURCE]
     world.change(SOURCE, status={**source["status"], "digest": OUTPUT_DIGEST})
     assert ready(engine.settle(JOB), "Failed")[1] == "ConfigLost"
+    assert world.of_kind("Job") == []
 
 
 def test_secret_deleted_before_it_was_mounted_is_delivered_again() -> None:

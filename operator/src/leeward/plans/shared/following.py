@@ -86,12 +86,13 @@ def fail(
     pods: Sequence[Manifest] = (),
 ) -> Plan:
     """Shred the keys that were this job's own, have the volume cleaned, and say it has failed."""
-    steps: list[Action] = [
+    # The keys first: nothing that is refused after them keeps them.
+    steps: list[Action] = [ShredArtefactKey(key_id) for key_id in workload.own_keys(run)]
+    steps.extend(
         Delete(ObjectRef("v1", "Pod", run.owner.namespace, pod["metadata"]["name"]))
         for pod in pods
         if (pod.get("status") or {}).get("phase") in {"Pending", "Running"}
-    ]
-    steps.extend(ShredArtefactKey(key_id) for key_id in workload.own_keys(run))
+    )
     left = workload.leftovers(run) if started else None
     if left is not None:
         claim, path = left
@@ -114,6 +115,8 @@ def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:
     if isinstance(steps, Unseen):
         return Plan(run.status, needs=steps.needs)
     if steps is None:
+        # It has not ended: else pod would follow pod, each waiting for a config that never comes.
+        strike(run.draft, lambda ref: ref.kind == "Job")
         return fail(
             workload,
             run,
