@@ -107,9 +107,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     objects = ObjectStore(client)
     keys = EmbeddedKeyStore(client, settings.namespace, secrets.token_bytes, now)
     pod_session = aiohttp.ClientSession()
-    recorder = EventRecorder(
-        client, instance=settings.pod_name, now=now, random=secrets.token_bytes
-    )
+    recorder = _recorder(settings, client)
     echoes = Echoes()
     steps = Steps(objects, keys, PodHttp(pod_session), echoes, frozenset(PLANNERS))
     context = partial(_context, settings)
@@ -158,6 +156,10 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         registry=kopf_registry(controller, CHILDREN, login),
         kopf_settings=kopf_settings(CHILDREN),
     )
+
+
+def _recorder(settings: Settings, client: KubeClient) -> EventRecorder:
+    return EventRecorder(client, instance=settings.pod_name, now=now, random=secrets.token_bytes)
 
 
 def _sweep_after(sweeper: Sweeper, key: Key) -> None:
