@@ -150,9 +150,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         metrics=metrics,
         lag=lag,
         watches=watches,
-        health=Health(
-            loop_lag=lambda: lag.seconds, queue_age=controller.queue.oldest_age, watches=watches
-        ),
+        health=_health(controller, lag, watches),
         registry=kopf_registry(controller, CHILDREN, login),
         kopf_settings=kopf_settings(CHILDREN),
     )
@@ -189,6 +187,11 @@ def _states(controller: Controller, lag: LoopLag, watches: WatchAges) -> States:
         watch_ages=watches.ages,
         resources=controller.inventory.counts,
     )
+
+
+def _health(controller: Controller, lag: LoopLag, watches: WatchAges) -> Health:
+    age = controller.queue.oldest_age
+    return Health(loop_lag=lambda: lag.seconds, queue_age=age, watches=watches)
 
 
 def _lease(settings: Settings, client: KubeClient) -> LeaderLease:
