@@ -10,6 +10,7 @@ from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.following import STARTING_INTERVAL, plan_workload
+from leeward.plans.shared.jobs import JOB_CHILDREN
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeyOf,
@@ -59,13 +60,8 @@ class DatasetPreviewPlanner:
 
     @property
     def children(self) -> Sequence[tuple[str, str]]:
-        """Secrets are not among them: they cannot be watched where workloads run."""
-        return (
-            ("batch/v1", "Job"),
-            ("v1", "Pod"),
-            ("v1", "ConfigMap"),
-            ("networking.k8s.io/v1", "NetworkPolicy"),
-        )
+        """What is made around a Job."""
+        return JOB_CHILDREN
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this DatasetPreview."""

@@ -11,7 +11,7 @@ from leeward.plans.dataset import inspection
 from leeward.plans.dataset.keys import adoptable, plan_key
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import StatusDraft, is_true
-from leeward.plans.shared.jobs import job_ref
+from leeward.plans.shared.jobs import JOB_CHILDREN, job_ref
 from leeward.plans.shared.model import (
     ArtefactKeyOf,
     Context,
@@ -48,13 +48,8 @@ class DatasetPlanner:
 
     @property
     def children(self) -> Sequence[tuple[str, str]]:
-        """Secrets are not among them: they cannot be watched where workloads run."""
-        return (
-            ("batch/v1", "Job"),
-            ("v1", "Pod"),
-            ("v1", "ConfigMap"),
-            ("networking.k8s.io/v1", "NetworkPolicy"),
-        )
+        """What is made around a Job."""
+        return JOB_CHILDREN
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this Dataset."""

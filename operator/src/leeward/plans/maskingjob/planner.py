@@ -23,7 +23,7 @@ from leeward.plans.maskingjob.recipe import is_own, recipe
 from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
 from leeward.plans.shared.inventory import enter
-from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.jobs import JOB_CHILDREN, config_ref
 from leeward.plans.shared.model import (
     AckResult,
     Action,
@@ -58,13 +58,8 @@ class MaskingJobPlanner:
 
     @property
     def children(self) -> Sequence[tuple[str, str]]:
-        """Secrets are not among them: they cannot be watched where workloads run."""
-        return (
-            ("batch/v1", "Job"),
-            ("v1", "Pod"),
-            ("v1", "ConfigMap"),
-            ("networking.k8s.io/v1", "NetworkPolicy"),
-        )
+        """What is made around a Job."""
+        return JOB_CHILDREN
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this MaskingJob."""

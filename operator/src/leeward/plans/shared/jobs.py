@@ -18,6 +18,15 @@ FINAL_EXIT_CODES: Final = (2, 137)
 """2: the program says that another try ends the same. 137: killed, as a rule for its memory, which
 another try under the same limit would need again."""
 
+JOB_CHILDREN: Final = (
+    ("batch/v1", "Job"),
+    ("v1", "Pod"),
+    ("v1", "ConfigMap"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+)
+"""(apiVersion, kind) of what a plan makes around a Job and wants to hear of. Secrets are not among
+them: they cannot be watched where workloads run."""
+
 
 def config_map(owner: Owner, name: str, config: Document) -> Manifest:
     """The config of a job, which nobody can change once the API server has it."""
