@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,16 +115,20 @@ class Clinic:
     def until(self, what: str, seen: Callable[[], Any], timeout: float = 90) -> Any:
         """Look again until ``seen`` yields something true.
 
+        A field that is not there yet counts as not seen: a status grows in several writes.
+
         Raises:
             AssertionError: It did not in that time; the message shows the namespace.
         """
         deadline = time.monotonic() + timeout
-        while not (found := seen()):
+        while True:
+            with suppress(LookupError):
+                if found := seen():
+                    return found
             if time.monotonic() > deadline:
                 state = self.run("get", "leeward,jobs,pods,events", "-o", "wide")
                 raise AssertionError(f"not seen within {timeout:.0f} s: {what}\n{state}")
             time.sleep(0.3)
-        return found
 
     def reason(
         self, kind: str, name: str, reason: str, type_: str = "Ready", *, timeout: float = 90
