@@ -25,19 +25,29 @@ class TokenBucket:
         self._slack = (burst - 1) * self._interval
         self._next = -math.inf
         self._closed_until = -math.inf
+        self._paused = 0.0
 
     async def acquire(self) -> None:
         """Wait for one token."""
         clock = asyncio.get_running_loop().time
         now = clock()
-        turn = max(self._next, now - self._slack, self._closed_until)
+        turn = max(self._next, max(now - self._slack, self._closed_until) - self._paused)
         self._next = turn + self._interval
-        while turn > now:
-            await asyncio.sleep(turn - now)
-            now = clock()
-            turn = self._closed_until
+        paused = -math.inf
+        while paused < self._paused:
+            paused = self._paused
+            wait = turn + paused - clock()
+            if wait > 0:
+                await asyncio.sleep(wait)
 
     def pause(self, seconds: float) -> None:
-        """Give out no token for so long (a 429 with Retry-After)."""
-        until = asyncio.get_running_loop().time() + seconds
-        self._closed_until = max(self._closed_until, until)
+        """Give out no token for so long (a 429 with Retry-After).
+
+        Turns are told in a time that stands still meanwhile, so those who wait already go on at
+        the rate afterwards, and not all at once.
+        """
+        now = asyncio.get_running_loop().time()
+        longer = now + seconds - max(now, self._closed_until)
+        if longer > 0:
+            self._closed_until = now + seconds
+            self._paused += longer
