@@ -10,9 +10,6 @@ from __future__ import annotations
 import datetime
 import http.client
 import json
-import re
-import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -25,36 +22,20 @@ from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 from kubernetes.stream import portforward, stream
-from websocket import WebSocketException
 
 from leeward.cli.errors import ApiError, UsageError
-from leeward.cli.port import (
-    PODS,
-    ApiResource,
-    Manifest,
-    RemoteProcess,
-    Target,
-)
+from leeward.cli.port import PODS, ApiResource, Manifest, RemoteProcess, Target
+from leeward.cli.refusals import NoSuchObjectError, first_line, refused, refused_stream
+from leeward.cli.remoteprocess import WebSocketProcess
 
 FIELD_MANAGER: Final = "leeward-cli"
 TIMEOUT: Final = urllib3.Timeout(connect=10, read=60)
 FOLLOW_TIMEOUT: Final = urllib3.Timeout(connect=10, read=None)
 FORWARD_TIMEOUT: Final = 60.0
-SEND_TIMEOUT: Final = 60.0
 JSON: Final = "application/json"
 TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PAGE: Final = 500
-INSTALL_REMEDY: Final = (
-    "install the chart (helm upgrade --install leeward charts/leeward --namespace leeward-system"
-    " --create-namespace), then run: leeward doctor"
-)
-_ERROR_CHANNEL: Final = 3
 _IMPERSONATION: Final = ("as", "as-uid", "as-groups", "as-user-extra")
-_REMEDIES: Final = {
-    401: "log in to the cluster again, or choose another --context",
-    403: "ask an administrator to bind you to a role such as leeward-scientist or leeward-steward"
-    " in that namespace",
-}
 
 
 def connect(target: Target) -> HttpCluster:
@@ -75,7 +56,7 @@ def connect(target: Target) -> HttpCluster:
         )
     except (config.ConfigException, OSError, yaml.YAMLError) as error:
         raise UsageError(
-            f"no cluster is chosen: {_first_line(error)}",
+            f"no cluster is chosen: {first_line(error)}",
             "name a kubeconfig file with --kubeconfig or $KUBECONFIG, and one of its contexts"
             " with --context",
         ) from error
@@ -118,7 +99,7 @@ class HttpCluster:
         """One object, or None where there is none."""
         try:
             return self._json("GET", resource.path(namespace, name))
-        except _NoSuchObjectError:
+        except NoSuchObjectError:
             return None
 
     def list(
@@ -178,7 +159,7 @@ class HttpCluster:
             self._json(
                 "DELETE", resource.path(namespace, name), body={"propagationPolicy": "Background"}
             )
-        except _NoSuchObjectError:
+        except NoSuchObjectError:
             return False
         return True
 
@@ -219,9 +200,9 @@ class HttpCluster:
                 _preload_content=False,
             )
         except ApiException as error:
-            raise _refused_stream(error, "pods/exec") from error
+            raise refused_stream(error) from error
         try:
-            yield _Process(connection)
+            yield WebSocketProcess(connection)
         finally:
             connection.close()
 
@@ -235,7 +216,7 @@ class HttpCluster:
                 ports=str(port),
             )
         except ApiException as error:
-            raise _refused_stream(error, "pods/portforward") from error
+            raise refused_stream(error) from error
         connection = http.client.HTTPConnection("localhost", port, timeout=FORWARD_TIMEOUT)
         connection.sock = forward.socket(port)
         connection.sock.settimeout(FORWARD_TIMEOUT)
@@ -306,7 +287,7 @@ class HttpCluster:
                 method, url, body=data, headers=headers, timeout=timeout, preload_content=False
             )
             if response.status >= 400:
-                raise _refused(response.status, response.data)
+                raise refused(response.status, response.data)
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         return response
@@ -316,89 +297,6 @@ class HttpCluster:
         return ApiError(
             0,
             f"the API server at {urlsplit(self.address).netloc} does not answer:"
-            f" {_first_line(reason)}",
+            f" {first_line(reason)}",
             "check that the cluster runs, and that --context names the right one",
         )
-
-
-class _Process:
-    """A command at the other end of a WebSocket."""
-
-    def __init__(self, connection: Any) -> None:
-        connection.sock.settimeout(SEND_TIMEOUT)
-        self._connection = connection
-
-    def write(self, data: bytes | memoryview, /) -> int:
-        """Send to its standard input; returns the bytes taken, which is all of them."""
-        with _reporting():
-            self._connection.update(timeout=0)
-            if not self._connection.is_open():
-                raise ApiError(0, "the command in the pod ended before it had read its input")
-            self._connection.write_stdin(bytes(data))
-        return len(data)
-
-    def said(self) -> bytes:
-        """What it has written to standard output so far, without waiting."""
-        with _reporting():
-            return bytes(self._connection.peek_stdout(timeout=0))
-
-    def line(self, timeout: float) -> bytes:
-        """The first line of its standard output; cut short where it ended within it."""
-        deadline = time.monotonic() + timeout
-        while b"\n" not in (said := self.said()) and self._connection.is_open():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ApiError(0, f"the command in the pod said nothing for {timeout:.0f} seconds")
-            with _reporting():
-                self._connection.update(timeout=left)
-        if not said:
-            problem = self._connection.peek_stderr().decode("utf-8", "replace").strip()
-            last = problem.splitlines()[-1] if problem else "it ended without a word"
-            raise ApiError(0, f"the command in the pod failed: {last}")
-        return said.partition(b"\n")[0]
-
-
-@contextmanager
-def _reporting() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, WebSocketException) as error:
-        raise ApiError(
-            0, f"the connection to the pod broke: {_first_line(error)}", "try again"
-        ) from error
-
-
-class _NoSuchObjectError(ApiError):
-    """The kind is known to the API server, and there is no object of that name."""
-
-
-def _refused(status: int, body: bytes) -> ApiError:
-    try:
-        document = json.loads(body)
-        message = str(document["message"])
-    except (ValueError, KeyError, TypeError):
-        document, message = {}, f"the API server answered with HTTP status {status}"
-    if status == 404:
-        if document.get("details", {}).get("name"):
-            return _NoSuchObjectError(status, message)
-        return ApiError(
-            status, "the API server does not know this kind of resource", INSTALL_REMEDY
-        )
-    return ApiError(status, message, _REMEDIES.get(status, ""))
-
-
-def _refused_stream(error: ApiException, what: str) -> ApiError:
-    """The error behind a WebSocket that was not opened: the client only gives it as text."""
-    text = str(error.reason or error)
-    handshake = re.match(r"Handshake status ([0-9]{3})", text)
-    message = re.search(r'"message":("(?:[^"\\]|\\.)*")', text)
-    why = json.loads(message[1]) if message else _first_line(text)
-    remedy = f"check that the pod still runs, and that you may get and create {what}"
-    status = int(handshake[1]) if handshake else 0
-    return ApiError(status, f"no connection to the pod: {why}", remedy)
-
-
-def _first_line(error: object) -> str:
-    if isinstance(error, socket.gaierror):
-        return "its name cannot be resolved"
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -11,9 +11,9 @@ from leeward.cli.installed import MaskingImage
 from leeward.cli.port import PODS, Cluster, Manifest
 from leeward.cli.session import Session
 from leeward.cli.waiting import POLL_SECONDS
+from leeward.plans.shared.pods import container_security_context, pod_security_context
 
 MOUNT: Final = "/data"
-USER: Final = 65532
 _HOPELESS: Final = frozenset(
     {
         "ErrImagePull",
@@ -105,14 +105,7 @@ def _manifest(namespace: str, name: str, claim: str, image: MaskingImage, second
             "imagePullSecrets": [{"name": name} for name in image.pull_secrets],
             "activeDeadlineSeconds": seconds + 60,
             "terminationGracePeriodSeconds": 0,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "fsGroupChangePolicy": "OnRootMismatch",
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": pod_security_context(),
             "containers": [
                 {
                     "name": "put",
@@ -123,11 +116,7 @@ def _manifest(namespace: str, name: str, claim: str, image: MaskingImage, second
                         "requests": {"cpu": "50m", "memory": "64Mi"},
                         "limits": {"memory": "256Mi"},
                     },
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "securityContext": container_security_context(),
                     "volumeMounts": [{"name": "data", "mountPath": MOUNT}],
                 }
             ],

@@ -63,6 +63,27 @@ class PodParts:
     template: PodTemplate | None = None
 
 
+def pod_security_context() -> Manifest:
+    """What every pod of Leeward's is held to: Pod Security "restricted", and a user of its own."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": USER,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security_context() -> Manifest:
+    """What every container of such a pod is held to, with a root that cannot be written."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
 def pod_template(parts: PodParts, context: Context) -> Manifest:
     """The template of a Job's pod."""
     user = parts.template or PodTemplate()
@@ -71,14 +92,7 @@ def pod_template(parts: PodParts, context: Context) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security_context(),
         "containers": [_container(parts, context)],
         "volumes": _volumes(parts),
     }
@@ -144,11 +158,7 @@ def _container(parts: PodParts, context: Context) -> Manifest:
         "env": [{"name": CONFIG_DIGEST_VARIABLE, "value": parts.config_digest}],
         "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
         "resources": resource_amounts(parts.resources),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security_context(),
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
         "volumeMounts": mounts,
