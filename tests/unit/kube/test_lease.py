@@ -1,11 +1,13 @@
 import asyncio
+import math
+from collections.abc import Mapping
 
 import pytest
 
 from fakeapi import virtualtime
 from fakeapi.documents import clone
 from fakeapi.replica import Journal
-from fakeapi.store import FakeApi
+from fakeapi.store import FakeApi, Manifest
 from fakeapi.transport import DirectTransport, Fault, FaultPlan
 from leeward.engine.ratelimit import TokenBucket
 from leeward.kube.client import KubeClient
@@ -14,14 +16,22 @@ from leeward.kube.lease import LeaderLease, LeaseLostError, LeaseTimes
 TIMES = LeaseTimes(duration=15, renew_deadline=10, retry=2)
 
 
-def candidate(api: FakeApi, name: str, plan: FaultPlan | None = None) -> LeaderLease:
-    client = KubeClient(DirectTransport(api, plan), TokenBucket(1000, 1000), Journal())
+def candidate(
+    api: FakeApi,
+    name: str,
+    plan: FaultPlan | None = None,
+    *,
+    transport: DirectTransport | None = None,
+    times: LeaseTimes = TIMES,
+) -> LeaderLease:
+    transport = transport or DirectTransport(api, plan)
+    client = KubeClient(transport, TokenBucket(1000, 1000), Journal())
     return LeaderLease(
         client,
         namespace="system",
         name="leeward-operator",
         identity=name,
-        times=TIMES,
+        times=times,
         now=virtualtime.now,
     )
 
@@ -93,6 +103,67 @@ def test_a_leader_that_cannot_renew_gives_up_before_another_may_take_over() -> N
         return clock() - start
 
     assert virtualtime.run(main()) < TIMES.duration
+
+
+class Slow(DirectTransport):
+    """Each answer takes so long, from the moment in which the request was carried out."""
+
+    delay = 0.0
+
+    async def exchange(
+        self, method: str, path: str, body: Manifest | None, content_type: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        answer = await super().exchange(method, path, body, content_type)
+        await asyncio.sleep(self.delay)
+        return answer
+
+
+@pytest.mark.parametrize("acquiring", [0.0, 4.0])
+@pytest.mark.parametrize("hangs_at", [1.0, 7.5])
+def test_requests_that_hang_do_not_lengthen_the_time_of_a_leader(
+    acquiring: float, hangs_at: float
+) -> None:
+    async def main() -> float:
+        api = FakeApi()
+        transport = Slow(api)
+        first = candidate(api, "a", transport=transport)
+        transport.delay = acquiring / 2  # a GET and a POST
+        await first.acquire()
+        transport.delay = 0.0
+        asyncio.get_running_loop().call_later(hangs_at, setattr, transport, "delay", math.inf)
+        written: list[float] = []
+        api.on_change.append(lambda _: written.append(clock()))
+        start = clock() - acquiring / 2
+        with pytest.raises(LeaseLostError, match="in time"):
+            await first.hold()
+        assert not first.holds
+        return clock() - max([start, *written[:-1]])
+
+    # The last request was carried out, but as the leader never heard of it, it does not count.
+    assert virtualtime.run(main()) <= TIMES.renew_deadline + 0.01
+
+
+def test_a_leader_that_was_frozen_does_not_believe_that_it_leads() -> None:
+    async def main() -> None:
+        api = FakeApi()
+        first, second = candidate(api, "a"), candidate(api, "b")
+        await first.acquire()
+        await second.acquire()  # first is never asked to renew
+        assert not first.holds
+        with pytest.raises(LeaseLostError, match="in time"):
+            await first.hold()
+
+    virtualtime.run(main())
+
+
+def test_others_wait_for_no_less_than_the_duration() -> None:
+    async def main() -> None:
+        api = FakeApi()
+        await candidate(api, "a", times=LeaseTimes(10.9, 10.5, 2)).acquire()
+        (lease,) = api.find("Lease")
+        assert lease["spec"]["leaseDurationSeconds"] == 11
+
+    virtualtime.run(main())
 
 
 def test_a_short_failure_is_no_reason_to_give_up() -> None:

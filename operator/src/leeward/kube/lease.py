@@ -2,8 +2,10 @@
 
 Whether somebody else's lease has run out is judged by how long this process has seen it unchanged
 on its own monotonic clock: clocks of machines may differ. A holder gives up before others may take
-over: it has ``renew_deadline`` seconds to renew, they wait ``duration``. It releases on stop, so
-that the next one starts at once. The lease keeps two leaders from doing the same work; it is not
+over: it has ``renew_deadline`` seconds to renew, they wait ``duration``. Its seconds count from the
+moment in which the last request that succeeded was sent, which no other process can have seen
+earlier; a request that hangs does not lengthen them. It releases on stop, so that the next one
+starts at once. The lease keeps two leaders from doing the same work; it is not
 what keeps that work from being done twice: that is compare-and-swap.
 """
 
@@ -11,6 +13,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,12 +81,13 @@ class LeaderLease:
         self._times = times
         self._now = now
         self._held: Manifest | None = None
+        self._renewed = -math.inf
         self._seen: tuple[str, float] | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether this process leads."""
-        return self._held is not None
+        """Whether this process leads, as far as it may still believe so."""
+        return self._held is not None and self._left() > 0
 
     async def acquire(self) -> None:
         """Wait until this process leads."""
@@ -99,18 +103,19 @@ class LeaderLease:
         Raises:
             LeaseLostError: Somebody else leads, or the API server could not be reached in time.
         """
-        clock = asyncio.get_running_loop().time
-        renewed = clock()
         while True:
-            await asyncio.sleep(self._times.retry)
-            before = clock()
-            if await self._attempt(self._try_renew, renewed + self._times.renew_deadline - before):
-                renewed = before
-            elif self._held is None:
+            await asyncio.sleep(max(0.0, min(self._times.retry, self._left())))
+            if self._left() > 0:
+                await self._attempt(self._try_renew, self._left())
+            if self._held is None:
                 raise LeaseLostError("another process holds the lease")
-            elif clock() - renewed >= self._times.renew_deadline:
+            if self._left() <= 0:
                 self._held = None
                 raise LeaseLostError("the lease could not be renewed in time")
+
+    def _left(self) -> float:
+        """Seconds for which this process may still believe that it leads."""
+        return self._renewed + self._times.renew_deadline - asyncio.get_running_loop().time()
 
     async def release(self) -> None:
         """Give the lease up, so that another candidate can take it at once."""
@@ -121,12 +126,11 @@ class LeaderLease:
         spec["renewTime"] = self._stamp()
         with contextlib.suppress(RefusedError, FaultError, TimeoutError):
             async with asyncio.timeout(self._times.retry):
-                await self._put({**held, "spec": spec})
+                await self._request("update", "PUT", object_path(self._ref), {**held, "spec": spec})
 
-    async def _attempt(self, step: Callable[[], Any], limit: float | None = None) -> bool:
-        patience = self._times.renew_deadline if limit is None else max(0.1, limit)
+    async def _attempt(self, step: Callable[[], Any], limit: float = math.inf) -> bool:
         try:
-            async with asyncio.timeout(min(patience, self._times.renew_deadline / 2)):
+            async with asyncio.timeout(min(limit, self._times.renew_deadline / 2)):
                 return bool(await step())
         except (FaultError, RefusedError, TimeoutError) as error:
             _log.warning("lease not reached", extra={"error": type(error).__name__})
@@ -137,13 +141,13 @@ class LeaderLease:
             lease = await self._request("get", "GET", object_path(self._ref))
         except NotFoundError:
             with contextlib.suppress(AlreadyExistsError):
-                self._held = await self._post()
+                await self._post()
             return self.holds
         if not self._is_free(lease):
             return False
         transitions = int(lease["spec"].get("leaseTransitions") or 0) + 1
-        self._held = await self._put({**lease, "spec": self._spec(transitions)})
-        return True
+        await self._put({**lease, "spec": self._spec(transitions)})
+        return self.holds
 
     def _is_free(self, lease: Manifest) -> bool:
         spec = lease["spec"]
@@ -160,23 +164,23 @@ class LeaderLease:
         if self._held is None:
             return False
         try:
-            self._held = await self._put(self._renewed(self._held))
+            await self._put(self._renewal(self._held))
         except StaleWriteError:
             lease = await self._request("get", "GET", object_path(self._ref))
             if lease["spec"].get("holderIdentity") != self._identity:
                 self._held = None
                 return False
-            self._held = await self._put(self._renewed(lease))
+            await self._put(self._renewal(lease))
         return True
 
-    def _renewed(self, lease: Manifest) -> Manifest:
+    def _renewal(self, lease: Manifest) -> Manifest:
         return {**lease, "spec": {**lease["spec"], "renewTime": self._stamp()}}
 
     def _spec(self, transitions: int) -> Manifest:
         stamp = self._stamp()
         return {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": int(self._times.duration),
+            "leaseDurationSeconds": math.ceil(self._times.duration),
             "acquireTime": stamp,
             "renewTime": stamp,
             "leaseTransitions": transitions,
@@ -185,7 +189,7 @@ class LeaderLease:
     def _stamp(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
-    async def _post(self) -> Manifest:
+    async def _post(self) -> None:
         lease: Manifest = {
             "apiVersion": _API_VERSION,
             "kind": "Lease",
@@ -193,10 +197,16 @@ class LeaderLease:
             "spec": self._spec(0),
         }
         path = collection_path(_API_VERSION, "Lease", self._ref.namespace)
-        return await self._request("create", "POST", path, lease)
+        await self._hold_by("create", "POST", path, lease)
 
-    async def _put(self, lease: Manifest) -> Manifest:
-        return await self._request("update", "PUT", object_path(self._ref), lease)
+    async def _put(self, lease: Manifest) -> None:
+        await self._hold_by("update", "PUT", object_path(self._ref), lease)
+
+    async def _hold_by(self, verb: str, method: str, path: str, lease: Manifest) -> None:
+        """Write the lease in this process's name."""
+        sent = asyncio.get_running_loop().time()
+        self._held = await self._request(verb, method, path, lease)
+        self._renewed = sent
 
     async def _request(
         self, verb: str, method: str, path: str, body: Manifest | None = None
