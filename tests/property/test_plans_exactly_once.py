@@ -15,8 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leeward.plans.shared.model import Action, DeliverKeys, Manifest, ObjectRef, Outcome
-from leeward.plans.shared.workload import is_over
+from leeward.plans.shared.claims import check_claim_free, claim_of
+from leeward.plans.shared.conditions import is_over
+from leeward.plans.shared.model import Action, DeliverKeys, Manifest, ObjectRef, Observed, Outcome
+from leeward.plans.shared.names import Owner
+from leeward.plans.shared.verdict import Unseen
 from unit.plans.clinic import JOB, NAMESPACE, OUTPUT, answer, clinic
 from unit.plans.simulator import Engine
 from unit.plans.world import CrashError, StaleError, World
@@ -160,6 +163,17 @@ class History:
         else:
             assert output in self.world.shredded
         assert self.world.of_kind("Secret") == []
+        self._name_is_free()
+
+    def _name_is_free(self) -> None:
+        """Whatever a late operator left behind, it does not keep another job from the name."""
+        claim = claim_of(
+            Owner("MaskingJob", NAMESPACE, "next", "uid-next", 1, {}, False), OUTPUT.name
+        )
+        observed = Observed()
+        while isinstance(verdict := check_claim_free(claim, observed), Unseen):
+            observed.seen.update({need: self.world.look(need) for need in verdict.needs})
+        assert verdict is None
 
 
 def history() -> History:

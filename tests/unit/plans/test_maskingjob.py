@@ -73,7 +73,7 @@ def test_order_of_what_is_made() -> None:
         for action in world.done
     ]
     first = kinds.index("NetworkPolicy")
-    assert kinds[:first] == ["EnsureArtefactKey"] * 2
+    assert kinds[:first] == ["ConfigMap", "EnsureArtefactKey", "EnsureArtefactKey"]
     assert kinds[first:] == ["NetworkPolicy", "ConfigMap", "DeliverKeys", "Job", "Job"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from leeward.plans.shared.model import (
+    Action,
     Apply,
     Create,
     DeliverKeys,
@@ -125,26 +126,32 @@ def test_job_without_a_pod_is_explained_after_a_while() -> None:
     assert "quota" in ready(status)[2].lower()
 
 
+def is_of(action: Action, kind: type | str) -> bool:
+    """Whether it is of this type, or creates an object of this kind."""
+    if isinstance(kind, str):
+        return isinstance(action, Create) and action.manifest["kind"] == kind
+    return isinstance(action, kind)
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "reason"),
     [
+        ("ConfigMap", "Forbidden", "NamespaceNotEnabled"),
         (DeliverKeys, "Forbidden", "NamespaceNotEnabled"),
         (DeliverKeys, "Unreadable", "KeysetUnreadable"),
         (DeliverKeys, "Missing", "KeyLost"),
         (EnsureArtefactKey, "Missing", "KeyMissing"),
-        (Create, "Invalid", "PodRefused"),
-        (Create, "Conflict", "NameTaken"),
+        ("Job", "Invalid", "PodRefused"),
+        ("Job", "Conflict", "NameTaken"),
         (Apply, "Invalid", "ChildRefused"),
         (Apply, "Missing", "NamespaceGone"),
     ],
 )
 def test_what_is_refused_before_the_start_is_said_and_tried_again(
-    kind: type, code: Any, reason: str
+    kind: type | str, code: Any, reason: str
 ) -> None:
     world, engine = clinic()
-    world.refusals.append(
-        lambda action: Outcome(code, "as told") if isinstance(action, kind) else None
-    )
+    world.refusals.append(lambda action: Outcome(code, "as told") if is_of(action, kind) else None)
     plan = engine.reconcile(JOB)
     assert plan is not None
     assert ready(plan.status, "Admitted")[:2] == ("False", reason)
@@ -156,7 +163,7 @@ def test_what_is_refused_before_the_start_is_said_and_tried_again(
 
 def test_grant_taken_away_before_the_start_takes_the_keys_away() -> None:
     world, engine = clinic()
-    world.refusals.append(lambda action: Outcome("Invalid") if isinstance(action, Create) else None)
+    world.refusals.append(lambda action: Outcome("Invalid") if is_of(action, "Job") else None)
     engine.settle(JOB)
     assert len(world.of_kind("Secret")) == 1
     world.change(SOURCE, spec=dataset_spec(grants=[]))

@@ -123,6 +123,9 @@ class _Preview:
         """The rows were fetched, or nobody came for them: either way it is over."""
         return finish(run, "Served", "the pod served the rows and has ended: create another")
 
+    def claim(self, run: Run) -> Manifest | None:
+        return None
+
     def own_keys(self, run: Run) -> Sequence[str]:
         return ()
 

@@ -10,7 +10,7 @@ from leeward.formats.result import AnyResult, Result
 from leeward.plans.dataset import inspection
 from leeward.plans.dataset.keys import adoptable, plan_key
 from leeward.plans.dataset.view import View
-from leeward.plans.shared.conditions import StatusDraft, is_true
+from leeward.plans.shared.conditions import StatusDraft, is_over
 from leeward.plans.shared.jobs import JOB_CHILDREN, job_ref
 from leeward.plans.shared.model import (
     ArtefactKeyOf,
@@ -93,9 +93,7 @@ def _being_published(view: View) -> Plan | None:
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
     found: Manifest | None = view.observed.get(need)
-    over = found is not None and any(
-        is_true(found.get("status") or {}, type_) for type_ in ("Complete", "Failed")
-    )
+    over = found is not None and is_over(found.get("status") or {})
     if found is None or found["metadata"]["uid"] != uid or over:
         # Brought here from elsewhere, or the workload ended: the file itself can still tell.
         return None

@@ -6,6 +6,7 @@ from typing import Final
 from leeward.api.dataset import DATASET
 from leeward.api.meta import API_VERSION
 from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
 from leeward.plans.shared.model import Manifest, ObjectRef
 from leeward.plans.shared.names import UID_ANNOTATION
@@ -158,7 +159,7 @@ def check_something_left(case: MaskingCase) -> Verdict:
 
 
 def check_output_name(case: MaskingCase) -> Verdict:
-    """No other Dataset has the name of the output."""
+    """No other Dataset has the name of the output, and no other job is about to make one."""
     need = output_ref(case)
     if not case.observed.has(need):
         return Unseen((need,))
@@ -166,7 +167,7 @@ def check_output_name(case: MaskingCase) -> Verdict:
     if found is None or (found["metadata"].get("annotations") or {}).get(UID_ANNOTATION) == (
         case.owner.uid
     ):
-        return None
+        return check_claim_free(claim_of(case.owner, need.name), case.observed)
     return output_name_taken(case.spec.output.dataset)
 
 

@@ -20,6 +20,7 @@ from leeward.plans.maskingjob.publishing import (
     report_map,
 )
 from leeward.plans.maskingjob.recipe import is_own, recipe
+from leeward.plans.shared.claims import claim_of
 from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
 from leeward.plans.shared.inventory import enter
@@ -45,7 +46,7 @@ from leeward.plans.shared.sources import Case
 from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
-from leeward.plans.shared.workload import Recipe, Run, carry_on, finish
+from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, release
 
 
 class MaskingJobPlanner:
@@ -150,6 +151,9 @@ class _Masking:
             return self._refused(run, dataset, *done.failed)
         if done.pending:
             return Plan(run.status, actions=done.pending)
+        plan = release(self, run)
+        if plan is not None:
+            return plan
         rows = run.status["output"]["rows"]
         run.draft.put(progress={"done": rows, "total": rows, "unit": "rows", "percent": "100%"})
         return finish(
@@ -157,6 +161,9 @@ class _Masking:
             "Published",
             f"Dataset {self._spec.output.dataset} is there: {rows} rows, masked and sealed",
         )
+
+    def claim(self, run: Run) -> Manifest | None:
+        return claim_of(run.owner, self._spec.output.dataset)
 
     def own_keys(self, run: Run) -> Sequence[str]:
         keys = (run.status.get("admission") or {}).get("keys", [])

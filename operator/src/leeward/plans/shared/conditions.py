@@ -40,6 +40,11 @@ def is_true(status: Manifest, type_: str) -> bool:
     return condition is not None and condition["status"] == "True"
 
 
+def is_over(status: Manifest) -> bool:
+    """Whether a workload has ended: it never gets another Job."""
+    return is_true(status, "Complete") or is_true(status, "Failed")
+
+
 class StatusDraft:
     """The status of one resource while a plan is made.
 

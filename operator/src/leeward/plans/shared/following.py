@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from leeward.plans.shared.clean import clean_config, clean_job
-from leeward.plans.shared.conditions import backoff
+from leeward.plans.shared.conditions import backoff, is_over
 from leeward.plans.shared.durations import whole_seconds
 from leeward.plans.shared.inventory import enter, secret_ref, strike
 from leeward.plans.shared.jobs import changed, config_ref, job_ref
@@ -33,7 +33,7 @@ from leeward.plans.shared.workload import (
     carry_on,
     give_up,
     hold_up,
-    is_over,
+    release,
     retire,
 )
 
@@ -103,7 +103,7 @@ def fail(
     # A clean-up that cannot be started (a quota, the namespace going) must not hide the failure.
     if done.pending and done.failed is None:
         return Plan(run.status, actions=done.pending)
-    return give_up(run, denied)
+    return release(workload, run) or give_up(run, denied)
 
 
 def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:

@@ -1,5 +1,6 @@
 """What it means for a user when an action of a plan did not end well."""
 
+from leeward.plans.shared.claims import contested, is_claim
 from leeward.plans.shared.model import (
     Action,
     Apply,
@@ -33,13 +34,19 @@ def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
         case "Invalid":
             return _invalid(action, outcome)
         case "Conflict":
-            return Denied(
-                "NameTaken",
-                f"{_object(action)} is there and belongs to somebody else: remove it, or choose"
-                " another name for this resource",
-            )
+            return _conflict(action, outcome)
         case _:
             return _missing(namespace, action, outcome)
+
+
+def _conflict(action: Action, outcome: Outcome) -> Denied:
+    if isinstance(action, Create) and is_claim(action.manifest):
+        return contested(action.manifest, outcome.result)
+    return Denied(
+        "NameTaken",
+        f"{_object(action)} is there and belongs to somebody else: remove it, or choose"
+        " another name for this resource",
+    )
 
 
 def _invalid(action: Action, outcome: Outcome) -> Denied:

@@ -1,5 +1,6 @@
 """From a workload that asks to the Job that is started: admission and everything before."""
 
+from leeward.plans.shared.claims import claim_steps
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.durations import whole_seconds
 from leeward.plans.shared.inventory import enter, secret_ref, strike
@@ -27,7 +28,14 @@ from leeward.plans.shared.pods import PodParts
 from leeward.plans.shared.policies import job_policy
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
-from leeward.plans.shared.workload import Recipe, Run, Workload, carry_on, not_admitted
+from leeward.plans.shared.workload import (
+    Recipe,
+    Run,
+    Workload,
+    carry_on,
+    not_admitted,
+    release,
+)
 
 
 def start(workload: Workload, run: Run) -> Plan:
@@ -41,6 +49,9 @@ def start(workload: Workload, run: Run) -> Plan:
     if isinstance(verdict, Denied):
         # A key that was delivered before the checks failed is taken away again.
         strike(run.draft, lambda ref: ref.kind == "Secret")
+        plan = release(workload, run)
+        if plan is not None:
+            return plan
         return not_admitted(run, verdict)
     unseen = _unseen(run)
     if unseen:
@@ -145,7 +156,9 @@ def _carry_out(workload: Workload, run: Run, recipe: Recipe) -> Plan:
 
 def _steps(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) -> list[Action]:
     namespace, name = run.owner.namespace, admission["jobName"]
-    steps: list[Action] = [key.ensure for key in recipe.keys if key.ensure is not None]
+    claim = workload.claim(run)
+    steps: list[Action] = [] if claim is None else claim_steps(claim, run.observed)
+    steps += [key.ensure for key in recipe.keys if key.ensure is not None]
     policy = job_policy(run.owner, run.context)
     if drifted(run.observed.current(ref_of(policy)), policy):
         steps.append(Apply(policy))

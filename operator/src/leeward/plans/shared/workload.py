@@ -17,10 +17,10 @@ from leeward.api.workload import WorkloadSpec
 from leeward.formats.document import Document
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
+from leeward.plans.shared.claims import is_held
 from leeward.plans.shared.conditions import (
     StatusDraft,
     backoff,
-    is_true,
     parse_timestamp,
     timestamp,
 )
@@ -29,13 +29,14 @@ from leeward.plans.shared.inventory import strike
 from leeward.plans.shared.model import (
     Action,
     Context,
+    Delete,
     DeleteSecret,
     EnsureArtefactKey,
     Manifest,
     Observed,
     Plan,
 )
-from leeward.plans.shared.names import Owner, child_name
+from leeward.plans.shared.names import Owner, child_name, ref_of
 from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.steps import Progression, progress
@@ -113,16 +114,14 @@ class Workload(Protocol):
     def ended(self, run: Run, answer: AnyResult | None) -> Plan:
         """What to do about a Job that ended well."""
 
+    def claim(self, run: Run) -> Manifest | None:
+        """What it holds from admission to its end, and nobody beside it; None: nothing."""
+
     def own_keys(self, run: Run) -> Sequence[str]:
         """Ids of keys that open nothing else than what this job writes."""
 
     def leftovers(self, run: Run) -> tuple[str, str] | None:
         """(claim, path) of what a failed job may have left behind."""
-
-
-def is_over(status: Manifest) -> bool:
-    """Whether the workload has ended: it never gets another Job."""
-    return is_true(status, "Complete") or is_true(status, "Failed")
 
 
 def retire(run: Run) -> Plan:
@@ -175,6 +174,20 @@ def carry_on(run: Run, steps: Progression, *, started: bool) -> Plan | None:
     if steps.pending:
         return Plan(run.status, actions=steps.pending)
     return None
+
+
+def release(workload: Workload, run: Run) -> Plan | None:
+    """Give back what the workload alone could hold; None: it holds nothing (any more)."""
+    claim = workload.claim(run)
+    if claim is None or "admission" not in run.status:
+        return None
+    ref = ref_of(claim)
+    if not run.observed.has(ref):
+        return Plan(run.status, needs=(ref,))
+    if not is_held(claim, run.observed):
+        return None
+    left = progress(run.observed, (Delete(ref),)).pending
+    return Plan(run.status, actions=left) if left else None
 
 
 def act(run: Run, *actions: Action) -> Plan:
