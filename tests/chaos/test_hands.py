@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -104,6 +106,26 @@ def test_a_masking_job_that_is_deleted_while_it_runs_leaves_nothing() -> None:
     assert not world.api.find("Secret", NAMESPACE)
     cleaned = [name for name in world.pods_started if "clean" in name]
     assert len(cleaned) == 1
+
+
+def test_a_record_of_a_key_that_makes_no_sense_ends_nothing() -> None:
+    async def meddle(api: FakeApi, replica: Replica) -> None:
+        (good,) = _unpublished_keys(api)
+        key = json.loads(base64.b64decode(good["data"]["artefact-key.json"]))
+        for key_id, lie in ((f"{1:032x}", {"owner": "nobody"}), (f"{2:032x}", {"owner": 7})):
+            record = json.dumps({**key, "id": key_id, **lie}).encode()
+            bad = clone(good)
+            bad["metadata"]["name"] = f"artefact-{key_id}"
+            bad["data"]["artefact-key.json"] = base64.b64encode(record).decode()
+            api.add(bad)
+        api.remove("MaskingJob", NAMESPACE, "mask")
+        await asyncio.sleep(60)
+        assert replica.sweeper.skipped == 2
+        assert len(_unpublished_keys(api)) == 2
+        api.add(clone({**JOB, "metadata": {**JOB["metadata"], "name": "again"}}))
+
+    world, _ = meddled(meddle)
+    assert ready(world.api, "MaskingJob", "again", "Published")
 
 
 def _unpublished_keys(api: FakeApi) -> list[Manifest]:

@@ -73,7 +73,7 @@ class Replica:
             )
 
         self.sweeper = Sweeper(
-            unpublished=self.keys.orphaned_keys, steps=steps, context=context, interval=300
+            unpublished=self.keys.unpublished_keys, steps=steps, context=context, interval=300
         )
         reconciler = Reconciler(
             api_version=API_VERSION,

@@ -136,6 +136,7 @@ def exposed() -> str:
             running=lambda: 2,
             loop_lag=lambda: 0.25,
             watch_ages=lambda: {"/api/v1/namespaces/a/pods": 4.0, "/api/v1/namespaces/b/pods": 9.0},
+            skipped=lambda: 5,
             resources=lambda: {("KeyVault", "Ready", "True"): 7},
         )
     )
@@ -152,6 +153,7 @@ def test_metrics_show_what_was_counted_and_what_is() -> None:
         "leeward_queue_oldest_seconds 1.5",
         "leeward_reconciles_running 2.0",
         "leeward_loop_lag_seconds 0.25",
+        "leeward_damaged_key_records 5.0",
         'leeward_watch_age_seconds{resource="pods"} 9.0',
         'leeward_resources{condition="Ready",kind="KeyVault",status="True"} 7.0',
     ):

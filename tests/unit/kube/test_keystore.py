@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fakeapi.store import Answer, Place, refusal
 from leeward.formats.keyset import PodKeyset
+from leeward.kube.keyrecords import UnpublishedKeys
 from leeward.plans.shared.faults import DeniedError, StaleWriteError
 from leeward.plans.shared.model import (
     ArtefactKeyOf,
@@ -245,20 +246,32 @@ async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld
     for key_id, artefact in zip(ids, (("data", "a"), ("data", "b"), None), strict=True):
         await store.perform(ensure("data", key_id, artefact=artefact))
     await store.perform(PublishArtefactKey(ids[1]))
-    (orphan,) = await store.orphaned_keys()
+    (orphan,) = (await store.unpublished_keys()).keys
     assert (orphan.id, orphan.artefact) == (ids[0], ("data", "a"))
     assert orphan.owner == "MaskingJob/visits/uid-2"
     world.overwrite(world.secret(f"artefact-{ids[0]}"), {})
-    assert list(await store.orphaned_keys()) == []
+    assert await store.unpublished_keys() == UnpublishedKeys((), ())
     assert world.names("artefact-") == [f"artefact-{key_id}" for key_id in ids[1:]]
 
 
-async def test_record_that_cannot_be_read_is_left_alone(world: KeyWorld) -> None:
+@pytest.mark.parametrize(
+    "record",
+    [
+        encoded({"formatVersion": 2}),
+        base64.b64encode(b"[" * 100_000).decode(),
+        base64.b64encode(b"\xff").decode(),
+        "\u00e9",
+        None,
+    ],
+)
+async def test_record_that_cannot_be_read_is_told_and_left_alone(
+    world: KeyWorld, record: str | None
+) -> None:
     store = await world.ready()
     await store.perform(ensure("data", artefact=("data", "a")))
     name = f"artefact-{KEY_ID}"
-    world.overwrite(world.secret(name), {"artefact-key.json": encoded({"formatVersion": 2})})
-    assert list(await store.orphaned_keys()) == []
+    world.overwrite(world.secret(name), {"artefact-key.json": record})
+    assert await store.unpublished_keys() == UnpublishedKeys((), (name,))
     assert world.names("artefact-") == [name]
 
 

@@ -27,6 +27,7 @@ class States:
         running: Keys being worked on.
         loop_lag: Seconds by which the event loop was last late.
         watch_ages: Watched path -> seconds since it was last heard.
+        skipped: Records of keys that the last sweep could make nothing of.
         resources: (kind, condition, status) -> how many.
     """
 
@@ -36,6 +37,7 @@ class States:
     running: Callable[[], int]
     loop_lag: Callable[[], float]
     watch_ages: Callable[[], Mapping[str, float]]
+    skipped: Callable[[], int]
     resources: Callable[[], Mapping[tuple[str, str, str], int]]
 
 
@@ -95,6 +97,11 @@ class _StateCollector(Collector):
                 "leeward_loop_lag_seconds",
                 "By how much the event loop was last late.",
                 states.loop_lag(),
+            ),
+            (
+                "leeward_damaged_key_records",
+                "Records of unpublished artefact keys that the last sweep could not use.",
+                states.skipped(),
             ),
         )
         for name, text, value in simple:

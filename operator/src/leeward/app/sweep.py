@@ -7,12 +7,13 @@ and goes through the same loop as every other plan.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from leeward.engine.errors import EngineError
 from leeward.engine.steps import Steps
 from leeward.kube.errors import RefusedError
+from leeward.kube.keyrecords import UnpublishedKeys
 from leeward.plans.shared.clean import plan_orphan
 from leeward.plans.shared.faults import FaultError
 from leeward.plans.shared.model import ArtefactKeyInfo, Context, Manifest, Observed
@@ -30,7 +31,7 @@ class Sweeper:
     def __init__(
         self,
         *,
-        unpublished: Callable[[], Awaitable[Sequence[ArtefactKeyInfo]]],
+        unpublished: Callable[[], Awaitable[UnpublishedKeys]],
         steps: Steps,
         context: Callable[[], Context],
         interval: float,
@@ -48,6 +49,12 @@ class Sweeper:
         self._context = context
         self._interval = interval
         self._wanted = asyncio.Event()
+        self._skipped = 0
+
+    @property
+    def skipped(self) -> int:
+        """How many records of keys the last search could make nothing of."""
+        return self._skipped
 
     def soon(self) -> None:
         """A workload has gone: look before it is time."""
@@ -68,11 +75,17 @@ class Sweeper:
     async def sweep(self) -> None:
         """Search once. What fails is found again the next time."""
         try:
-            keys = await self._unpublished()
+            found = await self._unpublished()
         except (FaultError, RefusedError) as error:
             _log.warning("keys could not be listed", extra={"error": str(error)})
             return
-        for key in keys:
+        for name in found.damaged:
+            _log.error(
+                "the record of an artefact key is damaged: restore the Secret from a backup",
+                extra={"secret": name},
+            )
+        skipped = len(found.damaged)
+        for key in found.keys:
             try:
                 await self._settle(key)
             except (FaultError, RefusedError, EngineError) as error:
@@ -80,6 +93,13 @@ class Sweeper:
                     "an unpublished artefact could not be cleaned up yet",
                     extra={"key": key.id, "owner": key.owner, "error": str(error)},
                 )
+            except Exception as error:  # noqa: BLE001 - of all others, one record must not end it
+                skipped += 1
+                _log.error(
+                    "the record of an artefact key makes no sense: restore it from a backup",
+                    extra={"key": key.id, "error": type(error).__name__},
+                )
+        self._skipped = skipped
 
     async def _settle(self, key: ArtefactKeyInfo) -> None:
         observed = Observed()

@@ -112,7 +112,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     steps = Steps(objects, keys, PodHttp(pod_session), echoes, frozenset(PLANNERS))
     context = partial(_context, settings)
     sweeper = Sweeper(
-        unpublished=keys.orphaned_keys, steps=steps, context=context, interval=settings.sweep
+        unpublished=keys.unpublished_keys, steps=steps, context=context, interval=settings.sweep
     )
     reconciler = Reconciler(
         api_version=API_VERSION,
@@ -136,7 +136,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     lag = LoopLag()
     watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
     login = KopfLogin(configuration, watches, metrics)
-    metrics.show(_states(controller, lag, watches))
+    metrics.show(_states(controller, sweeper, lag, watches))
     return Operator(
         settings=settings,
         transports=(transport, lease_transport),
@@ -177,7 +177,7 @@ def _context(settings: Settings) -> Context:
     )
 
 
-def _states(controller: Controller, lag: LoopLag, watches: WatchAges) -> States:
+def _states(controller: Controller, sweeper: Sweeper, lag: LoopLag, watches: WatchAges) -> States:
     return States(
         leads=lambda: controller.leads,
         queue_depth=lambda: controller.queue.depth,
@@ -185,6 +185,7 @@ def _states(controller: Controller, lag: LoopLag, watches: WatchAges) -> States:
         running=lambda: controller.queue.running,
         loop_lag=lambda: lag.seconds,
         watch_ages=watches.ages,
+        skipped=lambda: sweeper.skipped,
         resources=controller.inventory.counts,
     )
 

@@ -6,14 +6,11 @@ the workload's namespace, owned by the workload.
 """
 
 import base64
-import binascii
 import hashlib
-import json
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pydantic import ValidationError
-
-from leeward.formats.document import Document, UnsupportedFormatVersionError
+from leeward.formats.document import Document
 from leeward.formats.keyset import KEYSET_FILE, PodKeyset
 from leeward.formats.sealed.keys import HpkePublicKey
 from leeward.formats.wrapped import RootKey, WrappedArtefactKey, WrappedKeyset
@@ -41,6 +38,19 @@ StoredDocument = TypeVar("StoredDocument", bound=Document)
 
 class DamagedRecordError(Exception):
     """A Secret of ours does not hold the document that it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishedKeys:
+    """Keys of files that were not published (yet).
+
+    Attributes:
+        keys: Those that can be read.
+        damaged: Names of Secrets that hold no such key, and are left alone.
+    """
+
+    keys: tuple[ArtefactKeyInfo, ...]
+    damaged: tuple[str, ...]
 
 
 def keyset_name(namespace: str, vault: str) -> str:
@@ -121,15 +131,8 @@ def read_document(secret: Manifest, model: type[StoredDocument], role: str) -> S
     try:
         text = base64.b64decode(secret["data"][_DATA_KEY[role]], validate=True)
         return model.parse(text)
-    except (
-        KeyError,
-        TypeError,
-        binascii.Error,
-        json.JSONDecodeError,
-        UnicodeDecodeError,
-        UnsupportedFormatVersionError,
-        ValidationError,
-    ):
+    except (KeyError, TypeError, ValueError, RecursionError):
+        # Whatever is wrong with it: not Base64, not JSON, nested too deeply, another document.
         name = secret["metadata"]["name"]
         # Without its cause: the text of a validation error may quote what was stored.
         raise DamagedRecordError(f"Secret {name} does not hold what it should") from None

@@ -10,7 +10,7 @@ changed only by PUT over the version that was read. Material leaves through ``De
 import base64
 import contextlib
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 from pydantic import SecretStr
@@ -40,6 +40,7 @@ from leeward.kube.keyrecords import (
     FINGERPRINT_LABEL,
     UNPUBLISHED_SELECTOR,
     DamagedRecordError,
+    UnpublishedKeys,
     artefact_info,
     artefact_name,
     artefact_secret,
@@ -106,7 +107,7 @@ class EmbeddedKeyStore:
         """Have a root key, if there can be one; never a new one while keys are wrapped."""
         return await self._root.ensure()
 
-    async def orphaned_keys(self) -> Sequence[ArtefactKeyInfo]:
+    async def unpublished_keys(self) -> UnpublishedKeys:
         """Keys of files that were not published (yet): whose owner is gone, is to be found out.
 
         What a shredding left that was cut short, a Secret without a key, is removed.
@@ -114,14 +115,16 @@ class EmbeddedKeyStore:
         found = await self._client.list(
             "v1", "Secret", self._namespace, labels=UNPUBLISHED_SELECTOR
         )
-        keys = []
+        keys, damaged = [], []
         for secret in found:
             try:
                 keys.append(artefact_info(read_document(secret, WrappedArtefactKey, ARTEFACT_ROLE)))
             except DamagedRecordError:
-                if not secret.get("data"):
+                if secret.get("data"):
+                    damaged.append(secret["metadata"]["name"])
+                else:
                     await self._remove(secret)
-        return keys
+        return UnpublishedKeys(tuple(keys), tuple(damaged))
 
     async def _remove(self, secret: Manifest) -> None:
         metadata = secret["metadata"]
