@@ -1,5 +1,6 @@
 """seal, open, inspect, keys generate: on files and streams, without a cluster."""
 
+import contextlib
 import json
 import stat
 from pathlib import Path
@@ -16,7 +17,7 @@ PLAIN = b"patient_id,name\nP1,Ada\n" * 100_000
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Path:
-    assert leeward("keys", "generate", "--out", str(tmp_path / "alice")).exit_code == 0
+    assert leeward("keys", "generate", "--output", str(tmp_path / "alice")).exit_code == 0
     return tmp_path / "alice"
 
 
@@ -39,7 +40,7 @@ def test_private_key_is_for_its_owner_only(pair: Path) -> None:
 
 def test_keys_are_not_replaced(pair: Path) -> None:
     before = Path(f"{pair}.key").read_bytes()
-    assert leeward("keys", "generate", "--out", str(pair)).exit_code == 1
+    assert leeward("keys", "generate", "--output", str(pair)).exit_code == 1
     assert Path(f"{pair}.key").read_bytes() == before
 
 
@@ -97,9 +98,15 @@ def test_a_stream_that_breaks_leaves_no_file(pair: Path, tmp_path: Path) -> None
 def test_an_existing_file_is_kept_unless_forced(plain: Path, pair: Path) -> None:
     sealed = sealed_by_command(plain, pair)
     before = sealed.read_bytes()
-    assert leeward("seal", str(plain), "--to", f"{pair}.pub.pem").exit_code == 1
+    result = leeward("seal", str(plain), "--to", f"{pair}.pub.pem")
+    assert result.exit_code == 1
+    assert f"{sealed} exists already" in result.stderr
+    assert "--force" in result.stderr
     assert sealed.read_bytes() == before
     assert leeward("seal", str(plain), "--to", f"{pair}.pub.pem", "--force").exit_code == 0
+    opened = leeward("open", str(sealed), "--key", f"{pair}.key")
+    assert "--force" in opened.stderr
+    assert leeward("open", str(sealed), "--key", f"{pair}.key", "--force").exit_code == 0
 
 
 def test_the_key_id_before_the_pem_block_is_written_into_the_file(
@@ -130,6 +137,33 @@ def test_a_keyset_seals_and_opens(plain: Path, tmp_path: Path) -> None:
     assert leeward("open", "--key", str(keyset), stdin=sealed).stdout_bytes == PLAIN
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("seal", ".", "--to", "alice.pub.pem"), "is a folder"),
+        (("seal", "visits.csv", "--to", "alice.pub.pem", "-o", "."), "is a folder"),
+        (("seal", "visits.csv", "--to", "alice.pub.pem", "-o", "no/where"), "there is no folder"),
+        (("keys", "generate", "--output", "no/where"), "there is no folder"),
+        (("keys", "generate", "--output", "."), "is no name"),
+        (("seal", "visits.csv", "--key", "alice.key"), "--to"),
+        (("open", "visits.csv", "-o", "x", "--key", "alice.pub.pem"), "holds a public key"),
+    ],
+)
+def test_files_that_do_not_fit_are_named(
+    plain: Path, pair: Path, args: tuple[str, ...], words: str
+) -> None:
+    with contextlib.chdir(pair.parent):
+        result = leeward(*args)
+    assert result.exit_code in (1, 2)
+    assert result.stderr.startswith("leeward: ")
+    assert words in result.stderr
+
+
+def test_one_recipient_is_counted_as_one(plain: Path, pair: Path) -> None:
+    said = leeward("seal", str(plain), "--to", f"{pair}.pub.pem").stderr
+    assert ", 1 recipient, " in said
+
+
 def test_a_private_key_is_not_a_recipient(plain: Path, pair: Path) -> None:
     result = leeward("seal", str(plain), "--to", f"{pair}.key")
     assert result.exit_code == 1
@@ -144,7 +178,7 @@ def test_sealing_for_nobody_is_a_usage_error(plain: Path) -> None:
 
 def test_a_wrong_key_is_named_by_its_id_only(plain: Path, pair: Path, tmp_path: Path) -> None:
     sealed = sealed_by_command(plain, pair)
-    assert leeward("keys", "generate", "--out", str(tmp_path / "bob")).exit_code == 0
+    assert leeward("keys", "generate", "--output", str(tmp_path / "bob")).exit_code == 0
     result = leeward("open", str(sealed), "-o", "-", "--key", str(tmp_path / "bob.key"))
     assert result.exit_code == 1
     assert inspect_file(sealed).recipients[0].key_id.hex() in result.stderr

@@ -10,6 +10,8 @@ import pytest
 
 from leeward.api import KINDS
 from leeward.api.keyvault import KEYVAULT
+from leeward.api.maskingjob import MASKINGJOB
+from leeward.cli.doctor.checks import POLICIES_LABEL
 from leeward.cli.enabling import ROLE
 from leeward.cli.errors import ApiError
 from leeward.cli.kinds import resource_of
@@ -19,6 +21,7 @@ from leeward.cli.port import (
     DEPLOYMENTS,
     LEASES,
     NAMESPACES,
+    NODES,
     PODS,
     ROLE_BINDINGS,
     ROLES,
@@ -27,6 +30,7 @@ from leeward.cli.port import (
 )
 from unit.cli.fake_cluster import FakeCluster, condition, leeward, resource
 
+ENFORCED = {POLICIES_LABEL: "enforced"}
 OPERATOR = {"name": "leeward-operator", "namespace": "leeward-system"}
 
 
@@ -187,6 +191,12 @@ def _no_agent(cluster: FakeCluster) -> None:
     cluster.delete(DAEMON_SETS, "kube-system", "calico-node")
 
 
+def _one_silent_node(cluster: FakeCluster) -> None:
+    _no_agent(cluster)
+    for name, labels in (("n1", ENFORCED), ("n2", {}), ("n3", {POLICIES_LABEL: "no"})):
+        cluster.put(NODES, {"metadata": {"name": name, "labels": labels}})
+
+
 def _clock(cluster: FakeCluster) -> None:
     cluster.clock_offset = -31.0
 
@@ -214,6 +224,7 @@ def _no_right_to_look(cluster: FakeCluster) -> None:
         (_api_server_not_seen, "etcd encryption", "not visible"),
         (_no_default_class, "storage", "warning"),
         (_no_agent, "network policies", "warning"),
+        (_one_silent_node, "network policies", "warning"),
         (_clock, "clock", "warning"),
     ],
 )
@@ -225,6 +236,28 @@ def test_what_is_wrong_is_found_and_nothing_else(
     assert findings(cluster) == {subject: level}
     result = leeward("doctor", cluster=cluster)
     assert result.exit_code == (1 if level == "problem" else 0)
+
+
+def test_nodes_that_name_an_agent_are_believed() -> None:
+    cluster = healthy()
+    _no_agent(cluster)
+    for name in ("n1", "n2"):
+        cluster.put(NODES, {"metadata": {"name": name, "labels": ENFORCED}})
+    assert findings(cluster) == {}
+
+
+def test_nodes_that_name_no_agent_are_named() -> None:
+    cluster = healthy()
+    _one_silent_node(cluster)
+    assert "was found for node n2, n3:" in leeward("doctor", cluster=cluster).stdout
+
+
+@pytest.mark.parametrize("reason", ["Starting", "Running", "Ending", "Publishing", "Suspended"])
+def test_work_that_goes_on_is_no_trouble(reason: str) -> None:
+    cluster = healthy()
+    job = resource("MaskingJob", "m", condition("Ready", "False", reason))
+    cluster.put(resource_of(MASKINGJOB), job)
+    assert findings(cluster) == {}
 
 
 def test_doctor_says_when_the_cluster_does_not_answer() -> None:

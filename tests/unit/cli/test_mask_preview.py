@@ -110,7 +110,7 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
         ((VAULT, job(RULES)), '"patient;name;visited;weight;note"'),
         ((VAULT, DATASET, job([*RULES, {"name": "age", "keep": {}}])), '"age"'),
         ((VAULT, DATASET, job([*RULES[:3], {"name": "x", "keep": {"a": 1}}])), "spec.columns.3"),
-        ((VAULT, DATASET), "0 MaskingJobs"),
+        ((VAULT, DATASET), "holds no MaskingJob"),
         ((VAULT, DATASET, job([HASHED], defaultAction="Drop")), "AES256_SIV"),
     ],
 )
@@ -122,6 +122,28 @@ def test_what_does_not_fit_is_named(
     assert result.exit_code == 1
     assert words in result.stderr
     assert "Lovelace" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("nothing.csv", None, "does not exist"),
+        ("visits.txt", b"x", "whose name ends in .csv"),
+        ("visits.parquet", b"patient;name\n", "what its name ends in"),
+        ("empty.csv", b"", "give a file with data"),
+    ],
+)
+def test_a_file_that_cannot_be_read_has_a_remedy_for_this_machine(
+    data: Path, name: str, content: bytes | None, words: str
+) -> None:
+    path = manifest(data.parent, VAULT, DATASET, job(RULES))
+    file = data.with_name(name)
+    if content is not None:
+        file.write_bytes(content)
+    result = leeward("mask", "preview", "-f", path, str(file))
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert "volume" not in result.stderr
 
 
 def test_a_manifest_that_is_no_yaml_names_the_line(data: Path) -> None:

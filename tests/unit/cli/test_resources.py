@@ -112,7 +112,8 @@ def test_describe_shows_children_pods_and_events_and_reads_no_secret() -> None:
         {"apiVersion": "v1", "kind": "Secret", "name": "lw-abc", **namespaced},
         {"apiVersion": "v1", "kind": "ConfigMap", "name": "mj-visits-1", **namespaced},
     ]
-    cluster = cluster_with({**FAILED, "status": FAILED["status"] | {"children": children}})
+    made = {"jobUid": "u", "admission": {"jobName": "mj-visits-1"}, "children": children}
+    cluster = cluster_with({**FAILED, "status": FAILED["status"] | made})
     cluster.put(JOBS, {"metadata": {"name": "mj-visits-1", **namespaced}, "status": {"failed": 1}})
     pod: Manifest = {
         "metadata": {
@@ -139,6 +140,30 @@ def test_describe_shows_children_pods_and_events_and_reads_no_secret() -> None:
     assert not [path for _, path in cluster.calls if "secrets" in path]
 
 
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ([condition("Ready", "False", "PodRefused")], "not made yet"),
+        ([condition("Failed", "True", "NameTaken")], "never made"),
+    ],
+)
+def test_describe_does_not_call_gone_what_was_never_made(
+    conditions: list[Manifest], words: str
+) -> None:
+    child = {"apiVersion": "batch/v1", "kind": "Job", "name": "mj-visits-1", "namespace": "clinic"}
+    held = resource("MaskingJob", "visits", *conditions, spec=JOB_SPEC, children=[child])
+    cluster = cluster_with(held)
+    assert f"Job/mj-visits-1  {words}" in leeward("describe", "mj/visits", cluster=cluster).stdout
+
+
+def test_describe_of_a_dataset_whose_inspection_is_over() -> None:
+    child = {"apiVersion": "batch/v1", "kind": "Job", "name": "lds-x-1", "namespace": "clinic"}
+    over: Manifest = {"inspection": {"name": "lds-x-1", "result": "Inspected"}, "children": [child]}
+    cluster = FakeCluster()
+    cluster.put(resource_of(DATASET), resource("Dataset", "x", **over))
+    assert "Job/lds-x-1  gone" in leeward("describe", "lds", "x", cluster=cluster).stdout
+
+
 def test_logs_are_those_of_the_newest_pod() -> None:
     cluster = cluster_with(DONE)
     cluster.log_lines = [b'{"message":"a"}\n', b'{"message":"b"}\n']
@@ -146,7 +171,7 @@ def test_logs_are_those_of_the_newest_pod() -> None:
     for name, time in (("new", "2027-03-01T11:00:00Z"), ("old", "2027-03-01T10:00:00Z")):
         metadata = {"name": name, "namespace": "clinic", "labels": labels}
         cluster.put(PODS, {"metadata": metadata | {"creationTimestamp": time}})
-    result = leeward("logs", "mj/visits", cluster=cluster)
+    result = leeward("logs", "mj", "visits", cluster=cluster)
     assert result.stdout_bytes == b'{"message":"a"}\n{"message":"b"}\n'
     assert ("logs", "new") in cluster.calls
 
@@ -171,7 +196,9 @@ def test_logs_of_a_resource_without_pod() -> None:
 
 
 def test_wait_shows_progress_and_ends_when_the_condition_holds() -> None:
-    result = leeward("wait", "mj/visits", "--for", "complete", cluster=cluster_with(RUNNING, DONE))
+    result = leeward(
+        "wait", "mj", "visits", "--for", "complete", cluster=cluster_with(RUNNING, DONE)
+    )
     assert result.exit_code == 0
     assert "maskingjob/visits: Running 40% 3 s left" in result.stderr
     assert "Complete (Published)" in result.stderr

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -35,6 +36,10 @@ FORWARD_TIMEOUT: Final = 60.0
 JSON: Final = "application/json"
 TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PAGE: Final = 500
+CHOICE_REMEDY: Final = (
+    "name a kubeconfig file with --kubeconfig or $KUBECONFIG, and one of its contexts with"
+    " --context"
+)
 _IMPERSONATION: Final = ("as", "as-uid", "as-groups", "as-user-extra")
 
 
@@ -44,6 +49,8 @@ def connect(target: Target) -> HttpCluster:
     Raises:
         UsageError: There is no such file or context.
     """
+    if target.kubeconfig and not Path(target.kubeconfig).is_file():
+        raise UsageError(f"there is no kubeconfig file {target.kubeconfig}", CHOICE_REMEDY)
     configuration = Configuration()
     untyped: Any = config
     try:
@@ -55,11 +62,7 @@ def connect(target: Target) -> HttpCluster:
             client_configuration=configuration,
         )
     except (config.ConfigException, OSError, yaml.YAMLError) as error:
-        raise UsageError(
-            f"no cluster is chosen: {first_line(error)}",
-            "name a kubeconfig file with --kubeconfig or $KUBECONFIG, and one of its contexts"
-            " with --context",
-        ) from error
+        raise UsageError(f"no cluster is chosen: {first_line(error)}", CHOICE_REMEDY) from error
     chosen = next((c for c in contexts if c["name"] == target.context), current)
     _refuse_impersonation(target, chosen["context"].get("user"))
     return HttpCluster(api, chosen["context"].get("namespace") or "default")

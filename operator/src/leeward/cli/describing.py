@@ -14,7 +14,7 @@ from leeward.cli.errors import ApiError
 from leeward.cli.facts import facts_of
 from leeward.cli.kinds import resource_of
 from leeward.cli.listing import missing, pods_of
-from leeward.cli.output import age, print_plainly, status_text
+from leeward.cli.output import age, counted, print_plainly, status_text
 from leeward.cli.port import CHILDREN, EVENTS, Cluster, Manifest
 from leeward.cli.session import Session
 
@@ -75,7 +75,7 @@ def _add_children(
     branch = tree.add(Text("Children", style="bold"))
     pods = _readable(lambda: pods_of(cluster, kind, namespace, resource["metadata"]["name"]))
     for record in records:
-        node = branch.add(_child(cluster, record))
+        node = branch.add(_child(cluster, resource, record))
         if record["kind"] == "Job":
             for pod in [p for p in pods if _owner(p) == record["name"]]:
                 node.add(_pod(pod, now))
@@ -87,7 +87,7 @@ def _add_children(
         branch.add(Text("none", style="dim"))
 
 
-def _child(cluster: Cluster, record: dict[str, Any]) -> Text:
+def _child(cluster: Cluster, owner: Manifest, record: dict[str, Any]) -> Text:
     text = Text(f"{record['kind']}/{record['name']}")
     if record["kind"] == "Secret":
         return text.append("  (not read)", style="dim")
@@ -99,12 +99,28 @@ def _child(cluster: Cluster, record: dict[str, Any]) -> Text:
     except ApiError as error:
         return text.append(f"  ({error.message})", style="yellow")
     if found is None:
-        return text.append("  gone", style="dim")
+        return text.append(f"  {_absence(owner, record)}", style="dim")
     if record["kind"] == "Job":
         counts = found.get("status", {})
         states = [f"{counts[s]} {s}" for s in ("active", "succeeded", "failed") if counts.get(s)]
         text.append(f"  {', '.join(states) or 'no pod yet'}")
     return text
+
+
+def _absence(owner: Manifest, record: dict[str, Any]) -> str:
+    """Why a child is not there: the operator records each before it makes it.
+
+    ``status.jobUid`` is stored once all that a workload runs with is made; the inspection of a
+    Dataset was made when it has a result.
+    """
+    status = owner.get("status", {})
+    if "result" in (status.get("inspection") or {}):
+        return "gone"
+    if "jobUid" in status:
+        later = record["kind"] == "ConfigMap" and record["name"] != status["admission"]["jobName"]
+        return "not there" if later else "gone"
+    ended = any(c.holds for c in conditions_of(owner) if c.type in ("Failed", "Complete"))
+    return "never made" if ended else "not made yet"
 
 
 def _pod(pod: Manifest, now: datetime.datetime) -> Text:
@@ -118,7 +134,7 @@ def _pod(pod: Manifest, now: datetime.datetime) -> Text:
             ended = state["terminated"]
             text.append(f"  {ended.get('reason', 'ended')}, exit code {ended.get('exitCode')}")
         if container.get("restartCount"):
-            text.append(f"  {container['restartCount']} restarts", style="yellow")
+            text.append(f"  {counted(container['restartCount'], 'restart')}", style="yellow")
     return text.append(f"  ({age(pod['metadata'].get('creationTimestamp'), now)})", style="dim")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from leeward.api import Kind
-from leeward.cli.output import byte_size
+from leeward.cli.output import byte_size, counted
 from leeward.cli.port import Manifest
 
 Facts = Iterator[tuple[str, Any]]
@@ -74,7 +74,7 @@ def _maskingjob(spec: Manifest, status: Manifest) -> Facts:
     yield "transforms", ", ".join(f"{c['columns']} {c['transform']}" for c in counts)
     written = status.get("output") or {}
     if written:
-        yield "written", f"{written['rows']} rows, {byte_size(written['bytes'])}"
+        yield "written", f"{counted(written['rows'], 'row')}, {byte_size(written['bytes'])}"
         yield "digest", written["digest"]
     report = status.get("report")
     yield "report", f"ConfigMap {report}, report.json" if report else None

@@ -54,8 +54,9 @@ def read_job_file(path: Path) -> JobFile:
     documents = _documents(path)
     jobs = [document for document in documents if document.get("kind") == "MaskingJob"]
     if len(jobs) != 1:
+        held = f"{len(jobs)} MaskingJobs" if jobs else "no MaskingJob"
         raise CliError(
-            f"{path} holds {len(jobs)} MaskingJobs", "give a file with exactly one MaskingJob"
+            f"{path} holds {held}", "give a manifest, or a folder of them, with exactly one"
         )
     spec = _spec(jobs[0], MaskingJobSpec)
     source = next(
@@ -84,7 +85,9 @@ def _documents(path: Path) -> list[Manifest]:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             where = getattr(error, "problem_mark", None)
             line = f", line {where.line + 1}" if where else ""
-            raise CliError(f"{file}{line}: this is no YAML") from error
+            raise CliError(
+                f"{file}{line}: this is no YAML", "correct it there; --file is the manifest"
+            ) from error
     return [document for document in found if isinstance(document, dict)]
 
 

@@ -46,7 +46,7 @@ def _public_key(path: Path) -> HpkePublicKey:
     pem = path.read_bytes()
     if b"PRIVATE KEY" in pem:
         raise CliError(
-            f"{path} holds a private key", "seal --to takes the public half: keep this file secret"
+            f"{path} holds a private key", "--to takes the public half: keep this file secret"
         )
     with naming(path):
         return HpkePublicKey.from_pem(pem, key_id_in(pem.decode("ascii", "replace")))
@@ -60,9 +60,16 @@ def sealing_keys(paths: Iterable[Path]) -> list[Recipient]:
     """
     found: list[Recipient] = []
     for path in paths:
+        if _PEM_MARK in path.read_bytes():
+            raise CliError(
+                f"{path} is a PEM file, and --key takes a keyset.json",
+                "name the public half with --to",
+            )
         keys = [_opener(key) for key in _keyset(path).keys if _opens_files(key)]
         if not keys:
-            raise CliError(f"{path} holds no key that files are sealed with")
+            raise CliError(
+                f"{path} holds no key that files are sealed with", "give one of AES256_GCM"
+            )
         found.extend(k.public_key if isinstance(k, HpkePrivateKey) else k for k in keys)
     return found
 
@@ -77,12 +84,19 @@ def opening_keys(paths: Iterable[Path]) -> list[Unwrapper]:
     for path in paths:
         data = path.read_bytes()
         if _PEM_MARK in data:
+            if b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data:
+                raise CliError(
+                    f"{path} holds a public key, which seals and does not open",
+                    "name the private half: --key NAME.key",
+                )
             with naming(path):
                 found.append(HpkePrivateKey.from_pem(data))
             continue
         keys = [_opener(key) for key in _keyset(path).keys if _opens_files(key)]
         if not keys:
-            raise CliError(f"{path} holds no key that opens files")
+            raise CliError(
+                f"{path} holds no key that opens files", "give one of AES256_GCM or HPKE_X25519"
+            )
         found.extend(keys)
     return found
 

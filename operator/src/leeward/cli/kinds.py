@@ -27,13 +27,13 @@ def parse_kind(text: str) -> Kind:
     raise UsageError(f"there is no kind {text!r}", f"use one of {known}")
 
 
-def parse_reference(text: str) -> tuple[Kind, str]:
-    """The kind and the name in ``KIND/NAME``.
+def parse_reference(text: str, given: str | None = None) -> tuple[Kind, str]:
+    """The kind and the name in ``KIND/NAME``, or in ``KIND`` and ``NAME``.
 
     Raises:
         UsageError: It is something else.
     """
-    kind, slash, name = text.partition("/")
+    kind, slash, name = (text, "/", given) if given else text.partition("/")
     if not slash or not name or "/" in name:
         raise UsageError(f"{text!r} names no resource", "write KIND/NAME, as in maskingjob/visits")
     return parse_kind(kind), name

@@ -28,6 +28,12 @@ PREFERRED: Final = {
 }
 """Algorithm of a key that no manifest defines."""
 
+REMEDIES: Final = {
+    "FileEmpty": "give a file with data",
+    "WrongFormat": "give a file whose content is what its name ends in",
+}
+"""What to do here, where the engine would speak of a Dataset on a volume."""
+
 Row = dict[str, Any]
 
 
@@ -41,7 +47,12 @@ def mask_rows(
     """
     form = FORMATS.get(data.suffix.lower())
     if form is None:
-        raise CliError(f"{data}: unknown format", f"give a file that ends in {', '.join(FORMATS)}")
+        raise CliError(
+            f"{data}: unknown format", f"give a file whose name ends in {', '.join(FORMATS)}"
+        )
+    if not data.is_file():
+        what = "is a folder" if data.is_dir() else "does not exist"
+        raise CliError(f"{data} {what}", "name a CSV or Parquet file on this machine")
     csv = job.source.csv if job.source and form == "CSV" else None
     try:
         frame = first_rows(data, form, max(count, TYPED_ROWS), csv=csv).head(count)
@@ -51,7 +62,8 @@ def mask_rows(
             rules.extend(_kept(job, frame.columns))
         masked = preview_frame(frame, rules, ephemeral_keys(random))
     except JobError as error:
-        raise CliError(f"{data}: {error.message}", error.remedy) from error
+        remedy = REMEDIES.get(error.code, error.remedy)
+        raise CliError(f"{data}: {error.message}", remedy) from error
     return _texts(frame), _texts(masked)
 
 
@@ -59,7 +71,9 @@ def _check_rules(job: JobFile, columns: list[str]) -> None:
     named = {name for rule in job.spec.columns for name in rule.column_names}
     bare = [name for name in columns if name not in named]
     if bare and job.spec.default_action == "Fail":
-        listed = ", ".join(f'"{name}"' for name in bare)
+        listed = ("column " if len(bare) == 1 else "columns ") + ", ".join(
+            f'"{name}"' for name in bare
+        )
         raise CliError(
             f"no rule of MaskingJob {job.name} is for {listed}, and defaultAction is Fail",
             "add rules, or set defaultAction to Drop",

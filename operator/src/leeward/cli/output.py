@@ -82,11 +82,16 @@ def age(since: str | None, now: datetime.datetime) -> str:
     return f"{seconds}s"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with what it counts, as in ``1 row`` and ``2 rows``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def byte_size(count: int) -> str:
     """Bytes, in the largest binary unit that fits."""
     size = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
-            return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+            return counted(count, "byte") if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"

@@ -21,7 +21,7 @@ from leeward.cli.errors import CliError, UsageError
 from leeward.cli.installed import MaskingImage, masking_image
 from leeward.cli.keyfiles import naming
 from leeward.cli.kinds import resource_of
-from leeward.cli.output import byte_size
+from leeward.cli.output import byte_size, counted
 from leeward.cli.port import Cluster, Manifest, RemoteProcess
 from leeward.cli.session import Session
 from leeward.cli.uploadpod import MOUNT, upload_pod
@@ -114,8 +114,8 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
         "the inspection of this file",
         lambda now: _is_inspected(now, sent, last),
     )
-    rows = found["status"].get("rows")
-    session.err.print(f"dataset/{request.dataset}: Ready, {rows} rows")
+    rows = counted(found["status"].get("rows", 0), "row")
+    session.err.print(f"dataset/{request.dataset}: Ready, {rows}")
 
 
 def _inspection(dataset: Manifest) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class WebSocketProcess:
         while b"\n" not in (said := self.said()) and self._connection.is_open():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise ApiError(0, f"the command in the pod said nothing for {timeout:.0f} seconds")
+                raise ApiError(0, f"the command in the pod said nothing for {timeout:.0f} s")
             with _reporting():
                 self._connection.update(timeout=left)
         if not said:

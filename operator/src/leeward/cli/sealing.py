@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from leeward.cli.errors import CliError, UsageError
 from leeward.cli.keyfiles import naming, opening_keys, public_keys, sealing_keys
-from leeward.cli.output import byte_size, print_json, print_raw
+from leeward.cli.options import RowsFormat
+from leeward.cli.output import byte_size, counted, print_json, print_raw
 from leeward.cli.session import Session
 from leeward.formats.sealed import (
     HpkePrivateKey,
@@ -47,21 +48,23 @@ def seal_to(
             "nobody could open the file: no key is given",
             "name one: --to dataset.pem, from `leeward dataset public-key NAME > dataset.pem`",
         )
+    _check_source(source)
     if target is None:
         target = STDIO if source == STDIO else source.with_name(source.name + SUFFIX)
     if target == STDIO and session.stdout.isatty():
         raise UsageError("a sealed file does not go to a terminal", "name a file with --output")
-    with naming(source):
+    _check_target(target, force)
+    with naming(_name(source)):
         if STDIO in (source, target):
             info = _through_streams(
-                session, source, target, force, lambda i, o: seal_stream(i, o, recipients)
+                session, source, target, lambda i, o: seal_stream(i, o, recipients)
             )
         else:
             info = seal_file(source, target, recipients, overwrite=force)
-    size = byte_size(info.plaintext_size)
+    size, readers = byte_size(info.plaintext_size), counted(len(recipients), "recipient")
     session.err.print(
-        f"sealed {_name(source)} as {_name(target)}: {size}, {len(recipients)} recipient(s),"
-        f" file id {info.file_id.hex()}"
+        f"sealed {_name(source)} as {_name(target)}: {size}, {readers}, file id"
+        f" {info.file_id.hex()}"
     )
 
 
@@ -77,18 +80,43 @@ def open_with(
     unwrappers = opening_keys(keys)
     if not unwrappers:
         raise UsageError("no key is given", "name one: --key alice.key or --key keyset.json")
+    _check_source(source)
     if target is None:
         target = _opened_name(source)
-    with naming(source):
+    _check_target(target, force)
+    with naming(_name(source)):
         if STDIO in (source, target):
             info = _through_streams(
-                session, source, target, force, lambda i, o: open_stream(i, o, unwrappers)
+                session, source, target, lambda i, o: open_stream(i, o, unwrappers)
             )
         else:
             info = open_file(source, target, unwrappers, overwrite=force)
     session.err.print(
         f"opened {_name(source)} as {_name(target)}: {byte_size(info.plaintext_size)}"
     )
+
+
+def _check_source(source: Path) -> None:
+    if source != STDIO and source.is_dir():
+        raise CliError(f"{source} is a folder", "name a file in it")
+
+
+def _check_target(target: Path, force: bool) -> None:
+    if target == STDIO:
+        return
+    _check_folder(target)
+    if target.is_dir():
+        raise CliError(f"{target} is a folder", "name a file in it with --output")
+    if os.path.lexists(target) and not force:
+        raise CliError(
+            f"{target} exists already",
+            "say --force to write over it, or name another file with --output",
+        )
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise CliError(f"there is no folder {path.parent}", "make it first, or name another one")
 
 
 def _opened_name(source: Path) -> Path:
@@ -102,9 +130,7 @@ def _opened_name(source: Path) -> Path:
     return source.with_suffix("")
 
 
-def _through_streams(
-    session: Session, source: Path, target: Path, force: bool, work: Any
-) -> SealedInfo:
+def _through_streams(session: Session, source: Path, target: Path, work: Any) -> SealedInfo:
     """Do the work where at least one end is a stream; a file that is left half written goes."""
     reader = session.stdin if source == STDIO else source.open("rb")
     with reader if source != STDIO else _Kept(reader) as opened:
@@ -112,12 +138,10 @@ def _through_streams(
             info: SealedInfo = work(opened, session.stdout)
             session.stdout.flush()
             return info
-        return _into_new_file(session, target, force, lambda file: work(opened, file))
+        return _into_new_file(session, target, lambda file: work(opened, file))
 
 
-def _into_new_file(session: Session, target: Path, force: bool, work: Any) -> SealedInfo:
-    if target.exists() and not force:
-        raise CliError(f"{target} exists already", "choose another name, or say --force")
+def _into_new_file(session: Session, target: Path, work: Any) -> SealedInfo:
     temporary = target.with_name(f".{target.name}.{session.random(8).hex()}.part")
     number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -145,20 +169,19 @@ class _Kept:
         """Leave it open."""
 
 
-def show_info(session: Session, files: Sequence[Path], *, with_digest: bool, output: str) -> None:
+def show_info(
+    session: Session, files: Sequence[Path], *, with_digest: bool, output: RowsFormat
+) -> None:
     """Print what sealed files tell without a key.
 
     Raises:
-        UsageError: The output format is unknown.
         CliError: A file is no sealed one, or is damaged so that it shows without a key.
     """
-    if output not in ("table", "json"):
-        raise UsageError(f"unknown output format {output!r}", "use table or json")
     found = []
     for path in files:
         with naming(path):
             found.append(_document(path, inspect_file(path), with_digest))
-    if output == "json":
+    if output is RowsFormat.JSON:
         print_json(session.out, found if len(found) > 1 else found[0])
         return
     for document in found:
@@ -195,8 +218,11 @@ def generate_pair(session: Session, out: Path) -> None:
     """Write a new X25519 pair: NAME.key, for its owner only, and NAME.pub.pem.
 
     Raises:
-        CliError: One of the files exists.
+        CliError: One of the files exists, or their folder does not.
     """
+    if not out.name:
+        raise UsageError(f"{out} is no name for two files", "name them, as in --output alice")
+    _check_folder(out)
     private, public = out.with_name(out.name + ".key"), out.with_name(out.name + ".pub.pem")
     for path in (private, public):
         if path.exists():
@@ -210,4 +236,4 @@ def generate_pair(session: Session, out: Path) -> None:
 
 
 def _name(path: Path) -> str:
-    return "the stream" if path == STDIO else path.name
+    return "the stream" if path == STDIO else str(path)

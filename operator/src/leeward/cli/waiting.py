@@ -13,6 +13,7 @@ from leeward.cli.conditions import ConditionView, condition_of, in_words
 from leeward.cli.errors import CliError, UsageError
 from leeward.cli.kinds import resource_of
 from leeward.cli.listing import missing
+from leeward.cli.output import counted
 from leeward.cli.port import Cluster, Manifest
 from leeward.cli.session import Session
 
@@ -74,6 +75,7 @@ def watch(
         CliError: There is none, it was deleted, or the time is over.
     """
     deadline = session.clock.monotonic() + timeout
+    limit = counted(round(timeout), "second")
     seen: Manifest | None = None
     with _shown(session, f"{kind.kind.lower()}/{name}") as show:
         while True:
@@ -89,8 +91,7 @@ def watch(
             if session.clock.monotonic() >= deadline:
                 state = in_words(condition_of(resource, "Ready"))
                 raise CliError(
-                    f"{kind.kind} {name} did not come to {goal} within"
-                    f" {timeout:.0f} seconds: {state}",
+                    f"{kind.kind} {name} did not come to {goal} within {limit}: {state}",
                     f"see more: leeward describe {kind.kind.lower()} {name} -n {namespace}",
                 )
             session.clock.sleep(POLL_SECONDS)

@@ -79,7 +79,9 @@ def public_key(
 def put(
     context_: typer.Context,
     name: NameArgument,
-    file: Annotated[Path, typer.Argument(help="The file: plain (it is sealed here) or sealed.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file: plain (it is sealed here) or sealed.")
+    ],
     replace: Annotated[
         bool, typer.Option("--replace", help="Put it in place of the file that is there.")
     ] = False,
@@ -124,7 +126,9 @@ def put(
 @guarded
 def mask_preview(
     context_: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file with a few rows or many.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file with a few rows or many.")
+    ],
     job: Annotated[
         Path, typer.Option("--file", "-f", help="Manifest (YAML) with a MaskingJob in it.")
     ],

@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 from leeward.cli.commands.guard import guarded
+from leeward.cli.options import RowsFormat
 
 STDIO = Path("-")
-SourceArgument = Annotated[Path, typer.Argument(help="The file; - for standard input.")]
+SourceArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The file; - for standard input.")
+]
 keys = typer.Typer(no_args_is_help=True, help="Key pairs for sealed files.")
 
 
@@ -21,16 +24,21 @@ def seal(
     to: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Public key (PEM), as `leeward dataset public-key` prints it; may be repeated."
+            metavar="FILE",
+            help="Public key (PEM), as `leeward dataset public-key` prints it; may be repeated.",
         ),
     ] = None,
     key: Annotated[
         list[Path] | None,
-        typer.Option(help="Symmetric keys to seal with (keyset.json); may be repeated."),
+        typer.Option(
+            metavar="FILE", help="Symmetric keys to seal with (keyset.json); may be repeated."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The sealed file; - for standard output."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The sealed file; - for standard output."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
 ) -> None:
@@ -47,11 +55,13 @@ def open_(
     file: SourceArgument = STDIO,
     key: Annotated[
         list[Path] | None,
-        typer.Option(help="Private key (PEM) or keyset.json; may be repeated."),
+        typer.Option(metavar="FILE", help="Private key (PEM) or keyset.json; may be repeated."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The opened file; - for standard output."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The opened file; - for standard output."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
 ) -> None:
@@ -68,13 +78,13 @@ def open_(
 @guarded
 def inspect(
     context_: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Sealed files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Sealed files.")],
     digest: Annotated[
         bool, typer.Option("--digest", help="Also read the file for the digest of its core.")
     ] = False,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="table or json.", metavar="FORMAT")
-    ] = "table",
+        RowsFormat, typer.Option("--output", "-o", help="How to print.")
+    ] = RowsFormat.TABLE,
 ) -> None:
     """Say what sealed files tell without a key."""
     from leeward.cli.sealing import show_info
@@ -87,15 +97,21 @@ def inspect(
 @guarded
 def generate(
     context_: typer.Context,
-    out: Annotated[
-        Path, typer.Option(help="Name of the pair: writes NAME.key (private) and NAME.pub.pem.")
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="NAME",
+            help="Name of the pair: writes NAME.key (private) and NAME.pub.pem.",
+        ),
     ],
 ) -> None:
     """Make an X25519 key pair for sealed files of your own."""
     from leeward.cli.sealing import generate_pair
     from leeward.cli.session import session_of
 
-    generate_pair(session_of(context_), out)
+    generate_pair(session_of(context_), output)
 
 
 def add_to(app: typer.Typer) -> None:

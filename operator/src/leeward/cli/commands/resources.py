@@ -9,12 +9,12 @@ import typer
 from leeward.cli.commands.guard import guarded
 from leeward.cli.options import Context, Kubeconfig, Namespace, OutputFormat, Timeout
 
-KindArgument = Annotated[
-    str, typer.Argument(help="Kind of resource: keyvault, dataset, datasetpreview, maskingjob.")
-]
-NameArgument = Annotated[str, typer.Argument(help="Name of the resource.")]
 ReferenceArgument = Annotated[
     str, typer.Argument(metavar="KIND/NAME", help="The resource, as in maskingjob/visits.")
+]
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="Its name, where only the kind stands before."),
 ]
 
 
@@ -22,9 +22,12 @@ ReferenceArgument = Annotated[
 def get(
     context_: typer.Context,
     kind: Annotated[
-        str | None, typer.Argument(help="Kind of resource. Left out: all kinds of Leeward.")
+        str | None,
+        typer.Argument(metavar="KIND", help="Kind of resource. Left out: all of Leeward's."),
     ] = None,
-    name: Annotated[str | None, typer.Argument(help="Name. Left out: all of that kind.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name. Left out: all of that kind.")
+    ] = None,
     all_namespaces: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="In all namespaces.")
     ] = False,
@@ -49,28 +52,29 @@ def get(
 @guarded
 def describe(
     context_: typer.Context,
-    kind: KindArgument,
-    name: Annotated[str | None, typer.Argument(help="Name; or write KIND/NAME.")] = None,
+    reference: ReferenceArgument,
+    name: NameArgument = None,
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Show a resource as a tree, with its children."""
     from leeward.cli.describing import show_tree
-    from leeward.cli.kinds import parse_kind, parse_reference
+    from leeward.cli.kinds import parse_reference
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
 
-    found, called = (parse_kind(kind), name) if name else parse_reference(kind)
+    kind, called = parse_reference(reference, name)
     session = session_of(context_)
     cluster = session.connect(Target(kubeconfig, context))
-    show_tree(session, cluster, found, namespace or cluster.namespace, called)
+    show_tree(session, cluster, kind, namespace or cluster.namespace, called)
 
 
 @guarded
 def logs(
     context_: typer.Context,
     reference: ReferenceArgument,
+    name: NameArgument = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the pod ends.")
     ] = False,
@@ -85,18 +89,24 @@ def logs(
     from leeward.cli.port import Target
     from leeward.cli.session import session_of
 
-    kind, name = parse_reference(reference)
+    kind, called = parse_reference(reference, name)
     session = session_of(context_)
     cluster = session.connect(Target(kubeconfig, context))
-    show_logs(session, cluster, kind, namespace or cluster.namespace, name, follow, tail)
+    show_logs(session, cluster, kind, namespace or cluster.namespace, called, follow, tail)
 
 
 @guarded
 def wait(
     context_: typer.Context,
     reference: ReferenceArgument,
+    name: NameArgument = None,
     condition: Annotated[
-        str, typer.Option("--for", metavar="CONDITION", help="Condition: Ready or Complete.")
+        str,
+        typer.Option(
+            "--for",
+            metavar="CONDITION",
+            help="Condition: Ready; of workloads also Admitted, Running, Complete, Failed.",
+        ),
     ] = "Ready",
     timeout: Timeout = "5m",
     namespace: Namespace = None,
@@ -109,11 +119,11 @@ def wait(
     from leeward.cli.session import parse_duration, session_of
     from leeward.cli.waiting import wait_for
 
-    kind, name = parse_reference(reference)
+    kind, called = parse_reference(reference, name)
     seconds = parse_duration(timeout)
     session = session_of(context_)
     cluster = session.connect(Target(kubeconfig, context))
-    wait_for(session, cluster, kind, namespace or cluster.namespace, name, condition, seconds)
+    wait_for(session, cluster, kind, namespace or cluster.namespace, called, condition, seconds)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from leeward.api import KINDS, KINDS_BY_NAME
 from leeward.api.meta import VERSION
 from leeward.cli.conditions import condition_of
-from leeward.cli.doctor.facts import Fact, Facts
+from leeward.cli.doctor.facts import Facts
+from leeward.cli.doctor.finding import Finding, Level, hidden
 from leeward.cli.installed import IMAGE_VARIABLE, environment_of
-from leeward.cli.output import parse_time
+from leeward.cli.output import counted, parse_time
 from leeward.cli.port import Manifest
 
 MAX_SKEW_SECONDS: Final = 30
@@ -28,42 +27,25 @@ NETWORK_AGENTS: Final = (
     "ovnkube-node",
     "canal",
 )
+UNDER_WAY: Final = frozenset(
+    {"Admitted", "Ending", "Inspecting", "Publishing", "Running", "Starting", "Suspended"}
+)
+"""Reasons of Ready=False that are no trouble."""
+
+POLICIES_LABEL: Final = "leeward.dev/network-policies"
+"""Of a node: ``enforced`` where something that is no known DaemonSet holds NetworkPolicies."""
+
 UPGRADE: Final = (
     "install the chart of this version: helm upgrade --install leeward charts/leeward"
     " --namespace leeward-system --create-namespace"
 )
 
 
-class Level(Enum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-    HIDDEN = "not visible"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The answer to one question."""
-
-    level: Level
-    subject: str
-    message: str
-    remedy: str = ""
-
-
-def _hidden(subject: str, fact: Fact[object]) -> Finding:
-    return Finding(
-        Level.HIDDEN, subject, fact.hidden, "run the doctor as an administrator of the cluster"
-    )
-
-
 def check_crds(facts: Facts) -> Iterator[Finding]:
     """Are the kinds installed, and of this version?"""
     subject = "custom resources"
     if facts.crds.hidden:
-        yield _hidden(subject, facts.crds)
+        yield hidden(subject, facts.crds)
         return
     missing = [kind.crd_name for kind in KINDS if kind.kind not in facts.crds.value]
     if missing:
@@ -104,7 +86,7 @@ def check_operator(facts: Facts) -> Iterator[Finding]:
     """Does the operator run, with all its replicas?"""
     subject = "operator"
     if facts.deployment.hidden:
-        yield _hidden(subject, facts.deployment)
+        yield hidden(subject, facts.deployment)
         return
     deployment = facts.deployment.value
     if deployment is None:
@@ -132,7 +114,7 @@ def check_leader(facts: Facts) -> Iterator[Finding]:
     if facts.deployment.value is None:
         return
     if facts.lease.hidden:
-        yield _hidden(subject, facts.lease)
+        yield hidden(subject, facts.lease)
         return
     spec = (facts.lease.value or {}).get("spec", {})
     holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
@@ -142,8 +124,8 @@ def check_leader(facts: Facts) -> Iterator[Finding]:
         return
     since = facts.server_time - parse_time(renewed)
     if since > datetime.timedelta(seconds=2 * spec.get("leaseDurationSeconds", 15)):
-        seconds = int(since.total_seconds())
-        message = f"{holder} has not renewed its lease for {seconds} seconds"
+        seconds = counted(int(since.total_seconds()), "second")
+        message = f"{holder} has not renewed its lease for {seconds}"
         yield Finding(Level.PROBLEM, subject, message, logs)
         return
     yield Finding(Level.OK, subject, str(holder))
@@ -183,7 +165,7 @@ def check_pods(facts: Facts) -> Iterator[Finding]:
     """Do pods of ours fail?"""
     subject = "pods"
     if facts.our_pods.hidden:
-        yield _hidden(subject, facts.our_pods)
+        yield hidden(subject, facts.our_pods)
         return
     failing = [text for pod in facts.our_pods.value if (text := _pod_fault(pod))]
     if failing:
@@ -192,7 +174,9 @@ def check_pods(facts: Facts) -> Iterator[Finding]:
         remedy = "see each: kubectl describe pod NAME -n NAMESPACE"
         yield Finding(Level.WARNING, subject, named + more, remedy)
     else:
-        yield Finding(Level.OK, subject, f"{len(facts.our_pods.value)} pods, none failing")
+        yield Finding(
+            Level.OK, subject, f"{counted(len(facts.our_pods.value), 'pod')}, none failing"
+        )
 
 
 def _pod_fault(pod: Manifest) -> str:
@@ -215,7 +199,7 @@ def check_namespaces(facts: Facts) -> Iterator[Finding]:
     subject = "namespaces"
     for fact in (facts.resources, facts.secret_rights):
         if fact.hidden:
-            yield _hidden(subject, fact)
+            yield hidden(subject, fact)
             return
     rights = facts.secret_rights.value
     disabled = [
@@ -243,7 +227,7 @@ def check_namespaces(facts: Facts) -> Iterator[Finding]:
             "take away the Role or ClusterRole that says so",
         )
     if not disabled and not readers:
-        yield Finding(Level.OK, subject, f"{len(rights)} with resources, all enabled")
+        yield Finding(Level.OK, subject, f"{len(rights)} with resources of Leeward, none left out")
 
 
 def check_resources(facts: Facts) -> Iterator[Finding]:
@@ -252,7 +236,7 @@ def check_resources(facts: Facts) -> Iterator[Finding]:
     if len(facts.crds.value) < len(KINDS) and not facts.crds.hidden:
         return
     if facts.resources.hidden:
-        yield _hidden(subject, facts.resources)
+        yield hidden(subject, facts.resources)
         return
     waiting = [text for r in facts.resources.value if (text := _resource_fault(r))]
     if waiting:
@@ -269,7 +253,7 @@ def _resource_fault(resource: Manifest) -> str:
     ready = condition_of(resource, "Ready")
     if ready is None:
         return f"{name}: the operator has not looked at it"
-    if ready.status == "True" or ready.reason in ("Running", "Admitted", "Inspecting"):
+    if ready.status == "True" or ready.reason in UNDER_WAY:
         return ""
     return f"{name}: {ready.reason}"
 
@@ -278,7 +262,7 @@ def check_storage(facts: Facts) -> Iterator[Finding]:
     """Is there a default StorageClass?"""
     subject = "storage"
     if facts.storage_classes.hidden:
-        yield _hidden(subject, facts.storage_classes)
+        yield hidden(subject, facts.storage_classes)
         return
     mark = "storageclass.kubernetes.io/is-default-class"
     default = [
@@ -301,28 +285,34 @@ def check_network(facts: Facts) -> Iterator[Finding]:
     """Does something enforce NetworkPolicies?"""
     subject = "network policies"
     if facts.daemon_sets.hidden:
-        yield _hidden(subject, facts.daemon_sets)
+        yield hidden(subject, facts.daemon_sets)
         return
     names = [d["metadata"]["name"] for d in facts.daemon_sets.value]
-    labelled = [n for n in facts.nodes.value if _says_policy(n)]
     agents = [name for name in names if name.startswith(NETWORK_AGENTS)]
-    if agents or labelled:
-        by = agents[0] if agents else "an agent that the node names"
-        yield Finding(Level.OK, subject, f"held by {by}")
+    if agents:
+        yield Finding(Level.OK, subject, f"held by {agents[0]}")
         return
+    silent = [n["metadata"]["name"] for n in facts.nodes.value if not _says_policies(n)]
+    if facts.nodes.value and not silent:
+        message = f"held, as every node says (label {POLICIES_LABEL}=enforced)"
+        yield Finding(Level.OK, subject, message)
+        return
+    where = ""
+    if len(silent) < len(facts.nodes.value):
+        where = f" for node {', '.join(silent[:MAX_NAMED])}"
     yield Finding(
         Level.WARNING,
         subject,
-        "no agent that is known to hold them was found: without one, pods that have keys can be"
-        " reached from others, and can reach out",
+        f"no agent that is known to hold them was found{where}: without one, pods that have keys"
+        " can be reached from others, and can reach out",
         "ask who runs the cluster; try it: kubectl exec in some pod, then connect to a job's pod"
-        " on port 8080, which must time out",
+        " on port 8080, which must time out. Where they are held, say so for every node: kubectl"
+        f" label node --all {POLICIES_LABEL}=enforced",
     )
 
 
-def _says_policy(node: Manifest) -> bool:
-    """Whether who made the node says so: the local cluster's agent is no pod."""
-    return "leeward.dev/network-policies" in node["metadata"].get("labels", {})
+def _says_policies(node: Manifest) -> bool:
+    return bool(node["metadata"].get("labels", {}).get(POLICIES_LABEL) == "enforced")
 
 
 def check_encryption(facts: Facts) -> Iterator[Finding]:

@@ -6,8 +6,9 @@ from typing import Final
 
 from rich.text import Text
 
-from leeward.cli.doctor.checks import Finding, Level, judge
+from leeward.cli.doctor.checks import judge
 from leeward.cli.doctor.facts import gather
+from leeward.cli.doctor.finding import Finding, Level
 from leeward.cli.errors import CliError
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import print_json

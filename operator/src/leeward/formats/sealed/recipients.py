@@ -136,7 +136,7 @@ def _unwrap(slots: Sequence[Slot | None], file_id: bytes, keys: Sequence[Unwrapp
         )
     named = sorted({f"{_kind(e.kind)} {e.key_id.hex()}" for slot in parsed for e in slot.entries})
     raise NoKeyForFile(
-        f"none of the {len(keys)} keys given opens this file; it is sealed to "
+        "none of the keys that were given opens this file; it is sealed to "
         f"{', '.join(named)}: give one of these keys"
     )
 
