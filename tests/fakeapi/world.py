@@ -82,7 +82,15 @@ class World:
                         "batch.kubernetes.io/job-name": name,
                         "batch.kubernetes.io/controller-uid": job["metadata"]["uid"],
                     },
-                    "ownerReferences": [{"uid": job["metadata"]["uid"]}],
+                    "ownerReferences": [
+                        {
+                            "apiVersion": "batch/v1",
+                            "kind": "Job",
+                            "name": name,
+                            "uid": job["metadata"]["uid"],
+                            "controller": True,
+                        }
+                    ],
                 },
                 "spec": template["spec"],
                 "status": {

@@ -155,7 +155,15 @@ class World:
                         "batch.kubernetes.io/job-name": job["metadata"]["name"],
                         "batch.kubernetes.io/controller-uid": uid,
                     },
-                    "ownerReferences": [{"uid": uid}],
+                    "ownerReferences": [
+                        {
+                            "apiVersion": "batch/v1",
+                            "kind": "Job",
+                            "name": job["metadata"]["name"],
+                            "uid": uid,
+                            "controller": True,
+                        }
+                    ],
                 },
                 "spec": copy.deepcopy(template["spec"]),
                 "status": {

@@ -12,7 +12,6 @@ from leeward.plans.shared.conditions import parse_timestamp
 from leeward.plans.shared.model import Manifest
 from leeward.plans.shared.pods import CONTAINER
 
-JOB_UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
 PATIENCE: Final = 30.0
 """Seconds without a pod after which a Job is said to get none."""
 
@@ -92,11 +91,18 @@ def read_job(job: Manifest | None, pods: Sequence[Manifest], now: datetime.datet
 
 
 def own_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:
-    """Those of the pods that belong to the Job with this UID."""
+    """Those of the pods that the Job with this UID controls.
+
+    Labels, by which pods are found, can be put on any pod, and what a pod of the Job says is
+    believed. An ownerReference is what the Job controller itself goes by.
+    """
     return [
         pod
         for pod in pods
-        if (pod["metadata"].get("labels") or {}).get(JOB_UID_LABEL, job_uid) == job_uid
+        if any(
+            owner["uid"] == job_uid and owner.get("controller")
+            for owner in pod["metadata"].get("ownerReferences") or ()
+        )
     ]
 
 
