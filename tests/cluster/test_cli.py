@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -146,3 +147,31 @@ def test_doctor_finds_no_problem(visits: Clinic, leeward: Leeward) -> None:
     assert [finding for finding in found if finding["level"] == "problem"] == []
     operator = next(finding for finding in found if finding["subject"] == "leader")
     assert operator["level"] == "ok"
+    if not os.environ.get("KUBE_CONTEXT"):
+        policies = next(finding for finding in found if finding["subject"] == "network policies")
+        assert policies["level"] == "ok"
+
+
+def test_a_user_without_a_right_is_told_the_role_that_has_it(
+    visits: Clinic, tmp_path: Path
+) -> None:
+    place, name = visits.namespace, "newcomer"
+    visits.run("create", "serviceaccount", name)
+    visits.run(
+        "create",
+        "rolebinding",
+        name,
+        "--clusterrole=leeward-auditor",
+        f"--serviceaccount={place}:{name}",
+    )
+    config = Path(tmp_path, "kubeconfig")
+    config.write_text(visits.run("config", "view", "--raw", "--minify", "--flatten"))
+    token = visits.run("create", "token", name).strip()
+    set_user = ("config", "--kubeconfig", str(config))
+    visits.run(*set_user, "set-credentials", name, f"--token={token}")
+    visits.run(*set_user, "set-context", "--current", f"--user={name}")
+    given = ("-n", place, "--kubeconfig", str(config))
+    said = fails("dataset", "preview", "visits", "--purpose", "research", *given)
+    assert f"to create datasetpreviews.leeward.dev in namespace {place}" in said
+    assert "ClusterRole leeward-scientist" in said
+    assert "ClusterRole edit" in fails("dataset", "put", "visits", __file__, "--image", "x", *given)

@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
+from localcluster.layout import STATE
+
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.skipif("KUBE_CONTEXT" in os.environ, reason="tests the local cluster itself"),
 ]
 
 IMAGE = "localhost/leeward-cluster/busybox:1"
-STATE = Path("/var/lib/leeward-cluster")
 Manifest = dict[str, Any]
 
 

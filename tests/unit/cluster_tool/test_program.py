@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import commands, layout, processes
+from localcluster import binaries, commands, layout, processes
 from localcluster.console import ClusterError
 from localcluster.layout import REPOSITORY, write_if_changed
 
@@ -124,6 +124,51 @@ def test_without_root_and_sudo_it_says_what_to_do() -> None:
     )
     assert done.returncode == 1
     assert "must run as root, and sudo is not installed" in done.stderr
+    assert "apt-get install sudo" in done.stderr
+    assert "KUBE_CONTEXT" in done.stderr
+
+
+def go_module(folder: Path) -> Path:
+    (folder / "go.mod").write_text("module one\n\ngo 1.26\n")
+    return folder
+
+
+def test_go_that_is_missing_is_said_with_where_it_comes_from(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="Go is not installed") as caught:
+        binaries.go(go_module(tmp_path), places="/nowhere")
+    for words in ("Go 1.26 or newer", "https://go.dev/dl/", "golang-go", "KUBE_CONTEXT"):
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo go version go1.19.8 linux/amd64", "go version go1.19.8 linux/amd64"),
+        ("echo 'go.mod requires go >= 1.26' >&2; exit 1", "go.mod requires go >= 1.26"),
+        ("exit 2", ""),
+    ],
+)
+def test_go_that_is_too_old_is_said_with_its_own_words(
+    tmp_path: Path, script: str, said: str
+) -> None:
+    fake_go(tmp_path, script)
+    with pytest.raises(ClusterError, match=r"need Go 1\.26, and .*/go is too old") as caught:
+        binaries.go(go_module(tmp_path), places=str(tmp_path))
+    assert f"it says: {said}" in str(caught.value)
+    assert "https://go.dev/dl/" in str(caught.value)
+
+
+@pytest.mark.parametrize("version", ["1.26.0", "1.27rc1", "2.0"])
+def test_go_that_is_new_enough_is_taken(tmp_path: Path, version: str) -> None:
+    path = fake_go(tmp_path, f"echo go version go{version} linux/amd64")
+    assert binaries.go(go_module(tmp_path), places=str(tmp_path)) == str(path)
+
+
+def fake_go(folder: Path, script: str) -> Path:
+    path = folder / "go"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
 
 
 # The sources may stand where nobody else can read them, so they are read before becoming nobody.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from localcluster import archives, mounts, packages
@@ -16,6 +17,7 @@ from localcluster.node import PAUSE_IMAGE
 
 _PREFIX = "localhost/leeward-cluster"
 _NOBODY = "65532:65532"
+_HELD = "leeward.dev/network-policies=enforced"
 DEPLOYMENTS = (("kube-system", "coredns"), ("kube-system", "local-path-provisioner"))
 _BUSYBOX_TOOLS = (
     "awk cat chmod chown cp cut date dd df du echo env false find grep head hostname httpd id ip "
@@ -52,6 +54,14 @@ def apply(made: dict[str, Archive]) -> None:
     for key, image in made.items():
         text = text.replace(f"@{key}_IMAGE@", image.name).replace(f"@{key}_DIGEST@", image.digest)
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=text)
+
+
+def label_nodes(nodes: Iterable[Node]) -> None:
+    """Say on nodes, for `leeward doctor`, that an agent holds NetworkPolicies there.
+
+    The agent is no DaemonSet, so nobody else can tell.
+    """
+    kubectl("label", "node", *(one.name for one in nodes), _HELD, "--overwrite")
 
 
 def resolves_names(node: Node) -> bool:

@@ -18,7 +18,6 @@ from localcluster.console import progress
 from localcluster.invoker import invoker
 
 _SUITE = "bookworm"
-_MIRROR = "http://deb.debian.org/debian"
 _PACKAGES = ("ca-certificates", "python3", "python3-venv")
 _DROPPED = (
     *("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man"),
@@ -41,7 +40,7 @@ def base_image() -> Archive:
     with tempfile.TemporaryDirectory(prefix="leeward-base-") as scratch:
         root = Path(scratch) / "root"
         argv = ["debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}"]
-        run([*argv, _SUITE, root, _mirror()], limit=600, contained=True)
+        run([*argv, _SUITE, root, *_mirror()], limit=600, contained=True)
         for name in _DROPPED:
             shutil.rmtree(root / name, ignore_errors=True)
         for name in ("var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/log"):
@@ -57,13 +56,15 @@ def base_image() -> Archive:
     return made
 
 
-def _mirror() -> str:
+def _mirror() -> list[str]:
+    """Return the machine's mirror as an argument; without one debootstrap takes its default."""
     lists = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
-    return mirror_in("\n".join(path.read_text() for path in lists if path.is_file()))
+    found = mirror_in("\n".join(path.read_text() for path in lists if path.is_file()))
+    return [found] if found else []
 
 
-def mirror_in(text: str) -> str:
-    """Return the Debian mirror that a machine's package sources name, or the public one.
+def mirror_in(text: str) -> str | None:
+    """Return the Debian mirror that a machine's package sources name, if they name one.
 
     Args:
         text: package sources, in the one-line or the deb822 form (see sources.list(5)).
@@ -73,4 +74,4 @@ def mirror_in(text: str) -> str:
     for address, suites in stanzas:
         if _SUITE in suites.split() and address.startswith(("http://", "https://")):
             return str(address)
-    return _MIRROR
+    return None

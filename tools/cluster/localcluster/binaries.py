@@ -21,6 +21,7 @@ from localcluster.layout import BIN, SOURCES
 
 _KUBERNETES = "k8s.io/kubernetes/cmd"
 _BUILD_LIMIT = 3600
+_GO_LINE = re.compile(r"^go (\d+\.\d+(?:\.\d+)?)$", re.MULTILINE)
 _USER_PROGRAMS = ("kubectl", "helm")
 
 
@@ -77,11 +78,11 @@ def build(what: Build) -> Path:
         return target
     names = ", ".join(what.packages.values())
     progress(f"building {names} from Go modules (once; kept in {target})")
-    go = _go()
+    compiler = go(module)
     parent = invoker().make_folder(target.parent)
     with tempfile.TemporaryDirectory(dir=parent, prefix="building-") as scratch:
         invoker().own(Path(scratch))
-        argv = ["setpriv", "--pdeathsig", "KILL", "nice", go, "build", "-trimpath"]
+        argv = ["setpriv", "--pdeathsig", "KILL", "nice", compiler, "build", "-trimpath"]
         argv += ["-mod=readonly", "-ldflags", _linker_flags(module), "-o", scratch + "/"]
         run(
             [*argv, *what.packages],
@@ -134,7 +135,7 @@ def check() -> None:
     environment = {"CGO_ENABLED": "0", "GOWORK": "off"}
     packages = [f"./{name}" for name in (*_OURS, "policywire")]
     for words in (["vet"], ["test"]):
-        argv = ["nice", _go(), *words, *packages]
+        argv = ["nice", go(SOURCES), *words, *packages]
         run(argv, folder=SOURCES, environment=environment, as_user=True, limit=_BUILD_LIMIT)
 
 
@@ -213,12 +214,45 @@ def _linker_flags(module: Path) -> str:
     return " ".join(flags)
 
 
-def _go() -> str:
-    found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
+def go(module: Path, places: str | None = None) -> str:
+    """Return the path of a Go that can build a module.
+
+    Go 1.21 and newer fetch the version that a module asks for by themselves, unless GOTOOLCHAIN
+    forbids it: what counts is what Go says it is in the module's folder.
+
+    Args:
+        module: folder of the module.
+        places: where to look, in the form of PATH; default: PATH, then where Go installs itself.
+
+    Raises:
+        ClusterError: there is none, or it is too old.
+    """
+    if places is None:
+        places = f"{os.environ.get('PATH', '')}:/usr/local/go/bin:/usr/lib/go/bin"
+    needed = _GO_LINE.findall((module / "go.mod").read_text())[0]
+    remedy = (
+        f"Install Go {needed} or newer from https://go.dev/dl/ into /usr/local/go (the package "
+        "golang-go of Debian 12 is too old), or set KUBE_CONTEXT to use a cluster of your own."
+    )
+    found = shutil.which("go", path=places)
     if found is None:
         raise ClusterError(
-            "Kubernetes is built from its Go modules, and Go is not installed (looked in PATH and "
-            f"/usr/local/go/bin; PATH is {os.environ.get('PATH', '')}). Install Go 1.26 or newer "
-            "from https://go.dev/dl/, or set KUBE_CONTEXT to use a cluster of your own."
+            f"Kubernetes is built from its Go modules, and Go is not installed (looked in {places})"
+            f". {remedy}"
+        )
+    environment = {"GOWORK": "off"}
+    argv = [found, "version"]
+    done = run(argv, folder=module, environment=environment, as_user=True, check=False, limit=300)
+    said = (done.stdout or done.stderr).decode(errors="replace").strip()
+    version = re.search(r"go version go(\d+)\.(\d+)", said)
+    if version is None or (int(version[1]), int(version[2])) < _major_minor(needed):
+        raise ClusterError(
+            f"Kubernetes is built from its Go modules, which need Go {needed}, and {found} is too "
+            f"old; it says: {said}. {remedy}"
         )
     return found
+
+
+def _major_minor(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -22,52 +23,73 @@ _NEEDED_V2 = ("cpuset", "cpu", "memory", "pids")
 
 
 @cache
-def is_v2() -> bool:
-    """Tell whether the machine has only cgroup version 2."""
-    return (ROOT / "cgroup.controllers").exists()
+def is_v2(mounted: Path = ROOT) -> bool:
+    """Tell whether the machine has only cgroup version 2.
+
+    Args:
+        mounted: where control groups are mounted, here and below.
+    """
+    return (mounted / "cgroup.controllers").exists()
 
 
-def hierarchies() -> list[Path]:
+def hierarchies(
+    mounted: Path = ROOT, is_mount: Callable[[Path], bool] = Path.is_mount
+) -> list[Path]:
     """Return the roots of all hierarchies, without aliases such as ``cpu,cpuacct``.
 
     Raises:
         ClusterError: control groups are not mounted, or lack memory and pids.
     """
-    if is_v2():
-        return [ROOT]
-    found = [p for p in ROOT.iterdir() if p.is_dir() and not p.is_symlink() and p.is_mount()]
+    if is_v2(mounted):
+        return [mounted]
+    folders = mounted.iterdir() if mounted.is_dir() else ()
+    found = sorted(p for p in folders if p.is_dir() and not p.is_symlink() and is_mount(p))
     if not {"memory", "pids"} <= {p.name for p in found}:
         raise ClusterError(
-            f"no memory and pids control groups under {ROOT}: mount them, or boot with "
+            f"no memory and pids control groups under {mounted}: mount them, or boot with "
             "systemd.unified_cgroup_hierarchy=1"
         )
     return found
 
 
-def tracking() -> Path:
+def tracking(mounted: Path = ROOT) -> Path:
     """Return our group in the one hierarchy by which processes are found."""
-    return (ROOT if is_v2() else ROOT / "pids") / CGROUP
+    return (mounted if is_v2(mounted) else mounted / "pids") / CGROUP
 
 
 def make(name: str) -> None:
     """Make the group ``CLUSTER/NAME`` in every hierarchy, usable at once."""
     for root in hierarchies():
-        parent = root
-        for part in (CGROUP, *name.split("/")):
-            if is_v2():
-                _delegate(parent)
-            group = parent / part
-            group.mkdir(exist_ok=True)
-            # Version 1 starts a cpuset empty, and a process cannot enter an empty one.
-            for setting in ("cpuset.cpus", "cpuset.mems"):
-                if not is_v2() and (group / setting).exists():
-                    (group / setting).write_text((parent / setting).read_text())
-            parent = group
+        make_in(root, name, v2=is_v2())
 
 
-def entry_files(name: str) -> list[Path]:
+def make_in(root: Path, name: str, *, v2: bool) -> None:
+    """Make the group ``CLUSTER/NAME`` in one hierarchy.
+
+    Args:
+        root: of the hierarchy.
+        name: of the group.
+        v2: whether the hierarchy is of version 2.
+
+    Raises:
+        ClusterError: version 2 does not offer what a kubelet needs.
+    """
+    parent = root
+    for part in (CGROUP, *name.split("/")):
+        if v2:
+            _delegate(parent)
+        group = parent / part
+        group.mkdir(exist_ok=True)
+        # Version 1 starts a cpuset empty, and a process cannot enter an empty one.
+        for setting in ("cpuset.cpus", "cpuset.mems"):
+            if not v2 and (group / setting).exists():
+                (group / setting).write_text((parent / setting).read_text())
+        parent = group
+
+
+def entry_files(name: str, mounted: Path = ROOT) -> list[Path]:
     """Return the files through which a process enters the group ``CLUSTER/NAME``."""
-    roots = [ROOT] if is_v2() else [ROOT / "pids", ROOT / "memory"]
+    roots = [mounted] if is_v2(mounted) else [mounted / "pids", mounted / "memory"]
     return [root / CGROUP / name / "cgroup.procs" for root in roots]
 
 

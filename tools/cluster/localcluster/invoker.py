@@ -112,8 +112,8 @@ def become_root() -> None:
     if sudo is None:
         raise ClusterError(
             "the local cluster makes namespaces and mounts, so it must run as root, and sudo is "
-            "not installed. Run it as root, install sudo, or set KUBE_CONTEXT to use a cluster "
-            "of your own."
+            "not installed. Run it as root, have root install sudo (apt-get install sudo), or set "
+            "KUBE_CONTEXT to use a cluster of your own."
         )
     kept = [f"{name}={os.environ[name]}" for name in _KEPT if name in os.environ]
     # Or root would leave files in the user's checkout.

@@ -196,6 +196,8 @@ def _await_ready(api: Api, since: dict[Node, float]) -> None:
             explain=functools.partial(processes.explain, *node.program_names(one)),
         )
         progress(f"node {one.name} is Ready")
+    # No container starts on them without the agent, so it holds policies on all of them.
+    addons.label_nodes(since)
 
     def running(namespace: str, name: str) -> bool:
         alive = set().union(*map(node.running_containers, since))
