@@ -246,6 +246,8 @@ class FakeApi:
             after = {**body, **({"status": current["status"]} if "status" in current else {})}
             if current.get("immutable") and after.get("data") != current.get("data"):
                 return refusal(422, "Invalid", "data: Forbidden: field is immutable")
+            if current.get("type", "Opaque") != after.get("type", "Opaque"):
+                return refusal(422, "Invalid", "type: Invalid value: field is immutable")
         self._owners[place].wrote(current, after, manager)
         return Answer(200, clone(self._store(place, after, current)))
 

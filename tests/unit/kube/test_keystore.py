@@ -304,15 +304,45 @@ async def test_delivered_secret_is_immutable_and_owned(world: KeyWorld) -> None:
     assert secret["metadata"]["labels"] == {"a": "b"}
 
 
-async def test_secret_of_that_name_is_left_alone(world: KeyWorld) -> None:
+@pytest.mark.parametrize(
+    "planted", [{}, {"immutable": True}, {"type": "example.com/other"}, None], ids=str
+)
+async def test_what_was_planted_under_the_name_of_a_delivery_is_replaced(
+    world: KeyWorld, planted: Manifest | None
+) -> None:
     store = await world.ready()
     await store.perform(ensure("data"))
-    users = {"apiVersion": "v1", "kind": "Secret", "data": {"mine": "eA=="}}
-    world.api.add({**users, "metadata": {"name": "lw-abc", "namespace": CLINIC}})
+    if planted is None:  # our own, made before a crash
+        await store.perform(DELIVER)
+    else:
+        secret = {"apiVersion": "v1", "kind": "Secret", "data": {"keyset.json": "eA=="}}
+        named = {"name": "lw-abc", "namespace": CLINIC}
+        world.api.add({**secret, **planted, "metadata": {**named, "labels": {"a": "b"}}})
+    version = world.api.version
+    assert (await store.perform(DELIVER)).code == "Done"
+    assert [key.role for key in delivered(world).keys] == ["output"]
+    secret_now = world.api.one("Secret", CLINIC, "lw-abc")
+    assert secret_now is not None
+    assert secret_now["immutable"] is True
+    assert secret_now["metadata"]["ownerReferences"] == [OWNER]
+    assert (world.api.version == version) == (planted is None)
+
+
+async def test_name_that_cannot_be_had_for_a_delivery_is_told(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+
+    def held(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        if place.namespace != CLINIC or method == "DELETE":
+            return None
+        reason = "AlreadyExists" if method == "POST" else "Invalid"
+        return refusal(409 if method == "POST" else 422, reason, "held by a finalizer")
+
+    world.api.add(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "lw-abc", "namespace": CLINIC}}
+    )
+    world.api.refusals.append(held)
     assert (await store.perform(DELIVER)).code == "Conflict"
-    secret = world.api.one("Secret", CLINIC, "lw-abc")
-    assert secret is not None
-    assert secret["data"] == {"mine": "eA=="}
 
 
 def no_rights(namespace: str, *methods: str) -> Any:
@@ -351,7 +381,7 @@ async def test_delivery_never_reads_where_workloads_run(world: KeyWorld) -> None
     await store.perform(DeleteSecret(CLINIC, "lw-abc"))
     assert (await store.perform(DeleteSecret(CLINIC, "lw-abc"))).code == "Done"
     there = [method for method, path in world.api.calls if f"/{CLINIC}/" in path]
-    assert there == ["POST", "POST", "DELETE", "DELETE"]
+    assert there == ["POST", "POST", "PUT", "DELETE", "DELETE"]
 
 
 async def test_vault_keys_are_held_and_not_opened_again(world: KeyWorld) -> None:

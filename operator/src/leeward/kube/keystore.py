@@ -31,6 +31,7 @@ from leeward.formats.wrapped import (
 from leeward.kube.errors import (
     AlreadyExistsError,
     ForbiddenError,
+    InvalidError,
     NotFoundError,
     RefusedError,
     outcome_of,
@@ -304,6 +305,33 @@ class EmbeddedKeyStore:
                 return Outcome("Missing", f"artefact key {key_id} is not there")
             keys.append(await self._pod_key(role, found))
         secret = delivered_secret(action, PodKeyset(keys=keys))
+        try:
+            await self._client.create(secret, MANAGER)
+        except AlreadyExistsError:
+            return await self._overwrite(secret)
+        except RefusedError as error:
+            return outcome_of(error)
+        return Outcome("Done")
+
+    async def _overwrite(self, secret: Manifest) -> Outcome:
+        """Put a delivery in the place of what has its name, which cannot be looked at.
+
+        As a rule that is the same delivery, made before a crash, and nothing changes. But the name
+        can be read in the status before the Secret is there, so it can also be somebody else's.
+        """
+        try:
+            await self._client.replace(secret, MANAGER)
+        except InvalidError:
+            # Of another type, or immutable with other data: it is not ours.
+            await self._delete(secret["metadata"]["namespace"], secret["metadata"]["name"])
+            return await self._create_again(secret)
+        except NotFoundError:
+            return await self._create_again(secret)
+        except RefusedError as error:
+            return outcome_of(error)
+        return Outcome("Done")
+
+    async def _create_again(self, secret: Manifest) -> Outcome:
         try:
             await self._client.create(secret, MANAGER)
         except RefusedError as error:

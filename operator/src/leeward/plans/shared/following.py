@@ -21,7 +21,7 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.names import ref_of
-from leeward.plans.shared.podstate import Active, Failed, Succeeded, own_pods, read_job
+from leeward.plans.shared.podstate import Active, Failed, Succeeded, left_pods, own_pods, read_job
 from leeward.plans.shared.policies import job_policy
 from leeward.plans.shared.progress import parse_progress, progress_status
 from leeward.plans.shared.starting import delivery, is_as_admitted, rebuilt_config, start
@@ -67,11 +67,12 @@ def follow(workload: Workload, run: Run) -> Plan:
     uid = run.status["jobUid"]
     if job is not None and job["metadata"]["uid"] != uid:
         job = None
-    pods = own_pods(run.observed.get(pods_need), uid)
-    state = read_job(job, pods, run.context.now)
+    pods: Sequence[Manifest] = run.observed.get(pods_need)
+    state = read_job(job, own_pods(pods, uid), run.context.now)
     match state:
         case Failed():
-            return fail(workload, run, Denied(state.reason, state.message), state.started, pods)
+            left = left_pods(pods, uid)
+            return fail(workload, run, Denied(state.reason, state.message), state.started, left)
         case Succeeded():
             return workload.ended(run, state.answer)
         case Active():

@@ -12,6 +12,7 @@ from leeward.plans.shared.conditions import parse_timestamp
 from leeward.plans.shared.model import Manifest
 from leeward.plans.shared.pods import CONTAINER
 
+JOB_UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
 PATIENCE: Final = 30.0
 """Seconds without a pod after which a Job is said to get none."""
 
@@ -96,14 +97,27 @@ def own_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:
     Labels, by which pods are found, can be put on any pod, and what a pod of the Job says is
     believed. An ownerReference is what the Job controller itself goes by.
     """
+    return [pod for pod in pods if _controller(pod) == job_uid]
+
+
+def left_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:
+    """Its own, and those that bear its label and were orphaned: they may still run."""
     return [
         pod
         for pod in pods
-        if any(
-            owner["uid"] == job_uid and owner.get("controller")
-            for owner in pod["metadata"].get("ownerReferences") or ()
+        if _controller(pod) == job_uid
+        or (
+            _controller(pod) is None
+            and (pod["metadata"].get("labels") or {}).get(JOB_UID_LABEL) == job_uid
         )
     ]
+
+
+def _controller(pod: Manifest) -> str | None:
+    for owner in pod["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return str(owner["uid"])
+    return None
 
 
 def _job_condition(job: Manifest, type_: str) -> Manifest | None:

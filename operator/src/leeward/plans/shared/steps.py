@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from leeward.plans.shared.model import (
     Action,
     DeleteSecret,
-    DeliverKeys,
     Manifest,
     Observed,
     Outcome,
@@ -43,9 +42,6 @@ def _good(action: Action, outcome: Outcome) -> bool:
     if outcome.code == "Done":
         return True
     match action:
-        case DeliverKeys():
-            # The name was drawn and recorded for this delivery: what is there is our own Secret.
-            return outcome.code == "Conflict"
         case DeleteSecret() | ShredArtefactKey():
             return outcome.code in {"Missing", "Conflict"}
         case _:
