@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from leeward.cli.cluster import connect
-from leeward.cli.errors import UsageError
+from leeward.cli.errors import ApiError, UsageError
 from leeward.cli.port import Target
 
 
@@ -32,6 +32,24 @@ def test_context_is_taken(tmp_path: Path) -> None:
     cluster = connect(Target(kubeconfig(tmp_path, {"token": "t"}), None))
     assert cluster.namespace == "clinic"
     assert cluster.address == "https://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(None, "there is no kubeconfig file"), ("x: [", "no YAML"), ("", "no cluster is chosen")],
+)
+def test_a_kubeconfig_that_is_none_is_said(tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "config"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError, match=words) as caught:
+        connect(Target(str(path), None))
+    assert "--kubeconfig" in caught.value.remedy
+
+
+def test_a_server_that_does_not_answer_is_said_in_the_words_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(ApiError, match=r"127\.0\.0\.1:1 does not answer: Connection refused$"):
+        connect(Target(kubeconfig(tmp_path, {"token": "t"}), None)).raw("/version")
 
 
 @pytest.mark.parametrize("member", [{"as": "sam"}, {"as-groups": ["research"]}])

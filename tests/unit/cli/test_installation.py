@@ -298,6 +298,14 @@ def test_version_of_program_operator_and_kubernetes() -> None:
     assert "operator:1" in lines
 
 
+def test_version_of_the_program_is_said_before_the_cluster_fails() -> None:
+    cluster = FakeCluster()
+    cluster.refused["/version"] = ApiError(0, "the API server does not answer", "check it")
+    result = leeward("version", cluster=cluster)
+    assert result.stdout.startswith("leeward ")
+    assert (result.exit_code, result.stderr.splitlines()[1]) == (1, "  check it")
+
+
 def test_version_of_the_program_needs_no_cluster() -> None:
     assert leeward("version", "--client").exit_code == 0
 

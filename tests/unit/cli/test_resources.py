@@ -230,6 +230,9 @@ def test_wait_does_not_believe_a_condition_of_an_earlier_generation() -> None:
         ("lds/x", "--for", "Complete"),
         ("mj/x", "--for", "Nonsense"),
         ("mj/x", "--timeout", "5"),
+        ("mj/../x",),
+        ("mj", "../datasets/x"),
+        ("mj", "X"),
         ("x",),
     ],
 )

@@ -61,7 +61,9 @@ def connect(target: Target) -> HttpCluster:
             persist_config=False,
             client_configuration=configuration,
         )
-    except (config.ConfigException, OSError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
+        raise UsageError("the kubeconfig file is no YAML", CHOICE_REMEDY) from error
+    except (config.ConfigException, OSError) as error:
         raise UsageError(f"no cluster is chosen: {first_line(error)}", CHOICE_REMEDY) from error
     chosen = next((c for c in contexts if c["name"] == target.context), current)
     _refuse_impersonation(target, chosen["context"].get("user"))

@@ -102,11 +102,12 @@ def opening_keys(paths: Iterable[Path]) -> list[Unwrapper]:
 
 
 def _keyset(path: Path) -> PodKeyset:
+    data = path.read_bytes()
     try:
-        return PodKeyset.parse(path.read_bytes())
-    except UnsupportedFormatVersionError as error:
-        raise CliError(f"{path}: {error}") from error
+        return PodKeyset.parse(data)
     except (ValidationError, ValueError) as error:
+        if isinstance(error, UnsupportedFormatVersionError) and b'"formatVersion"' in data:
+            raise CliError(f"{path}: {error}") from error
         raise CliError(
             f"{path} is no key file", "give a PEM file or a keyset.json, as pods receive it"
         ) from error

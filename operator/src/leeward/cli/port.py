@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
+from leeward.cli.errors import UsageError
+
 Manifest: TypeAlias = dict[str, Any]
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,17 @@ class ApiResource:
     namespaced: bool = True
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
-        """URL path of the collection (in all namespaces, where none is given) or of one object."""
+        """URL path of the collection (in all namespaces, where none is given) or of one object.
+
+        Raises:
+            UsageError: A name is none that an object can have.
+        """
+        for part in (namespace or None, name):
+            if part is not None and not _NAME.fullmatch(part):
+                raise UsageError(
+                    f"{part!r} is no name of an object",
+                    "a name has small letters, digits, - and . only",
+                )
         root = "/api" if "/" not in self.api_version else "/apis"
         path = f"{root}/{self.api_version}"
         if self.namespaced and namespace:

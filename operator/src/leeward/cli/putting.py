@@ -87,6 +87,8 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
     Raises:
         CliError: The Dataset is not fit for it, or sending failed; the volume is as before then.
     """
+    if not request.file.is_file():
+        raise CliError(f"{request.file} is no file", "name a file on this machine")
     dataset = find_dataset(cluster, request.namespace, request.dataset)
     send = _sender(dataset, request)
     volume = dataset["spec"]["location"]["volume"]

@@ -66,7 +66,11 @@ def refused_stream(error: Exception) -> ApiError:
 
 
 def first_line(error: object) -> str:
-    """What an error of a library says, for a sentence."""
+    """What an error of a library says, for a sentence: that of the system, where that is behind."""
+    while isinstance(error, BaseException) and error.__cause__ is not None:
+        error = error.__cause__
     if isinstance(error, socket.gaierror):
         return "its name cannot be resolved"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -100,8 +100,9 @@ def version(
     from leeward.cli.versions import show_versions
 
     session = session_of(context_)
-    cluster = None if client else session.connect(Target(kubeconfig, context))
-    show_versions(session, cluster, operator_namespace)
+    target = Target(kubeconfig, context)
+    connect = None if client else lambda: session.connect(target)
+    show_versions(session, connect, operator_namespace)
 
 
 def add_to(app: typer.Typer) -> None:
