@@ -112,6 +112,13 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
         ((VAULT, DATASET, job([*RULES[:3], {"name": "x", "keep": {"a": 1}}])), "spec.columns.3"),
         ((VAULT, DATASET), "holds no MaskingJob"),
         ((VAULT, DATASET, job([HASHED], defaultAction="Drop")), "AES256_SIV"),
+        ((job([{"name": "name"}]),), 'rule "name" has no transform'),
+        ((job([{"name": "name", "keep": {}, "drop": {}}]),), "the transforms keep and drop"),
+        ((job([HASHED, {"name": "name", "drop": {}}]),), 'column "name" has two rules'),
+        ((job([{"name": "name", "generalize": {}}]),), "bins, dateTo, prefix"),
+        ((job([{"name": "name", "keepp": {}}]),), "there is no field keepp here"),
+        ((job([{"name": "visited", "generalize": {"dateTo": "day"}}]),), "'Day'"),
+        (({"kind": "MaskingJob", "metadata": "m", "spec": 3},), "MaskingJob, spec"),
     ],
 )
 def test_what_does_not_fit_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from leeward.api.dataset import DatasetSpec
 from leeward.api.keyvault import KeyVaultSpec
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import KeyRef, Model
+from leeward.api.transforms import TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
 from leeward.cli.port import Manifest
 
@@ -59,6 +61,7 @@ def read_job_file(path: Path) -> JobFile:
             f"{path} holds {held}", "give a manifest, or a folder of them, with exactly one"
         )
     spec = _spec(jobs[0], MaskingJobSpec)
+    _check_rules(_name(jobs[0]), spec)
     source = next(
         (
             _spec(document, DatasetSpec)
@@ -74,6 +77,27 @@ def read_job_file(path: Path) -> JobFile:
         for key in _spec(document, KeyVaultSpec).keys
     }
     return JobFile(_name(jobs[0]), spec, source, algorithms)
+
+
+def _check_rules(name: str, spec: MaskingJobSpec) -> None:
+    """What the API server checks of rules beyond the shape of each field."""
+    for rule in spec.columns:
+        given = [transform for transform in TRANSFORMS if transform in rule.manifest()]
+        if len(given) != 1:
+            has = f"the transforms {' and '.join(given)}" if given else "no transform"
+            raise CliError(
+                f'MaskingJob {name}, rule "{rule.name}" has {has}',
+                f"give exactly one of {', '.join(TRANSFORMS)}",
+            )
+        if rule.generalize is not None and len(rule.generalize.manifest()) != 1:
+            raise CliError(
+                f'MaskingJob {name}, rule "{rule.name}": generalize has not exactly one parameter',
+                f"give one of {', '.join(ColumnRule.parameters()['generalize'])}",
+            )
+    counts = Counter(column for rule in spec.columns for column in rule.column_names)
+    twice = next((column for column, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise CliError(f'MaskingJob {name}: column "{twice}" has two rules', "remove one of them")
 
 
 def _documents(path: Path) -> list[Manifest]:
@@ -92,7 +116,8 @@ def _documents(path: Path) -> list[Manifest]:
 
 
 def _name(document: Manifest) -> str:
-    return str((document.get("metadata") or {}).get("name", ""))
+    metadata = document.get("metadata")
+    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
 
 def _spec(document: Manifest, model: type[S]) -> S:
@@ -100,8 +125,16 @@ def _spec(document: Manifest, model: type[S]) -> S:
         return model.model_validate(document.get("spec") or {})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in ("spec", *first["loc"]))
+        path = ["spec", *first["loc"]]
+        message = first["msg"][:1].lower() + first["msg"][1:]
+        if first["type"] == "extra_forbidden":
+            message = f"there is no field {path.pop()} here"
+        elif first["type"] == "model_type":
+            message = "give fields, each with its value"
+        where = ".".join(map(str, path))
+        what = f"{document['kind']} {_name(document)}".rstrip()
+        fields = ".".join(part for part in path if isinstance(part, str))
         raise CliError(
-            f"{document['kind']} {_name(document)}, {where}: {first['msg'].lower()}",
-            f"see: kubectl explain {document['kind'].lower()}.spec",
+            f"{what}, {where}: {message}",
+            f"see: kubectl explain {document['kind'].lower()}.{fields}",
         ) from error
