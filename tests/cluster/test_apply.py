@@ -34,6 +34,7 @@ def bins(*borders: str) -> Manifest:
     return job({"name": "income", "generalize": {"bins": list(borders)}})
 
 
+GRANT = {"name": "research", "kinds": ["MaskingJob"]}
 NO_SPEC = {name: part for name, part in vault().items() if name != "spec"}
 
 BAD: dict[str, tuple[Manifest, list[str]]] = {
@@ -88,7 +89,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         bins("0", "50", "20"),
         ["spec.columns[0].generalize.bins", "bins must rise", "from small to large"],
     ),
-    "bin that is no number": (bins("many"), ["spec.columns[0].generalize.bins[0]", "should match"]),
+    "bin that is no number": (
+        bins("0", "many"),
+        ["spec.columns[0].generalize.bins[1]", 'must be a decimal number, as "20000" or "0.5"'],
+    ),
     "name too long": (
         job(PHONE) | {"metadata": {"name": "j" * 53}},
         ["metadata.name", "at most 52 characters", "choose a shorter or simpler name"],
@@ -105,6 +109,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     "banned algorithm in another spelling": (
         key_with(algorithm="aes-ecb"),
         ["aes-ecb is banned: equal blocks stay visible; use AES256_GCM"],
+    ),
+    "banned algorithm of a family": (
+        key_with(algorithm="RSAES_PKCS1_v1_5"),
+        ["RSAES_PKCS1_v1_5 is banned", "Bleichenbacher", "use HPKE_X25519"],
     ),
     "unknown algorithm": (
         key_with(algorithm="ROT13"),
@@ -146,7 +154,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "path that leaves the volume": (
         dataset("d", "../d.csv"),
-        ["spec.location.volume.path", "should match"],
+        ["spec.location.volume.path", "without '..'", "as raw/visits.csv"],
     ),
     "path that is a folder": (
         dataset("d", "raw/"),
@@ -165,7 +173,30 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ["spec.purpose", "Required value"],
     ),
     "no spec": (NO_SPEC, ["spec: Required value"]),
-    "duration of two units": (job(PHONE, activeDeadline="1h30m"), ["spec.activeDeadline", "match"]),
+    "duration of two units": (
+        job(PHONE, activeDeadline="1h30m"),
+        ["spec.activeDeadline", "must be a length of time", "as 30s, 90m, 36h or 7d"],
+    ),
+    "purpose that is no label": (
+        job(PHONE, purpose="Care Research"),
+        ["spec.purpose", "must be a DNS label", "as clinic-north"],
+    ),
+    "amount with a word": (
+        job(PHONE, resources={"limits": {"cpu": "2 cores"}}),
+        ["spec.resources.limits.cpu", "must be a Kubernetes quantity", "as 500m, 2 or 1Gi"],
+    ),
+    "label with a blank": (
+        job(PHONE, podTemplate={"labels": {"team": "a b"}}),
+        ["spec.podTemplate.labels[team]", "must be the value of a label", "as team-a"],
+    ),
+    "delimiter of two characters": (
+        dataset("d", "d.csv", csv={"delimiter": "\\t"}),
+        ["spec.csv.delimiter", "must be one ASCII character", "a tab needs the double quotes"],
+    ),
+    "end of a grant without a time": (
+        dataset("d", "d.csv", grants=[GRANT | {"notAfter": "2027-12-31"}]),
+        ["spec.grants[0].notAfter", "as 2027-12-31T00:00:00Z"],
+    ),
     "label of the operator": (
         job(PHONE, podTemplate={"labels": {"leeward.dev/role": "x"}}),
         ["spec.podTemplate.labels", "are set by the operator", "choose another prefix"],
@@ -175,7 +206,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ["spec.podTemplate.tolerations[0]", "operator Exists takes no value"],
     ),
     "too many rows": (preview(rows=101), ["spec.rows", "less than or equal to 100"]),
-    "recipient key that is none": (preview(recipientKey="A" * 44), ["spec.recipientKey", "match"]),
+    "recipient key that is none": (
+        preview(recipientKey="A" * 44),
+        ["spec.recipientKey", "must be an X25519 public key", "leeward dataset preview makes one"],
+    ),
 }
 
 
@@ -264,6 +298,23 @@ def test_pods_are_fixed_once_the_job_is_admitted(run_kubectl: RunKubectl, namesp
     done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
     assert done.returncode != 0
     assert "cannot be changed once the job is admitted" in done.stderr
+
+
+def test_amounts_may_be_whole_numbers(run_kubectl: RunKubectl, namespace: str) -> None:
+    manifest = job(PHONE, resources={"requests": {"cpu": 1}, "limits": {"cpu": 2, "memory": "1Gi"}})
+    manifest["metadata"]["name"] = "whole-numbers"
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_largest_vault_is_accepted(run_kubectl: RunKubectl, namespace: str) -> None:
+    names = [f"{'n' * 55}-{number}" for number in range(32)]
+    grant = {"kinds": ["MaskingJob"], "operations": ["Mask"], "namespaces": names, "names": names}
+    grants = [grant | {"name": f"grant-{number}"} for number in range(32)]
+    key = {"algorithm": "AES256_SIV", "grants": grants}
+    largest = resource("KeyVault", "largest", {"keys": [key | {"name": f"k{i}"} for i in range(4)]})
+    done = run_kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(largest))
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_largest_manifest_is_accepted(run_kubectl: RunKubectl, namespace: str) -> None:

@@ -12,7 +12,8 @@ from generator.chart import BEGIN, END, values_file, with_values_table
 from generator.crds import crd
 from generator.structural import Schema, SchemaError, structural_schema
 from leeward.api import KINDS, Kind
-from leeward.api.meta import Cel, ListMap, Model, Name, Rules
+from leeward.api.meta import DNS_LABEL, Cel, ListMap, Model, Name, Rules
+from leeward.api.workload import Quantity
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -52,9 +53,13 @@ def test_models_become_structural_schemas() -> None:
     name = {
         "description": "Its name.",
         "type": "string",
-        "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "minLength": 1,
         "maxLength": 63,
+        "x-kubernetes-validations": [
+            {
+                "rule": f"self.matches(r'{DNS_LABEL.pattern}')",
+                "message": DNS_LABEL.wanted,
+            }
+        ],
     }
     item = {
         "description": "One item.",
@@ -93,6 +98,20 @@ def test_models_become_structural_schemas() -> None:
             },
         },
     }
+
+
+class Amount(Model):
+    """An amount."""
+
+    cpu: Quantity | None = Field(default=None, description="Cores.")
+
+
+def test_a_quantity_is_an_integer_or_a_string() -> None:
+    made = structural_schema(Amount, "spec", defaults=True)["properties"]["cpu"]
+    assert made["x-kubernetes-int-or-string"] is True
+    assert "type" not in made
+    (rule,) = made["x-kubernetes-validations"]
+    assert rule["rule"].startswith("type(self) == int ? self >= 0 : self.matches(")
 
 
 def test_a_status_has_no_defaults() -> None:
@@ -155,6 +174,7 @@ def test_every_crd_keeps_the_conventions(kind: Kind) -> None:
         rule for schema in schemas(root) for rule in schema.get("x-kubernetes-validations", [])
     ]
     assert all(rule["message"] for rule in rules)
+    assert not [schema for schema in schemas(root["properties"]["spec"]) if "pattern" in schema]
 
 
 def test_the_chart_template_holds_the_same_crds() -> None:

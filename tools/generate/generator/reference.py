@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from generator.structural import Schema
+from generator.structural import INT_OR_STRING, Schema
 from leeward.api.meta import API_VERSION, Kind
 
 NOTE: Final = (
@@ -54,7 +54,7 @@ def _fields(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
         here = f"{path}.{name}"
         yield here, member, name in required
         yield from _fields(member, here)
-        if member["type"] == "array":
+        if "items" in member:
             yield from _fields(member["items"], f"{here}[]")
 
 
@@ -68,11 +68,11 @@ def _row(path: str, schema: Schema, required: bool) -> str:
 
 
 def _type(schema: Schema) -> str:
-    if schema["type"] == "array":
+    if "items" in schema:
         return f"list of {_type(schema['items'])}"
     if "additionalProperties" in schema:
         return f"map of {_type(schema['additionalProperties'])}"
-    return str(schema.get("format", schema["type"]))
+    return str(schema.get("format", schema.get("type", INT_OR_STRING)))
 
 
 def _bounds(schema: Schema) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _bounds(schema: Schema) -> Iterator[str]:
         yield f"One of {', '.join(f'`{_literal(value)}`' for value in values['enum'])}."
     if "minimum" in schema and "maximum" in schema:
         yield f"{schema['minimum']} to {schema['maximum']}."
-    if schema["type"] == "array":
+    if "items" in schema:
         yield f"At most {schema['maxItems']}."
 
 

@@ -28,7 +28,10 @@ KEPT: Final = (
     "x-kubernetes-list-map-keys",
     "x-kubernetes-validations",
     "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-int-or-string",
 )
+INT_OR_STRING: Final = "integer or string"
+"""What stands for the type of a schema with x-kubernetes-int-or-string, which has none."""
 DROPPED: Final = frozenset({"title", "description", "propertyNames", "$defs"})
 NESTED: Final = frozenset({"properties", "items", "additionalProperties", "anyOf", "$ref", "const"})
 
@@ -115,9 +118,10 @@ class _Converter:
 def _require_bounds(made: Schema, path: str) -> None:
     """The API server estimates what CEL rules cost from these bounds."""
     bound = {
+        INT_OR_STRING: "maxLength",
         "string": "maxLength",
         "array": "maxItems",
         "object": "maxProperties" if "additionalProperties" in made else "type",
-    }.get(made["type"], "type")
+    }.get(made.get("type", INT_OR_STRING), "type")
     if bound not in made and "enum" not in made:
         raise SchemaError(f"{path} has no {bound}: give it one")

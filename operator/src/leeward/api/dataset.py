@@ -20,9 +20,11 @@ from leeward.api.meta import (
     Kind,
     ListMap,
     Model,
+    Moment,
     Name,
     Status,
     StatusModel,
+    Text,
     Timestamp,
 )
 
@@ -45,10 +47,11 @@ class Volume(Model):
     )
     path: Annotated[
         str,
-        Field(
-            min_length=1,
-            max_length=512,
-            pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$",
+        Field(max_length=512),
+        Text(
+            r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$",
+            "must be a path from the root of the volume, without '/' at its start and without '..',"
+            " made of letters, digits, '.', '_' and '-', as raw/visits.csv",
         ),
     ] = Field(description="Path on the volume, relative to its root, without '..'.")
 
@@ -60,7 +63,15 @@ class Location(Model):
     cel: ClassVar = (Cel("has(self.volume)", "name one location: volume: {claimName, path}"),)
 
 
-AsciiCharacter = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[\t\x20-\x7e]$")]
+AsciiCharacter = Annotated[
+    str,
+    Field(max_length=8),
+    Text(
+        r"^[\t\x20-\x7e]$",
+        "must be one ASCII character that can be printed, or a tab, as ',' or ';' or '|' or \"\\t\""
+        " (a tab needs the double quotes)",
+    ),
+]
 
 
 class CsvOptions(Model):
@@ -105,7 +116,7 @@ class DataGrant(Model):
         default=None,
         description="Purposes (spec.purpose of the workload) it is given for. Left out: any.",
     )
-    not_after: Timestamp | None = Field(
+    not_after: Moment | None = Field(
         default=None, description="The grant ends at this time. Left out: it does not end."
     )
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from leeward.api.meta import AGE, IMMUTABLE, READY, REASON, Column, Kind, Ref
+from leeward.api.meta import AGE, IMMUTABLE, READY, REASON, Column, Kind, Ref, Text
 from leeward.api.workload import FIXED_ONCE_ADMITTED, WorkloadSpec, WorkloadStatus
 
 
@@ -17,7 +17,12 @@ class DatasetPreviewSpec(WorkloadSpec):
     )
     recipient_key: Annotated[
         str,
-        Field(min_length=44, max_length=44, pattern=r"^[A-Za-z0-9+/]{43}=$"),
+        Field(max_length=128),
+        Text(
+            r"^[A-Za-z0-9+/]{43}=$",
+            "must be an X25519 public key: 32 bytes in base64, which is 43 characters and '=';"
+            " leeward dataset preview makes one, and the DatasetPreview with it",
+        ),
         IMMUTABLE,
     ] = Field(
         description="An ephemeral X25519 public key (32 bytes, base64) that the rows are sealed to."

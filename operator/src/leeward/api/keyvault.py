@@ -16,6 +16,7 @@ from leeward.api.meta import (
     Kind,
     ListMap,
     Model,
+    Moment,
     Name,
     Rules,
     Status,
@@ -34,26 +35,35 @@ OPERATIONS_BY_ALGORITHM: Final[dict[str, frozenset[str]]] = {
 }
 """What a key may be used for. Sealing is of files; masking is of values in columns."""
 
+_SWEET32: Final = "its 64-bit block leaks after 32 GiB (Sweet32); use AES256_GCM"
+
 BANNED_ALGORITHMS: Final[dict[str, str]] = {
-    "DES": "its 56-bit key is found in hours; use AES256_GCM",
-    "3DES": "its 64-bit block leaks after 32 GiB (Sweet32); use AES256_GCM",
-    "TRIPLE_DES": "its 64-bit block leaks after 32 GiB (Sweet32); use AES256_GCM",
-    "RC4": "its key stream is biased (RFC 7465); use AES256_GCM",
-    "MD5": "collisions are made in seconds; use HMAC_SHA256",
-    "SHA1": "collisions are practical (SHAttered); use HMAC_SHA256",
-    "HMAC_MD5": "MD5 is broken as a hash; use HMAC_SHA256",
-    "HMAC_SHA1": "SHA-1 is withdrawn by NIST; use HMAC_SHA256",
-    "AES_ECB": "equal blocks stay visible; use AES256_GCM, or AES256_SIV for equal tokens",
-    "AES256_ECB": "equal blocks stay visible; use AES256_GCM, or AES256_SIV for equal tokens",
-    "AES_CBC": "it is not authenticated; use AES256_GCM",
-    "AES256_CBC": "it is not authenticated; use AES256_GCM",
-    "RSA_PKCS1V15": "padding oracles recover plaintexts (Bleichenbacher); use HPKE_X25519",
-    "RSA1024": "1024-bit RSA can be factored; use HPKE_X25519",
-    "RSA2048": "RSA below 3072 bits is below 128-bit strength; use HPKE_X25519",
-    "FF3": "broken (Durak and Vaudenay, 2017); use AES256_SIV tokens",
-    "FF3_1": "withdrawn by NIST (SP 800-38G Rev. 1, 2025); use AES256_SIV tokens",
+    "ECB": "equal blocks stay visible; use AES256_GCM, or AES256_SIV for equal tokens",
+    "^([23]?TDE[AS]|3DES|DESEDE|DES3|TRIPLEDES)": _SWEET32,
+    "^DES": "its 56-bit key is found in hours; use AES256_GCM",
+    "^(BLOWFISH|CAST5|CAST128|IDEA)": _SWEET32,
+    "^A?RC2": "its short keys and 64-bit block are broken; use AES256_GCM",
+    "^(A?RC4|ARCFOUR)": "its key stream is biased (RFC 7465); use AES256_GCM",
+    "^HMAC.*MD[245]|MD[245].*HMAC": "MD5 is broken as a hash; use HMAC_SHA256",
+    "^HMACSHA1?$": "SHA-1 is withdrawn by NIST; use HMAC_SHA256",
+    "MD[245]": "collisions are made in seconds; use HMAC_SHA256",
+    "SHA1?$": "collisions are practical (SHAttered); use HMAC_SHA256",
+    "^AES[0-9]*(CBC|CFB|OFB|CTR)": "it is not authenticated; use AES256_GCM",
+    "^RSA.*PKCS1(PADDING|V?15)?$|^RSA(ES)?15$": (
+        "padding oracles recover plaintexts (Bleichenbacher); use HPKE_X25519"
+    ),
+    "^RSA[A-Z]*(768|1024)([^0-9]|$)": "RSA of 1024 bits can be factored; use HPKE_X25519",
+    "^RSA[A-Z]*(1536|2048)([^0-9]|$)": (
+        "RSA below 3072 bits is below 128-bit strength; use HPKE_X25519"
+    ),
+    "^FF3V?1": "withdrawn by NIST (SP 800-38G Rev. 1, 2025); use AES256_SIV tokens",
+    "^FF3": "broken (Durak and Vaudenay, 2017); use AES256_SIV tokens",
 }
-"""Refused by name, with the reason and the replacement (checked by CEL at apply)."""
+"""Refused with the reason and the replacement (checked by CEL at apply).
+
+A name is compared in capitals, letters and digits only: ``aes-128/ecb`` is AES128ECB. The first
+regular expression (RE2) that finds something in it says why.
+"""
 
 ALGORITHMS: Final = tuple(OPERATIONS_BY_ALGORITHM)
 
@@ -85,36 +95,41 @@ class KeyGrant(Model):
     kinds: Annotated[list[WorkloadKind], Field(min_length=1, max_length=16)] = Field(
         description="Kinds of workload that may use the key."
     )
-    namespaces: Annotated[list[Name], Field(min_length=1, max_length=64)] | None = Field(
+    namespaces: Annotated[list[Name], Field(min_length=1, max_length=32)] | None = Field(
         default=None,
         description="Namespaces of those workloads. Left out: the KeyVault's own namespace.",
     )
-    names: Annotated[list[Name], Field(min_length=1, max_length=64)] | None = Field(
+    names: Annotated[list[Name], Field(min_length=1, max_length=32)] | None = Field(
         default=None, description="Names of those workloads. Left out: any name."
     )
     operations: Annotated[list[Operation], Field(min_length=1, max_length=8)] = Field(
         description="What they may do: Seal and Open files, Mask values."
     )
-    not_after: Timestamp | None = Field(
+    not_after: Moment | None = Field(
         default=None, description="The grant ends at this time. Left out: it does not end."
     )
 
 
 def _algorithm_rules() -> tuple[Cel, ...]:
     known = f"use one of {', '.join(ALGORITHMS)}"
-    spelled = "self.algorithm.upperAscii().replace('-', '_')"
-    reasons = "{" + ", ".join(f"'{name}': '{why}'" for name, why in BANNED_ALGORITHMS.items()) + "}"
-    banned = ", ".join(f"'{name}'" for name in BANNED_ALGORITHMS)
+    spelled = "self.algorithm.upperAscii()"
+    for mark in "_-/. ":
+        spelled += f".replace('{mark}', '')"
+    is_known = f"self.algorithm in [{', '.join(repr(name) for name in ALGORITHMS)}]"
+    is_banned = f"{spelled}.matches('{'|'.join(BANNED_ALGORITHMS)}')"
+    reasons = " : ".join(
+        f"s.matches('{pattern}') ? '{why}'" for pattern, why in BANNED_ALGORITHMS.items()
+    )
     return (
         Cel(
-            f"!({spelled} in [{banned}])",
+            f"{is_known} || !{is_banned}",
             f"this algorithm is banned: {known}",
-            f"'algorithm ' + self.algorithm + ' is banned: ' + {reasons}[{spelled}]",
+            "'algorithm ' + self.algorithm + ' is banned: '"
+            f" + [{spelled}].map(s, {reasons} : '')[0]",
             field_path=".algorithm",
         ),
         Cel(
-            f"self.algorithm in [{', '.join(repr(name) for name in ALGORITHMS)}]"
-            f" || {spelled} in [{banned}]",
+            f"{is_known} || {is_banned}",
             f"unknown algorithm: {known}",
             f"'unknown algorithm ' + self.algorithm + ': {known}'",
             field_path=".algorithm",
@@ -139,13 +154,13 @@ class VaultKey(Model):
     """One key of the vault: a purpose, an algorithm, and the workloads that may use it."""
 
     name: Name = Field(description="Name of the key within the vault.")
-    algorithm: Annotated[str, Field(min_length=1, max_length=32)] = Field(
+    algorithm: Annotated[str, Field(max_length=64)] = Field(
         description=f"Algorithm of the artefact keys made under this key: {', '.join(ALGORITHMS)}.",
     )
     origin: Origin = Field(
         default=Origin(generate=Empty()), description="Where the key comes from."
     )
-    grants: Annotated[list[KeyGrant], Field(max_length=64), ListMap()] = Field(
+    grants: Annotated[list[KeyGrant], Field(max_length=32), ListMap()] = Field(
         default=[], description="Who may use the key. None: nobody."
     )
     cel: ClassVar = (

@@ -1,12 +1,13 @@
 """What every custom resource shares: base models, markers for the CRD generator, references."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 GROUP: Final = "leeward.dev"
 VERSION: Final = "v1alpha1"
@@ -78,6 +79,55 @@ class Rules:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The form of a text, as metadata of an ``Annotated`` string, and the words for another one.
+
+    A ``pattern`` in the schema would be answered with the regular expression and nothing else.
+
+    Attributes:
+        pattern: Regular expression (RE2, without quotes) for the whole text.
+        wanted: What it must be, with an example.
+        also: CEL expression that must hold, too.
+    """
+
+    pattern: str
+    wanted: str
+    also: str = ""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        matches = f"self.matches(r'{self.pattern}')"
+        rule = Cel(" && ".join(filter(None, (matches, self.also))), self.wanted)
+        return Rules((rule,)).__get_pydantic_json_schema__(schema, handler)
+
+    def _checked(self, text: str) -> str:
+        if re.fullmatch(self.pattern, text) is None:
+            raise PydanticCustomError("text", "{wanted}", {"wanted": self.wanted})
+        return text
+
+
+class IntOrString(Text):
+    """A text that may be written as a whole number, too (``x-kubernetes-int-or-string``)."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        made = handler(schema)
+        del made["type"]
+        rule = Cel(f"type(self) == int ? self >= 0 : self.matches(r'{self.pattern}')", self.wanted)
+        return made | {
+            "x-kubernetes-int-or-string": True,
+            "x-kubernetes-validations": [rule.schema()],
+        }
+
+
 IMMUTABLE: Final = Rules(
     (Cel("self == oldSelf", "cannot be changed: delete the resource and create it again"),)
 )
@@ -121,32 +171,53 @@ class StatusModel(Model):
     model_config = ConfigDict(extra="ignore")
 
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=63, pattern=NAME_PATTERN, description="A DNS label.")
-]
-ResourceName = Annotated[
-    str, Field(min_length=1, max_length=MAX_RESOURCE_NAME, pattern=NAME_PATTERN)
-]
+DNS_LABEL: Final = Text(
+    NAME_PATTERN,
+    "must be a DNS label: lower-case letters, digits and '-', with a letter or digit at both ends,"
+    " as clinic-north",
+)
+Name = Annotated[str, Field(max_length=63, description="A DNS label."), DNS_LABEL]
+ResourceName = Annotated[str, Field(max_length=MAX_RESOURCE_NAME), DNS_LABEL]
 MAX_COLUMN_NAME: Final = 256
 MAX_COLUMNS: Final = 1000
 """Of one file: they all stand in the status of its Dataset."""
 ColumnName = Annotated[str, Field(min_length=1, max_length=MAX_COLUMN_NAME)]
+DECIMAL_PATTERN: Final = r"^-?[0-9]{1,19}([.][0-9]{1,18})?$"
 Decimal = Annotated[
     str,
     Field(
         max_length=40,
-        pattern=r"^-?[0-9]{1,19}(\.[0-9]{1,18})?$",
         description="An exact decimal number, written as a string.",
+    ),
+    Text(
+        DECIMAL_PATTERN,
+        'must be a decimal number, as "20000" or "0.5" (at most 19 digits before the point and 18'
+        " after it)",
     ),
 ]
 Duration = Annotated[
     str,
     Field(
-        max_length=8,
-        pattern=r"^[1-9][0-9]{0,5}(ms|s|m|h|d)$",
+        max_length=16,
         description="A length of time with one unit: 500ms, 30s, 5m, 36h, 90d.",
     ),
+    Text(
+        r"^[1-9][0-9]{0,5}(ms|s|m|h|d)$",
+        "must be a length of time, a whole number and one unit of ms, s, m, h, d, as 30s, 90m, 36h"
+        " or 7d",
+    ),
 ]
+Moment = Annotated[
+    str,
+    Field(max_length=40, description="A time as in RFC 3339: 2027-12-31T00:00:00Z."),
+    Text(
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{8,18}([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+        "must be a time as in RFC 3339, with seconds and an offset, as 2027-12-31T00:00:00Z or"
+        " 2027-12-31T09:30:00+01:00",
+        also="timestamp(self.upperAscii()).getFullYear() > 0",
+    ),
+]
+"""What a user writes. ``format: date-time`` would be answered without an example."""
 Timestamp = Annotated[
     str,
     Field(

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
-from leeward.api.meta import Cel, ColumnName, Decimal, KeyRef, Model, Rules
+from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
 
 Scope = Literal["Vault", "Dataset", "Job"]
 
@@ -84,7 +84,8 @@ class Generalize(Transform):
                         " falls in the bin '<first'",
                     ),
                     Cel(
-                        "self.all(i, b, i == 0 || double(self[i - 1]) < double(b))",
+                        f"self.exists(b, !b.matches(r'{DECIMAL_PATTERN}'))"
+                        " || self.all(i, b, i == 0 || double(self[i - 1]) < double(b))",
                         "bins must rise: write each border once, from small to large",
                     ),
                 )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from leeward.api.meta import (
     IMMUTABLE,
@@ -10,26 +10,35 @@ from leeward.api.meta import (
     Digest,
     Duration,
     Hex128,
+    IntOrString,
     ListMap,
     Model,
     Name,
     Rules,
     Status,
     StatusModel,
+    Text,
     Timestamp,
 )
 
 Quantity = Annotated[
     str,
-    Field(
-        max_length=24,
-        pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$",
-        description="A Kubernetes quantity: 500m, 2, 1Gi.",
+    BeforeValidator(lambda given: str(given) if type(given) is int else given),
+    Field(max_length=24, description="A Kubernetes quantity: 500m, 2, 1Gi."),
+    IntOrString(
+        r"^[0-9]+([.][0-9]+)?(m|k|[MGTP]|[KMGTP]i)?$",
+        "must be a Kubernetes quantity that is not negative, as 500m, 2 or 1Gi",
     ),
 ]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 LabelValue = Annotated[
-    str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+    str,
+    Field(max_length=63),
+    Text(
+        r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+        "must be the value of a label: letters, digits, '-', '_' and '.', with a letter or digit at"
+        " both ends, as team-a",
+    ),
 ]
 OPERATOR_LABELS: Final = Rules(
     (
