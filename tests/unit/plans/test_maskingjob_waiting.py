@@ -26,7 +26,7 @@ from unit.plans.clinic import (
     started,
 )
 from unit.plans.simulator import ready
-from unit.plans.world import IMAGE, NOW, stamp
+from unit.plans.world import IMAGE, NOW, condition, stamp
 
 
 def test_policy_edited_or_deleted_by_hand_is_put_back() -> None:
@@ -107,13 +107,27 @@ def test_unschedulable_pod_shows_the_schedulers_words() -> None:
     assert "spec.resources.requests" in ready(status)[2]
 
 
-@pytest.mark.parametrize("phase", ["Running", "Succeeded"])
+@pytest.mark.parametrize("phase", ["Running", "Succeeded", "Failed"])
 def test_pod_that_has_ended_is_not_said_to_start(phase: str) -> None:
     """The Job controller says that a Job is complete a moment after its pod has ended."""
     world, engine = started()
     pod = world.start_pod()
     world.end_pod(pod, phase, exitCode=0)
     assert ready(engine.settle(JOB))[:2] == ("False", "Ending")
+
+
+def test_job_that_is_about_to_be_marked_does_not_start_again() -> None:
+    world, engine = started()
+    world.start_pod()
+    condition(world.only("Job"), "FailureTarget", "DeadlineExceeded")
+    assert ready(engine.settle(JOB))[:2] == ("False", "Ending")
+
+
+def test_pod_that_is_removed_while_it_runs_is_not_blamed_on_a_quota() -> None:
+    world, engine = started()
+    world.start_pod()["metadata"]["deletionTimestamp"] = stamp(NOW)
+    world.pass_time(3600)
+    assert ready(engine.settle(JOB))[:2] == ("False", "Retrying")
 
 
 def test_job_without_a_pod_is_explained_after_a_while() -> None:

@@ -243,6 +243,8 @@ _ENDING: Final = Active("Running", "Ending", "the pod has ended; its result is t
 def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
     if (job.get("spec") or {}).get("suspend"):
         return Active("Suspended", "Suspended", "suspended: set spec.suspend to false to go on")
+    if _job_condition(job, "FailureTarget") or _job_condition(job, "SuccessCriteriaMet"):
+        return _ENDING
     alive = [
         pod
         for pod in pods
@@ -274,9 +276,12 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
 
 
 def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
-    if any((pod.get("status") or {}).get("phase") == "Succeeded" for pod in pods):
-        return _ENDING
+    phases = [(pod.get("status") or {}).get("phase") for pod in pods]
     failed = (job.get("status") or {}).get("failed", 0)
+    if "Succeeded" in phases or phases.count("Failed") > failed:
+        return _ENDING
+    if {"Pending", "Running"} & set(phases):
+        return Active("Starting", "Retrying", "a pod is being removed, and another one follows it")
     if failed and pods:
         cause = _pod_failure(pods[-1])
         why = f": {cause.message}" if cause else ""
