@@ -15,6 +15,7 @@ from leeward.formats.keyset import PodKeyset
 from leeward.kube.keyrecords import UnpublishedKeys
 from leeward.plans.shared.faults import DeniedError, StaleWriteError
 from leeward.plans.shared.model import (
+    AdoptArtefactKey,
     ArtefactKeyOf,
     DeleteSecret,
     DeliverKeys,
@@ -37,6 +38,7 @@ from unit.kube.keystore_world import (
 
 KEY_ID = "bb" * 16
 OWNER = {"apiVersion": "leeward.dev/v1alpha1", "kind": "MaskingJob", "name": "v", "uid": "uid-2"}
+DATASET = "Dataset/visits-masked/uid-3"
 DELIVER = DeliverKeys(CLINIC, "lw-abc", OWNER, (("output", KEY_ID),), {"a": "b"})
 
 
@@ -196,7 +198,7 @@ async def test_published_key_is_not_shredded(world: KeyWorld) -> None:
     store = await world.ready()
     await store.perform(ensure("data", artefact=("data", "x")))
     for _ in range(2):
-        assert (await store.perform(PublishArtefactKey(KEY_ID))).result.published
+        assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).result.published
     assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Conflict"
     assert await store.look(ArtefactKeyOf(KEY_ID)) is not None
 
@@ -207,7 +209,7 @@ async def test_shredded_key_is_gone(world: KeyWorld) -> None:
     for _ in range(2):
         assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
     assert world.names("artefact-") == []
-    assert (await store.perform(PublishArtefactKey(KEY_ID))).code == "Missing"
+    assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).code == "Missing"
     assert (await store.perform(DELIVER)).code == "Missing"
 
 
@@ -231,11 +233,38 @@ async def test_of_publishing_and_shredding_one_wins(world: KeyWorld) -> None:
     assert (await other.perform(ShredArtefactKey(KEY_ID))).code == "Conflict"
 
 
+async def test_published_key_belongs_to_its_dataset_and_to_no_other(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("data", "x")))
+    assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).result.owner == DATASET
+    version = world.api.version
+    assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).code == "Done"
+    assert world.api.version == version
+    other = "Dataset/visits/uid-9"
+    assert (await store.perform(PublishArtefactKey(KEY_ID, other))).code == "Conflict"
+    again = "Dataset/visits-masked/uid-4"
+    assert (await store.perform(PublishArtefactKey(KEY_ID, again))).result.owner == again
+    assert world.secret(f"artefact-{KEY_ID}")["metadata"]["annotations"] == {
+        "leeward.dev/owner": again
+    }
+
+
+async def test_key_is_adopted_once_and_still_opens(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", owner=DATASET))
+    other, third = "Dataset/visits/uid-9", "Dataset/third/uid-8"
+    adopted = (await store.perform(AdoptArtefactKey(KEY_ID, other, DATASET))).result
+    assert (adopted.owner, adopted.published) == (other, False)
+    assert (await store.perform(AdoptArtefactKey(KEY_ID, other, DATASET))).code == "Done"
+    assert (await store.perform(AdoptArtefactKey(KEY_ID, third, DATASET))).code == "Conflict"
+    assert (await store.perform(DELIVER)).code == "Done"
+
+
 async def test_half_shredded_key_is_neither_published_nor_left(world: KeyWorld) -> None:
     store = await world.ready()
     await store.perform(ensure("data", artefact=("data", "x")))
     world.overwrite(world.secret(f"artefact-{KEY_ID}"), {})
-    assert (await store.perform(PublishArtefactKey(KEY_ID))).code == "Missing"
+    assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).code == "Missing"
     assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
     assert world.names("artefact-") == []
 
@@ -245,7 +274,7 @@ async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld
     ids = [f"{n}{n}" * 16 for n in (1, 2, 3)]
     for key_id, artefact in zip(ids, (("data", "a"), ("data", "b"), None), strict=True):
         await store.perform(ensure("data", key_id, artefact=artefact))
-    await store.perform(PublishArtefactKey(ids[1]))
+    await store.perform(PublishArtefactKey(ids[1], DATASET))
     (orphan,) = (await store.unpublished_keys()).keys
     assert (orphan.id, orphan.artefact) == (ids[0], ("data", "a"))
     assert orphan.owner == "MaskingJob/visits/uid-2"

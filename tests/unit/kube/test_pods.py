@@ -77,7 +77,7 @@ async def test_a_result_counts_with_its_digest_only(pod: tuple[Pod, PodHttp]) ->
 
 async def test_a_pod_is_told_that_its_result_was_taken(pod: tuple[Pod, PodHttp]) -> None:
     served, http = pod
-    assert (await http.ack(AckResult("ns", "pod", "127.0.0.1"))).code == "Done"
+    assert (await http.ack(AckResult("ns", "pod", "127.0.0.1", DIGEST))).code == "Done"
     assert served.acked == 1
 
 
@@ -85,7 +85,7 @@ async def test_a_pod_that_is_gone_is_no_fault() -> None:
     async with aiohttp.ClientSession() as session:
         http = PodHttp(session, 9)
         assert await http.progress(_progress()) is None
-        assert (await http.ack(AckResult("ns", "pod", "127.0.0.1"))).code == "Done"
+        assert (await http.ack(AckResult("ns", "pod", "127.0.0.1", DIGEST))).code == "Done"
 
 
 async def test_an_address_that_is_none_is_not_called() -> None:

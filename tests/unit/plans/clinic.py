@@ -156,7 +156,7 @@ def sealed_source(world: World, key: str = "intake") -> str:
         version=1,
         algorithm=ALGORITHMS[key],
         namespace=NAMESPACE,
-        owner="Dataset/people/uid",
+        owner=f"Dataset/people/{world.objects[SOURCE]['metadata']['uid']}",
         published=True,
     )
     spec = dataset_spec(sealedWith={"vault": {"name": "vault"}, "key": key})

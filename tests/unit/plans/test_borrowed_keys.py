@@ -34,11 +34,12 @@ from unit.plans.world import CrashError, World
 def test_grant_of_one_vault_key_opens_nothing_under_another(ref: ObjectRef, lies: Manifest) -> None:
     world, engine = clinic()
     key_id = sealed_source(world)
-    record(world, key_id, **lies)
+    owner = world.keys[key_id].owner
+    record(world, key_id, owner=owner, **lies)
     world.add(resource(PREVIEW, preview_spec()))
     assert ready(engine.settle(ref))[1] == "SealedWithOtherKey"
     assert world.of_kind("Secret") == []
-    record(world, key_id)
+    record(world, key_id, owner=owner)
     engine.settle(ref)
     (secret,) = world.of_kind("Secret")
     assert ("source", key_id) in secret["keys"]

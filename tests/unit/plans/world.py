@@ -15,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from leeward.plans.shared.keyowners import is_of_other_dataset
 from leeward.plans.shared.model import (
     AckResult,
     Action,
+    AdoptArtefactKey,
     Apply,
     ArtefactKeyInfo,
     ArtefactKeyOf,
@@ -244,7 +246,7 @@ class World:
                     return Outcome("Missing")
                 before = self.objects[ref].get("status", {})
                 self.change(ref, status={**before, **copy.deepcopy(status)})
-            case AckResult(_, pod, _):
+            case AckResult(_, pod, _, _):
                 self.results.pop(pod, None)
             case _:
                 return self._keys(action)
@@ -260,11 +262,8 @@ class World:
                 return self._deliver(action)
             case DeleteSecret(namespace, name):
                 self.remove(ObjectRef("v1", "Secret", namespace, name))
-            case PublishArtefactKey(key_id):
-                if key_id not in self.keys:
-                    return Outcome("Missing")
-                self.keys[key_id] = replace(self.keys[key_id], published=True)
-                self.published[key_id] += 1
+            case PublishArtefactKey() | AdoptArtefactKey():
+                return self._hand_over(action)
             case ShredArtefactKey(key_id):
                 if key_id in self.keys and self.keys[key_id].published:
                     return Outcome("Conflict")
@@ -338,6 +337,21 @@ class World:
                 artefact=action.artefact,
             )
         return Outcome("Done", result=self.keys[action.id])
+
+    def _hand_over(self, action: PublishArtefactKey | AdoptArtefactKey) -> Outcome:
+        key = self.keys.get(action.id)
+        if key is None:
+            return Outcome("Missing")
+        if isinstance(action, AdoptArtefactKey):
+            if key.owner not in (action.owner, action.previous):
+                return Outcome("Conflict")
+            self.keys[action.id] = replace(key, owner=action.owner)
+            return Outcome("Done")
+        if is_of_other_dataset(key.owner, action.owner):
+            return Outcome("Conflict")
+        self.keys[action.id] = replace(key, owner=action.owner, published=True)
+        self.published[action.id] += 1
+        return Outcome("Done")
 
     def _deliver(self, action: DeliverKeys) -> Outcome:
         if any(key_id not in self.keys for _, key_id in action.keys):

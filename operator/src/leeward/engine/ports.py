@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from leeward.plans.shared.model import (
     AckResult,
+    AdoptArtefactKey,
     ArtefactKeyOf,
     DeleteSecret,
     DeliverKeys,
@@ -30,6 +31,7 @@ KeyAction: TypeAlias = (
     EnsureKeyset
     | EnsureArtefactKey
     | PublishArtefactKey
+    | AdoptArtefactKey
     | ShredArtefactKey
     | DeliverKeys
     | DeleteSecret

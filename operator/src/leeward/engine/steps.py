@@ -10,6 +10,7 @@ from leeward.engine.ports import KeyStore, Objects, Pods
 from leeward.plans.shared.model import (
     AckResult,
     Action,
+    AdoptArtefactKey,
     Apply,
     ArtefactKeyOf,
     Create,
@@ -150,6 +151,7 @@ class Steps:
                 EnsureKeyset()
                 | EnsureArtefactKey()
                 | PublishArtefactKey()
+                | AdoptArtefactKey()
                 | ShredArtefactKey()
                 | DeliverKeys()
                 | DeleteSecret()

@@ -54,7 +54,9 @@ from leeward.kube.rootkey import MANAGER, RootKeyCustodian, RootKeyState, Secret
 from leeward.kube.vaultkeys import KeyFaultError, VaultKeys
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.faults import DeniedError, StaleWriteError
+from leeward.plans.shared.keyowners import is_of_other_dataset
 from leeward.plans.shared.model import (
+    AdoptArtefactKey,
     ArtefactKeyInfo,
     ArtefactKeyOf,
     DeleteSecret,
@@ -73,6 +75,7 @@ KeyAction: TypeAlias = (
     EnsureKeyset
     | EnsureArtefactKey
     | PublishArtefactKey
+    | AdoptArtefactKey
     | ShredArtefactKey
     | DeliverKeys
     | DeleteSecret
@@ -145,8 +148,8 @@ class EmbeddedKeyStore:
                     return await self._vaults.ensure(action)
                 case EnsureArtefactKey():
                     return await self._ensure_artefact_key(action)
-                case PublishArtefactKey(key_id):
-                    return await self._publish(key_id)
+                case PublishArtefactKey() | AdoptArtefactKey():
+                    return await self._hand_over(action)
                 case ShredArtefactKey(key_id):
                     return await self._shred(key_id)
                 case DeliverKeys():
@@ -266,19 +269,27 @@ class EmbeddedKeyStore:
             return Outcome("Conflict", f"artefact key {made.id} belongs to another vault key")
         return Outcome("Done", result=artefact_info(there))
 
-    async def _publish(self, key_id: str) -> Outcome:
+    async def _hand_over(self, action: PublishArtefactKey | AdoptArtefactKey) -> Outcome:
+        """Make a key a Dataset's, over the version that was read."""
         try:
-            found = await self._artefact_key(key_id)
+            found = await self._artefact_key(action.id)
         except DamagedRecordError:
             found = None
         if found is None:
-            return Outcome("Missing", f"artefact key {key_id} is not there")
+            return Outcome("Missing", f"artefact key {action.id} is not there")
         secret, key = found
-        if not key.published:
-            key = key.model_copy(update={"published": True})
-            made = artefact_secret(self._namespace, key)
+        if isinstance(action, AdoptArtefactKey):
+            taken = key.owner not in (action.owner, action.previous)
+        else:
+            taken = is_of_other_dataset(key.owner, action.owner)
+        if taken:
+            return Outcome("Conflict", f"artefact key {action.id} is another Dataset's")
+        published = key.published or isinstance(action, PublishArtefactKey)
+        changed = key.model_copy(update={"owner": action.owner, "published": published})
+        if changed != key:
+            made = artefact_secret(self._namespace, changed)
             await self._client.replace(replacement(secret, made), MANAGER)
-        return Outcome("Done", result=artefact_info(key))
+        return Outcome("Done", result=artefact_info(changed))
 
     async def _shred(self, key_id: str) -> Outcome:
         ref = secret_ref(self._namespace, artefact_name(key_id))

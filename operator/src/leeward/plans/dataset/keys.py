@@ -12,8 +12,10 @@ from leeward.formats.publickey import x25519_jwk
 from leeward.plans.dataset.view import View, public_key_name
 from leeward.plans.shared.inventory import enter
 from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.keyowners import check_key_owner_gone
 from leeward.plans.shared.keys import KeyUse, check_key, ready_key
 from leeward.plans.shared.model import (
+    AdoptArtefactKey,
     Apply,
     ArtefactKeyInfo,
     ArtefactKeyOf,
@@ -67,19 +69,40 @@ def adoptable(view: View, key_ids: Sequence[str]) -> ArtefactKeyInfo | Denied | 
         return Unseen(unseen)
     for need in needs:
         info: ArtefactKeyInfo | None = view.observed.get(need)
-        if info is None or not made_under(info, use, view.observed):
-            continue
-        made_for_this = info.owner.startswith(f"Dataset/{view.owner.name}/")
-        if info.namespace != view.owner.namespace or not (info.published or made_for_this):
+        if info is None or not made_under(info, use, view.observed) or not _suits(view, info):
             continue
         if tried in key_ids or info.id == tried:
             break
-        return info
+        return check_key_owner_gone(info, view.owner.id, view.observed) or info
     return Denied(
         "SealedWithOtherKey",
         f"the file is sealed with {_listed(key_ids)}, none of which is a key that"
         f" this Dataset may have under {use.label}: {_remedy(view)}",
     )
+
+
+def take_over(view: View, info: ArtefactKeyInfo) -> Plan | None:
+    """Make a key this Dataset's own, so that its grants count and no other's; None: it is."""
+    if info.owner == view.owner.id:
+        return None
+    if not _suits(view, info):
+        return view.not_ready(
+            Denied(
+                "SealedWithOtherKey",
+                f"the artefact key {info.id} was not made for this Dataset: create another one",
+            )
+        )
+    verdict = check_key_owner_gone(info, view.owner.id, view.observed)
+    if verdict is not None:
+        return view.stop(verdict)
+    adopt = AdoptArtefactKey(info.id, view.owner.id, info.owner)
+    return view.carry_on(progress(view.observed, (adopt,)))
+
+
+def _suits(view: View, info: ArtefactKeyInfo) -> bool:
+    """Whether a key may become this Dataset's, once it belongs to no other."""
+    made_for_this = info.owner.startswith(f"{view.owner.kind}/{view.owner.name}/")
+    return info.namespace == view.owner.namespace and (info.published or made_for_this)
 
 
 def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
@@ -105,7 +128,7 @@ def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
             )
         )
     if info is not None:
-        return info
+        return take_over(view, info) or info
     make = None if use is None else _make(view, use, key_id)
     made = None if make is None else view.observed.done(make)
     if made is not None and made.code == "Done":

@@ -8,7 +8,7 @@ from leeward.api.dataset import DATASET, INSPECT_ANNOTATION, DatasetSpec
 from leeward.api.meta import API_VERSION, Kind
 from leeward.formats.result import AnyResult, Result
 from leeward.plans.dataset import inspection
-from leeward.plans.dataset.keys import adoptable, plan_key
+from leeward.plans.dataset.keys import adoptable, plan_key, take_over
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import StatusDraft, is_over
 from leeward.plans.shared.jobs import JOB_CHILDREN, job_ref
@@ -69,7 +69,8 @@ def _produced(view: View) -> Plan:
     need = ArtefactKeyOf(view.status["keyId"])
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
-    if view.observed.get(need) is None:
+    info = view.observed.get(need)
+    if info is None:
         return view.not_ready(
             Denied(
                 "KeyLost",
@@ -77,6 +78,9 @@ def _produced(view: View) -> Plan:
                 " restore its Secret in the operator's namespace from a backup",
             )
         )
+    plan = take_over(view, info)
+    if plan is not None:
+        return plan
     by = view.status["producedBy"]
     message = produced_message(by["kind"], by["name"], view.status["rows"])
     view.draft.set("Ready", True, "Published", message)
@@ -187,7 +191,7 @@ def _answered(view: View, answer: AnyResult | None) -> Plan:
     if view.key is not None and "keyId" not in view.status:
         return _adopt(view, source.key_ids)
     if view.key is not None:
-        publish = PublishArtefactKey(view.status["keyId"])
+        publish = PublishArtefactKey(view.status["keyId"], view.owner.id)
         plan = view.carry_on(progress(view.observed, (publish,)))
         if plan is not None:
             return plan
@@ -216,6 +220,9 @@ def _adopt(view: View, key_ids: Sequence[str]) -> Plan:
         return Plan(view.status, needs=found.needs)
     if isinstance(found, Denied):
         return _end(view, found.reason, found.message)
+    plan = take_over(view, found)
+    if plan is not None:
+        return plan
     view.draft.put(keyId=found.id, publicKey=found.public_key)
     return Plan(view.status, actions=(WriteStatus(),))
 

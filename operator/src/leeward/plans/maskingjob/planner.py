@@ -25,6 +25,7 @@ from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
 from leeward.plans.shared.inventory import enter
 from leeward.plans.shared.jobs import JOB_CHILDREN, config_ref
+from leeward.plans.shared.keyowners import dataset_owner
 from leeward.plans.shared.model import (
     AckResult,
     Action,
@@ -99,7 +100,7 @@ class _Masking:
             return Plan(run.status, requeue_after=RUNNING_INTERVAL)
         enter(run.draft, [config_ref(run.owner.namespace, run.report_name)])
         store = Apply(report_map(run, result))
-        taken = progress(run.observed, (store, AckResult(run.owner.namespace, name, ip)))
+        taken = progress(run.observed, (store, AckResult(run.owner.namespace, name, ip, digest)))
         plan = carry_on(run, taken, started=True)
         return plan or Plan(run.status, requeue_after=RUNNING_INTERVAL)
 
@@ -143,8 +144,10 @@ class _Masking:
         if created is not None and created.code == "Done":
             if not _is_ours(created.result, dataset, run.owner):
                 return self._taken(run)
-            steps.extend(PublishArtefactKey(key_id) for key_id in self.own_keys(run))
-            generation = created.result["metadata"].get("generation", 1)
+            published = created.result["metadata"]
+            owner = dataset_owner(published["name"], published["uid"])
+            steps.extend(PublishArtefactKey(key_id, owner) for key_id in self.own_keys(run))
+            generation = published.get("generation", 1)
             steps.append(PatchStatus(ref_of(dataset), dataset_status(run, generation)))
         done = progress(run.observed, steps)
         if done.failed is not None:

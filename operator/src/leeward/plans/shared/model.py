@@ -10,271 +10,73 @@ two steps is repaired by the next reconcile.
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol
 
 from leeward.api.meta import Kind
-
-Manifest: TypeAlias = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
-    """One API object, by name. Reading it yields its manifest, or None where it does not exist."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class PodsOf:
-    """The pods of one Job. Reading it yields a list of manifests."""
-
-    namespace: str
-    job: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressOf:
-    """``/progress`` of a running pod. Reading it yields a document, or None without an answer."""
-
-    namespace: str
-    pod: str
-    ip: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResultOf:
-    """``/result`` of a pod whose result is too large for its termination message.
-
-    Reading it yields the document with that digest, or None if it does not answer (yet).
-    """
-
-    namespace: str
-    pod: str
-    ip: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeysetOf:
-    """What is known of a vault's keyset, without material: a ``KeysetInfo``, or None."""
-
-    namespace: str
-    vault: str
-
-
-@dataclass(frozen=True, slots=True)
-class ArtefactKeyOf:
-    """What is known of an artefact key, without material: an ``ArtefactKeyInfo``, or None.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        or_fingerprint: Whether the id may be the fingerprint of a public half instead.
-    """
-
-    id: str
-    or_fingerprint: bool = False
-
-
-KeyFault = Literal["RootKeyLost", "RootKeyReplaced", "Damaged"]
-"""Why wrapped keys do not open: no root key, another one, or the wrapped bytes are damaged."""
-
-Need: TypeAlias = ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf
-
-
-@dataclass(frozen=True, slots=True)
-class KeysetInfo:
-    """A vault's keyset as the key store sees it: no material.
-
-    Attributes:
-        vault_id: Its random id, 32 hexadecimal digits.
-        owner_uid: UID of the KeyVault that it belongs to.
-        versions: Key name -> (algorithm, primary version, RFC 3339 time of its creation).
-        readable: Whether the root key opens it.
-        fault: Why not, where it is not readable.
-    """
-
-    vault_id: str
-    owner_uid: str
-    versions: Mapping[str, tuple[str, int, str]]
-    readable: bool = True
-    fault: KeyFault | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ArtefactKeyInfo:
-    """An artefact key as the key store sees it: no material.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        vault_id: The vault whose key wraps it.
-        key: Name of that key.
-        version: Version of that key.
-        algorithm: Its own algorithm.
-        namespace: Namespace of the vault's user for which it was made.
-        owner: ``Kind/name/uid`` of the resource for which it was made.
-        public_key: PEM of the public half, for asymmetric algorithms.
-        published: Whether the artefact that it opens has been published.
-        artefact: (claim, path) of the file that a workload writes with it; None for other keys.
-        created_at: RFC 3339 time of its creation.
-    """
-
-    id: str
-    vault_id: str
-    key: str
-    version: int
-    algorithm: str
-    namespace: str
-    owner: str
-    public_key: str | None = None
-    published: bool = False
-    artefact: tuple[str, str] | None = None
-    created_at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WriteStatus:
-    """Store the plan's status before anything after it in the batch is done (write-ahead).
-
-    It is a compare-and-swap on the resource as it was read. The planner is asked again with the
-    resource as it is stored then. Alone among the actions, it may be asked for repeatedly.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Server-side apply, with this kind's field manager."""
-
-    manifest: Manifest = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """Create once; where it is there already, that is as good (the answer is what is there)."""
-
-    manifest: Manifest = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete, with background propagation; where it is gone already, that is as good."""
-
-    ref: ObjectRef
-
-
-@dataclass(frozen=True, slots=True)
-class PatchStatus:
-    """Write the status of another resource of ours (of an output that a job publishes)."""
-
-    ref: ObjectRef
-    status: Manifest = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AckResult:
-    """Tell a pod that its ``/result`` was taken over (HTTP DELETE), so that it can end."""
-
-    namespace: str
-    pod: str
-    ip: str
-
-
-@dataclass(frozen=True, slots=True)
-class EnsureKeyset:
-    """Make the vault's keyset, or add the keys that it lacks. Never changes a key that is there.
-
-    Attributes:
-        namespace, vault, uid: The KeyVault.
-        vault_id: Id for a keyset that is made now.
-        keys: Name -> algorithm.
-        adopt: Id of a retained keyset that may be taken over.
-    """
-
-    namespace: str
-    vault: str
-    uid: str
-    vault_id: str
-    keys: tuple[tuple[str, str], ...]
-    adopt: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EnsureArtefactKey:
-    """Make the artefact key with this id under the primary version of a vault key, once.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        vault_namespace, vault, key: The vault key.
-        namespace, owner: For whom it is made: namespace, and ``Kind/name/uid``.
-        artefact: (claim, path) of the file that is written with it. Where the owner goes before it
-            is published, the key is shredded and the file removed.
-    """
-
-    id: str
-    vault_namespace: str
-    vault: str
-    key: str
-    namespace: str
-    owner: str
-    artefact: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PublishArtefactKey:
-    """Mark the artefact that this key opens as published."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShredArtefactKey:
-    """Destroy an artefact key that opens nothing which was ever published."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeliverKeys:
-    """Put artefact keys into a new immutable Secret in the workload's namespace.
-
-    Attributes:
-        namespace, name: The Secret; the name has a random suffix and stands in status already.
-        owner: ownerReference of the Secret.
-        keys: (role, artefact key id) of each key.
-        labels: Labels of the Secret.
-    """
-
-    namespace: str
-    name: str
-    owner: Manifest = field(hash=False)
-    keys: tuple[tuple[str, str], ...]
-    labels: Manifest = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteSecret:
-    """Delete a Secret in a workload's namespace, blind: it cannot be read there."""
-
-    namespace: str
-    name: str
-
-
-Action: TypeAlias = (
-    WriteStatus
-    | Apply
-    | Create
-    | Delete
-    | PatchStatus
-    | AckResult
-    | EnsureKeyset
-    | EnsureArtefactKey
-    | PublishArtefactKey
-    | ShredArtefactKey
-    | DeliverKeys
-    | DeleteSecret
+from leeward.plans.shared.actions import (
+    AckResult,
+    Action,
+    AdoptArtefactKey,
+    Apply,
+    Create,
+    Delete,
+    DeleteSecret,
+    DeliverKeys,
+    EnsureArtefactKey,
+    EnsureKeyset,
+    Manifest,
+    PatchStatus,
+    PublishArtefactKey,
+    ShredArtefactKey,
+    WriteStatus,
 )
+from leeward.plans.shared.needs import (
+    ArtefactKeyInfo,
+    ArtefactKeyOf,
+    KeyFault,
+    KeysetInfo,
+    KeysetOf,
+    Need,
+    ObjectRef,
+    PodsOf,
+    ProgressOf,
+    ResultOf,
+)
+
+__all__ = [
+    "AckResult",
+    "Action",
+    "AdoptArtefactKey",
+    "Apply",
+    "ArtefactKeyInfo",
+    "ArtefactKeyOf",
+    "Context",
+    "Create",
+    "Delete",
+    "DeleteSecret",
+    "DeliverKeys",
+    "EnsureArtefactKey",
+    "EnsureKeyset",
+    "Event",
+    "KeyFault",
+    "KeysetInfo",
+    "KeysetOf",
+    "Manifest",
+    "Need",
+    "ObjectRef",
+    "Observed",
+    "Outcome",
+    "OutcomeCode",
+    "PatchStatus",
+    "Plan",
+    "Planner",
+    "PodsOf",
+    "ProgressOf",
+    "PublishArtefactKey",
+    "ResultOf",
+    "ShredArtefactKey",
+    "WriteStatus",
+]
 
 OutcomeCode = Literal[
     "Done",

@@ -3,11 +3,13 @@
 from leeward.plans.shared.claims import contested, is_claim
 from leeward.plans.shared.model import (
     Action,
+    AdoptArtefactKey,
     Apply,
     Create,
     DeliverKeys,
     EnsureArtefactKey,
     Outcome,
+    PublishArtefactKey,
 )
 from leeward.plans.shared.verdict import Denied, key_fault_message
 
@@ -33,6 +35,11 @@ def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
             return Denied(reason, key_fault_message(outcome.result))
         case "Invalid":
             return _invalid(action, outcome)
+        case "Conflict" if isinstance(action, AdoptArtefactKey | PublishArtefactKey):
+            return Denied(
+                "KeyOfOtherDataset",
+                f"the artefact key {action.id} belongs to another Dataset by now: use that one",
+            )
         case "Conflict":
             return _conflict(action, outcome)
         case _:

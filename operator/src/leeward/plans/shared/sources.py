@@ -9,6 +9,7 @@ from leeward.api.meta import API_VERSION, Ref
 from leeward.formats.jobconfig import SOURCE_MOUNT, SourceFile
 from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.grants import data_gap
+from leeward.plans.shared.keyowners import dataset_owner, key_of_other_dataset
 from leeward.plans.shared.keys import KeyUse, check_key, check_key_grant, ready_key
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
@@ -193,7 +194,7 @@ def check_source_key(case: Case) -> Verdict:
 
 
 def check_source_artefact_key(case: Case) -> Verdict:
-    """The artefact key of this very file is there, under the vault key that was granted."""
+    """The artefact key of this very file is there, this Dataset's, and under the granted key."""
     use = case.source_key
     if use is None:
         return None
@@ -217,6 +218,8 @@ def check_source_artefact_key(case: Case) -> Verdict:
             " grant of that key does not open it: name the key that it was made under in"
             " spec.sealedWith of a new Dataset",
         )
+    if found.owner != dataset_owner(case.source_ref.name, case.dataset_uid):
+        return key_of_other_dataset(found)
     return None
 
 

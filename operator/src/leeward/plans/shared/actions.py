@@ -1,0 +1,183 @@
+"""What a plan may ask to be done. Part of ``plans.shared.model``."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from leeward.plans.shared.needs import ObjectRef
+
+Manifest: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatus:
+    """Store the plan's status before anything after it in the batch is done (write-ahead).
+
+    It is a compare-and-swap on the resource as it was read. The planner is asked again with the
+    resource as it is stored then. Alone among the actions, it may be asked for repeatedly.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Server-side apply, with this kind's field manager."""
+
+    manifest: Manifest = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create once; where it is there already, that is as good (the answer is what is there)."""
+
+    manifest: Manifest = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete, with background propagation; where it is gone already, that is as good."""
+
+    ref: ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class PatchStatus:
+    """Write the status of another resource of ours (of an output that a job publishes)."""
+
+    ref: ObjectRef
+    status: Manifest = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AckResult:
+    """Tell a pod that its ``/result`` was taken over (HTTP DELETE), so that it can end.
+
+    Attributes:
+        namespace, pod, ip: The pod.
+        digest: Of the result, which shows that it was.
+    """
+
+    namespace: str
+    pod: str
+    ip: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureKeyset:
+    """Make the vault's keyset, or add the keys that it lacks. Never changes a key that is there.
+
+    Attributes:
+        namespace, vault, uid: The KeyVault.
+        vault_id: Id for a keyset that is made now.
+        keys: Name -> algorithm.
+        adopt: Id of a retained keyset that may be taken over.
+    """
+
+    namespace: str
+    vault: str
+    uid: str
+    vault_id: str
+    keys: tuple[tuple[str, str], ...]
+    adopt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureArtefactKey:
+    """Make the artefact key with this id under the primary version of a vault key, once.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        vault_namespace, vault, key: The vault key.
+        namespace, owner: For whom it is made: namespace, and ``Kind/name/uid``.
+        artefact: (claim, path) of the file that is written with it. Where the owner goes before it
+            is published, the key is shredded and the file removed.
+    """
+
+    id: str
+    vault_namespace: str
+    vault: str
+    key: str
+    namespace: str
+    owner: str
+    artefact: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishArtefactKey:
+    """Mark the artefact that this key opens as published, and the key as its Dataset's.
+
+    Conflict where it is the key of a Dataset with another name.
+
+    Attributes:
+        id: Of the key.
+        owner: ``Dataset/name/uid``: whose grants say from now on who may use the key.
+    """
+
+    id: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptArtefactKey:
+    """Make a key that belonged to a Dataset which is gone the key of another one.
+
+    Conflict where it is neither the previous owner's (any more) nor the new one's (yet).
+
+    Attributes:
+        id: Of the key.
+        owner: ``Dataset/name/uid`` of the new one.
+        previous: Owner as it was seen.
+    """
+
+    id: str
+    owner: str
+    previous: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShredArtefactKey:
+    """Destroy an artefact key that opens nothing which was ever published."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverKeys:
+    """Put artefact keys into a new immutable Secret in the workload's namespace.
+
+    Attributes:
+        namespace, name: The Secret; the name has a random suffix and stands in status already.
+        owner: ownerReference of the Secret.
+        keys: (role, artefact key id) of each key.
+        labels: Labels of the Secret.
+    """
+
+    namespace: str
+    name: str
+    owner: Manifest = field(hash=False)
+    keys: tuple[tuple[str, str], ...]
+    labels: Manifest = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSecret:
+    """Delete a Secret in a workload's namespace, blind: it cannot be read there."""
+
+    namespace: str
+    name: str
+
+
+Action: TypeAlias = (
+    WriteStatus
+    | Apply
+    | Create
+    | Delete
+    | PatchStatus
+    | AckResult
+    | EnsureKeyset
+    | EnsureArtefactKey
+    | PublishArtefactKey
+    | AdoptArtefactKey
+    | ShredArtefactKey
+    | DeliverKeys
+    | DeleteSecret
+)

@@ -1,0 +1,122 @@
+"""What a plan may ask to see, and what is told of keys. Part of ``plans.shared.model``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """One API object, by name. Reading it yields its manifest, or None where it does not exist."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodsOf:
+    """The pods of one Job. Reading it yields a list of manifests."""
+
+    namespace: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressOf:
+    """``/progress`` of a running pod. Reading it yields a document, or None without an answer."""
+
+    namespace: str
+    pod: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOf:
+    """``/result`` of a pod whose result is too large for its termination message.
+
+    Reading it yields the document with that digest, or None if it does not answer (yet).
+    """
+
+    namespace: str
+    pod: str
+    ip: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetOf:
+    """What is known of a vault's keyset, without material: a ``KeysetInfo``, or None."""
+
+    namespace: str
+    vault: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtefactKeyOf:
+    """What is known of an artefact key, without material: an ``ArtefactKeyInfo``, or None.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        or_fingerprint: Whether the id may be the fingerprint of a public half instead.
+    """
+
+    id: str
+    or_fingerprint: bool = False
+
+
+KeyFault = Literal["RootKeyLost", "RootKeyReplaced", "Damaged"]
+"""Why wrapped keys do not open: no root key, another one, or the wrapped bytes are damaged."""
+
+Need: TypeAlias = ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetInfo:
+    """A vault's keyset as the key store sees it: no material.
+
+    Attributes:
+        vault_id: Its random id, 32 hexadecimal digits.
+        owner_uid: UID of the KeyVault that it belongs to.
+        versions: Key name -> (algorithm, primary version, RFC 3339 time of its creation).
+        readable: Whether the root key opens it.
+        fault: Why not, where it is not readable.
+    """
+
+    vault_id: str
+    owner_uid: str
+    versions: Mapping[str, tuple[str, int, str]]
+    readable: bool = True
+    fault: KeyFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtefactKeyInfo:
+    """An artefact key as the key store sees it: no material.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        vault_id: The vault whose key wraps it.
+        key: Name of that key.
+        version: Version of that key.
+        algorithm: Its own algorithm.
+        namespace: Namespace of the vault's user for which it was made.
+        owner: ``Kind/name/uid`` of the resource for which it was made.
+        public_key: PEM of the public half, for asymmetric algorithms.
+        published: Whether the artefact that it opens has been published.
+        artefact: (claim, path) of the file that a workload writes with it; None for other keys.
+        created_at: RFC 3339 time of its creation.
+    """
+
+    id: str
+    vault_id: str
+    key: str
+    version: int
+    algorithm: str
+    namespace: str
+    owner: str
+    public_key: str | None = None
+    published: bool = False
+    artefact: tuple[str, str] | None = None
+    created_at: str = ""
