@@ -138,6 +138,27 @@ def test_a_value_that_does_not_fit_the_schema(volume: Volume, column: str) -> No
     assert volume.nothing_written()
 
 
+@pytest.mark.parametrize(("said", "real"), [(",", ";"), (",", "\t"), (",", "|"), (";", ",")])
+def test_a_file_read_with_another_delimiter_is_noticed(
+    volume: Volume, said: str, real: str
+) -> None:
+    """It reads as one column, whose name is the whole header."""
+    path = volume.write("a.csv", real.join([SECRET, "born", "w" * 300]).encode() + b"\n1\n")
+    with pytest.raises(JobError) as caught:
+        volume.inspect(path, csv=CsvOptions(delimiter=said))
+    error = caught.value.result()
+    assert error.code == "MalformedData"
+    written = real.replace("\t", "\\t")
+    assert f'set spec.csv.delimiter of the Dataset to "{written}"' in error.remedy
+    assert SECRET not in error.model_dump_json()
+
+
+def test_a_file_of_one_column_is_one(volume: Volume) -> None:
+    result = volume.inspect(volume.write("a.csv", b"name\nsmith; jane\n"))
+    assert result.source is not None
+    assert result.source.rows == 1
+
+
 def test_options(volume: Volume) -> None:
     options = CsvOptions(delimiter=";", quote="'", header=False, null_values=["NA", "-"])
     path = volume.write("a.csv", b"1;'x;y'\nNA;-\n3;\n")

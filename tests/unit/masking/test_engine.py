@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from leeward.formats.sealed import SealedWriter
-from leeward_masking.errors import JobError
+from leeward_masking.errors import SOURCE, JobError
+from leeward_masking.errors import volume as reading
 from leeward_masking.sink import SealedOutput, temporary_siblings
 from unit.masking.support import OUTPUT_KEY, Volume, keep, rule
 
@@ -272,7 +273,7 @@ class _FailingVolume(io.RawIOBase):
 @pytest.mark.parametrize(
     ("number", "code"),
     [(errno.ENOSPC, "VolumeFull"), (errno.EDQUOT, "VolumeFull"), (errno.EROFS, "VolumeReadOnly"),
-     (errno.EIO, "Internal")],
+     (errno.EACCES, "OutputNotWritable"), (errno.EIO, "Internal")],
 )  # fmt: skip
 @pytest.mark.parametrize("form", ["CSV", "Parquet"])
 def test_a_volume_that_fails_while_writing(number: int, code: str, form: str) -> None:
@@ -282,6 +283,14 @@ def test_a_volume_that_fails_while_writing(number: int, code: str, form: str) ->
     assert caught.value.code == code
     assert "SECRET" not in caught.value.message
     writer.abort()
+
+
+def test_a_source_that_may_not_be_read_is_not_said_to_be_a_read_only_volume() -> None:
+    with pytest.raises(JobError) as caught, reading(SOURCE):
+        raise PermissionError(errno.EACCES, "SECRET path")
+    assert caught.value.code == "SourceUnreadable"
+    assert "fsGroup" in caught.value.remedy
+    assert "SECRET" not in caught.value.message
 
 
 def test_stopping_removes_what_was_written(volume: Volume) -> None:

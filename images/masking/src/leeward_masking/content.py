@@ -27,9 +27,9 @@ from leeward.formats.sealed import (
 )
 from leeward.formats.sealed.layout import CHUNKS_OFFSET, SLOT_MAGIC
 from leeward.formats.sealed.streams import read_full
-from leeward_masking.errors import JobError, from_sealed_error, volume
+from leeward_masking.errors import SOURCE, JobError, from_sealed_error, volume
 
-WHAT: Final = "the source"
+WHAT: Final = SOURCE
 
 
 class Content(Protocol):

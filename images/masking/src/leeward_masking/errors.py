@@ -12,6 +12,9 @@ from typing import Final
 from leeward.formats.result import ErrorCode, ResultError
 from leeward.formats.sealed import NoKeyForFile, NotSealed, SealedError, UnsupportedVersion
 
+SOURCE: Final = "the source"
+"""What the file that is read is called in messages."""
+
 
 class JobError(Exception):
     """A failure that the result reports.
@@ -78,12 +81,14 @@ def from_os_error(error: OSError, what: str) -> JobError:
             f"the volume of {what} is full",
             "free space on the volume, or give the claim more storage",
         )
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if number == errno.EROFS:
         return JobError(
             "VolumeReadOnly",
-            f"the volume of {what} refuses access ({errno.errorcode[number]})",
-            "let user and group 65532 read the source and write the output folder",
+            f"the volume of {what} is read-only",
+            "name a claim that can be written",
         )
+    if number in (errno.EACCES, errno.EPERM):
+        return _refused(what, errno.errorcode[number])
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
         return JobError(
             "FileMissing",
@@ -95,6 +100,23 @@ def from_os_error(error: OSError, what: str) -> JobError:
         "Internal",
         f"the volume of {what} failed ({name})",
         "check the volume and its storage class",
+    )
+
+
+def _refused(what: str, name: str) -> JobError:
+    """Permissions: the pod runs as user and group 65532, which is also its fsGroup."""
+    if what == SOURCE:
+        return JobError(
+            "SourceUnreadable",
+            f"the pod may not read the file of the source ({name})",
+            "let user or group 65532 read the file and enter its folders: chgrp -R 65532 and chmod"
+            " -R g+rX; where the volume does not apply fsGroup, that is not done by itself",
+        )
+    return JobError(
+        "OutputNotWritable",
+        f"the pod may not write the folder of {what} ({name})",
+        "let user or group 65532 write the folder: chgrp 65532 and chmod g+rwx; where the volume"
+        " does not apply fsGroup, that is not done by itself",
     )
 
 
@@ -120,9 +142,9 @@ def from_sealed_error(error: SealedError, what: str, key_ids: list[str]) -> JobE
 
 
 @contextmanager
-def volume(what: str) -> Iterator[None]:
+def volume(what: str, errors: type[OSError] = OSError) -> Iterator[None]:
     """Turn what the operating system says about ``what`` into a ``JobError``."""
     try:
         yield
-    except OSError as error:
+    except errors as error:
         raise from_os_error(error, what) from None

@@ -1,10 +1,11 @@
 """Inspecting a Dataset's file: does it exist, does it open, digest, rows, schema."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from leeward.api.dataset import SchemaColumn
+from leeward.api.dataset import CsvOptions, SchemaColumn
 from leeward.api.meta import MAX_COLUMN_NAME, MAX_COLUMNS
 from leeward.formats.jobconfig import InspectConfig
 from leeward.formats.result import Result
@@ -12,10 +13,12 @@ from leeward.formats.sealed import Unwrapper
 from leeward_masking.canonical import column_type
 from leeward_masking.content import describe_headers
 from leeward_masking.csvtypes import TypeInference
-from leeward_masking.errors import JobError
+from leeward_masking.errors import SOURCE, JobError, volume
 from leeward_masking.progress import Progress
 from leeward_masking.source import Source, open_source
 
+_DELIMITERS: Final = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}
+"""Usual delimiters, and how they are written in a manifest."""
 _POLL: Final = 2.0
 """Seconds between two looks for a file that is not there yet."""
 _EMPTY: Final = 6.0
@@ -36,7 +39,9 @@ def inspect_file(
         JobError: It does not come, does not open, or cannot be read to its end.
     """
     path = Path(config.source.path)
-    if path.is_dir():
+    with volume(SOURCE):
+        is_folder = path.is_dir()
+    if is_folder:
         raise JobError(
             "WrongFormat",
             "the path of the source leads to a folder",
@@ -46,6 +51,8 @@ def inspect_file(
     if config.sealed and config.source.key_role is None:
         return Result(outcome="Succeeded", source=describe_headers(path))
     with open_source(config.source, keys if config.sealed else None, typed=False) as source:
+        if config.source.format == "CSV":
+            _check_delimiter(source.reader.schema.names(), config.source.csv or CsvOptions())
         _check_names(source.reader.schema.names())
         columns, rows = _read_all(source, config.source.format == "CSV", progress)
         found = source.verify()
@@ -79,6 +86,28 @@ def _check_names(names: Sequence[str]) -> None:
             )
 
 
+def _check_delimiter(names: Sequence[str], options: CsvOptions) -> None:
+    """A file read with a delimiter that it does not have is one wide column; only its header tells.
+
+    Raises:
+        JobError: ``MalformedData``.
+    """
+    if len(names) != 1 or not options.header:
+        return
+    suspect = max(_DELIMITERS, key=names[0].count)
+    if suspect not in names[0]:
+        return
+    shown = _DELIMITERS[suspect]
+    raise JobError(
+        "MalformedData",
+        f"the file has one column when it is read with the delimiter"
+        f" {_DELIMITERS.get(options.delimiter, repr(options.delimiter))}, and its header holds"
+        f" {shown}, which is likely the delimiter",
+        f"set spec.csv.delimiter of the Dataset to {shown}; if it is one column indeed, give it a"
+        " name without that character",
+    )
+
+
 def _wait_for(path: Path, seconds: int, progress: Progress) -> None:
     """Wait until the file is there and has stopped growing; an empty one is given some time."""
     progress.begin("waiting", seconds)
@@ -103,11 +132,14 @@ def _wait_for(path: Path, seconds: int, progress: Progress) -> None:
 
 
 def _size(path: Path) -> int:
-    """Bytes of the file, -1 where there is none."""
-    try:
+    """Bytes of the file, -1 where there is none.
+
+    Raises:
+        JobError: ``SourceUnreadable``: its folder cannot be entered.
+    """
+    with suppress(OSError), volume(SOURCE, PermissionError):
         return path.stat().st_size if path.is_file() else -1
-    except OSError:
-        return -1
+    return -1
 
 
 def _read_all(source: Source, is_csv: bool, progress: Progress) -> tuple[list[SchemaColumn], int]:

@@ -31,6 +31,8 @@ ErrorCode = Literal[
     "DuplicateColumn",
     "VolumeFull",
     "VolumeReadOnly",
+    "SourceUnreadable",
+    "OutputNotWritable",
     "TooLarge",
     "InvalidConfig",
     "Interrupted",
