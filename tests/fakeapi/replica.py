@@ -14,7 +14,7 @@ from fakeapi.world import World, WorldPods
 from leeward.api import KINDS_BY_NAME
 from leeward.api.meta import API_VERSION
 from leeward.app.sweep import Sweeper
-from leeward.app.wiring import CHILDREN, PLANNERS, PROGRESS_REASONS
+from leeward.app.wiring import CHILDREN, PLANNERS
 from leeward.engine.controller import Controller, Pace
 from leeward.engine.echoes import Echoes
 from leeward.engine.inventory import Key
@@ -25,6 +25,7 @@ from leeward.engine.steps import Steps
 from leeward.kube.client import KubeClient
 from leeward.kube.keystore import EmbeddedKeyStore
 from leeward.kube.objects import ObjectStore
+from leeward.plans.shared.conditions import NOT_YET
 from leeward.plans.shared.model import Context, Event, Manifest
 
 SYSTEM = "leeward-system"
@@ -83,7 +84,7 @@ class Replica:
             recorder=self.journal,
             echoes=echoes,
             context=context,
-            progress_reasons=PROGRESS_REASONS,
+            progress_reasons=NOT_YET,
         )
         self.controller = Controller(
             reconciler=reconciler,

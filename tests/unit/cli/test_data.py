@@ -51,14 +51,15 @@ def served(cluster: FakeCluster, *before: bytes | ApiError) -> Callable[[Manifes
         spec = DatasetPreviewSpec.model_validate(manifest["spec"])
         key = X25519PublicKey.from_public_bytes(base64.b64decode(spec.recipient_key))
         sealed = io.BytesIO()
-        seal_stream(io.BytesIO(json.dumps(ROWS).encode()), sealed, [HpkePublicKey(key)])
+        document = json.dumps(ROWS | {"receipt": "read it"}).encode()
+        seal_stream(io.BytesIO(document), sealed, [HpkePublicKey(key)])
         cluster.pod_answers["GET", "/result"] = [*before, sealed.getvalue()]
         cluster.pod_answers["DELETE", "/result"] = [b""]
         name = manifest["metadata"]["name"]
         ready = condition("Ready", "True", "Serving")
         return [
             manifest,
-            resource("DatasetPreview", name, condition("Admitted", "False", "SourceNotReady")),
+            resource("DatasetPreview", name, condition("Admitted", "False", "AwaitingSource")),
             resource("DatasetPreview", name, ready, pod="dp-visits-x"),
         ]
 
@@ -74,6 +75,7 @@ def test_preview_opens_rows_that_were_sealed_to_it_and_cleans_up() -> None:
     assert "null" in result.stdout
     assert "\x1b" not in result.stdout
     assert ("DELETE", "dp-visits-x:8080/result") in cluster.calls
+    assert cluster.pod_headers == [{}, {}, {"Leeward-Receipt": "read it"}]
     assert cluster.names("delete") == cluster.names("create")
     assert cluster.states == {}
 

@@ -84,6 +84,16 @@ def not_ready(world: World) -> None:
     world.change(SOURCE, status={})
 
 
+def source_says(reason: str) -> Setting:
+    def change(world: World) -> None:
+        (condition,) = inspected(world)["conditions"]
+        world.change(
+            SOURCE, status={"conditions": [{**condition, "status": "False", "reason": reason}]}
+        )
+
+    return change
+
+
 def vault_not_ready(world: World) -> None:
     world.change(VAULT, status={})
 
@@ -104,7 +114,9 @@ def sealed_without_grant(world: World) -> None:
 DENIED: list[tuple[str, Setting, str, str]] = [
     ("source missing", spec(source={"name": "nobody"}), "SourceMissing", "Dataset nobody"),
     ("source elsewhere", source_elsewhere, "VolumeInOtherNamespace", "create this MaskingJob in"),
-    ("source not ready", not_ready, "SourceNotReady", "not seen it yet"),
+    ("source not seen yet", not_ready, "AwaitingSource", "not seen it yet"),
+    ("source inspected now", source_says("Inspecting"), "AwaitingSource", "Inspecting"),
+    ("source at fault", source_says("MalformedData"), "SourceNotReady", "MalformedData"),
     ("no grant", source(grants=[]), "NotGranted", "it has no grants"),
     ("grant for another kind", data_grant(kinds=["DatasetPreview"]), "NotGranted", "kind"),
     ("grant for another namespace", data_grant(namespaces=["lab"]), "NotGranted", "namespace"),
@@ -337,7 +349,7 @@ def test_faults_in_fixed_fields_say_how_to_change_them() -> None:
         ({"dataset": {"name": "nobody"}}, None, "SourceMissing"),
         ({"purpose": "curiosity"}, None, "NotGranted"),
         ({}, data_grant(kinds=["MaskingJob"]), "NotGranted"),
-        ({}, not_ready, "SourceNotReady"),
+        ({}, not_ready, "AwaitingSource"),
         ({}, lost_source_key, "KeyLost"),
         ({"dataset": {"name": "people", "namespace": "other"}}, source_elsewhere, None),
     ],

@@ -36,6 +36,7 @@ from leeward.plans.dataset import DatasetPlanner
 from leeward.plans.datasetpreview import DatasetPreviewPlanner
 from leeward.plans.keyvault import KeyVaultPlanner
 from leeward.plans.maskingjob import MaskingJobPlanner
+from leeward.plans.shared.conditions import NOT_YET
 from leeward.plans.shared.model import Context, Planner
 
 PLANNERS: Final[Mapping[str, Planner]] = {
@@ -60,9 +61,6 @@ CHILDREN: Final[tuple[tuple[str, str], ...]] = tuple(
     )
 )
 """(apiVersion, kind) of what plans make and want to hear of."""
-
-PROGRESS_REASONS: Final = frozenset({"AwaitingData", "Inspecting", "Publishing"})
-"""Reasons of Ready=False that only say "not yet"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         recorder=recorder,
         echoes=echoes,
         context=context,
-        progress_reasons=PROGRESS_REASONS,
+        progress_reasons=NOT_YET,
     )
     controller = Controller(
         reconciler=reconciler,

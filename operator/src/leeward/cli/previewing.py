@@ -24,7 +24,7 @@ from leeward.formats.jobconfig import HTTP_PORT
 from leeward.formats.sealed import HpkePrivateKey, SealedReader
 
 RESULT_PATH: Final = "/result"
-MAY_YET_COME: Final = frozenset({"SourceNotReady"})
+MAY_YET_COME: Final = frozenset({"AwaitingSource"})
 """Reasons of Admitted=False that somebody at a terminal waits for; on others the command ends."""
 
 

@@ -8,6 +8,8 @@ from leeward.plans.shared.model import Context, Manifest
 from leeward.plans.shared.names import Owner
 
 MAX_MESSAGE: Final = 2048
+NOT_YET: Final = frozenset({"AwaitingData", "AwaitingSource", "Inspecting", "Publishing"})
+"""Reasons of a condition that is False and is no fault: something takes its time."""
 
 
 def timestamp(moment: datetime.datetime) -> str:

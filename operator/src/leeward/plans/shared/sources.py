@@ -7,7 +7,7 @@ from typing import TypeVar
 from leeward.api.dataset import DATASET, DatasetSpec, DatasetStatus
 from leeward.api.meta import API_VERSION, Ref
 from leeward.formats.jobconfig import SOURCE_MOUNT, SourceFile
-from leeward.plans.shared.conditions import condition_of
+from leeward.plans.shared.conditions import NOT_YET, condition_of
 from leeward.plans.shared.grants import data_gap
 from leeward.plans.shared.keyowners import dataset_owner, key_of_other_dataset
 from leeward.plans.shared.keys import KeyUse, check_key, check_key_grant, ready_key
@@ -180,7 +180,9 @@ def check_source_ready(case: Case) -> Verdict:
     if ready and ready["status"] == "True" and status.digest is not None:
         return None
     why = f"{ready['reason']}: {ready['message']}" if ready else "the operator has not seen it yet"
-    return Denied("SourceNotReady", f"{case.source_label} is not ready ({why})")
+    waits = ready is None or ready["reason"] in NOT_YET
+    reason = "AwaitingSource" if waits else "SourceNotReady"
+    return Denied(reason, f"{case.source_label} is not ready ({why})")
 
 
 def check_source_key(case: Case) -> Verdict:
@@ -200,7 +202,7 @@ def check_source_artefact_key(case: Case) -> Verdict:
         return None
     key_id = case.dataset_status.key_id
     if key_id is None:
-        return Denied("SourceNotReady", f"{case.source_label} has no key yet: wait for it")
+        return Denied("AwaitingSource", f"{case.source_label} has no key yet: wait for it")
     need = ArtefactKeyOf(key_id)
     if not case.observed.has(need):
         return Unseen((need,))
