@@ -278,14 +278,15 @@ async def measure(arguments: argparse.Namespace, kubeconfig: str, log: Path) -> 
         "WORKERS": str(AT_ONCE),
     }
     operator = Operator(settings, log)
-    async with installed_operator_stopped(client):
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(transport.close)
+        await stack.enter_async_context(installed_operator_stopped(client))
         await make_namespaces(client)
         try:
             await figures_of(arguments, client, configuration, operator, figures)
         finally:
             await operator.stop()
             await remove_namespaces(client)
-            await transport.close()
     return not figures.short
 
 
