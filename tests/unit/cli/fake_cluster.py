@@ -4,7 +4,7 @@ import datetime
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +82,7 @@ class FakeCluster:
         calls: What was asked: (verb, path).
         refused: URL path -> the error that any request for it meets.
         pod_answers: (method, path) -> answers of pods, or errors; each request uses one up.
+        pod_headers: Headers of the requests to pods.
         volume: Where /data of pods is.
     """
 
@@ -91,6 +92,7 @@ class FakeCluster:
     calls: list[tuple[str, str]] = field(default_factory=list)
     refused: dict[str, ApiError] = field(default_factory=dict)
     pod_answers: dict[tuple[str, str], list[bytes | ApiError]] = field(default_factory=dict)
+    pod_headers: list[dict[str, str]] = field(default_factory=list)
     log_lines: list[bytes] = field(default_factory=list)
     on_create: Callable[[Manifest], list[Manifest]] = lambda manifest: [manifest]
     on_annotate: Callable[[str, dict[str, str]], None] = lambda path, annotations: None
@@ -196,8 +198,17 @@ class FakeCluster:
         finally:
             process.end()
 
-    def fetch_from_pod(self, method: str, namespace: str, pod: str, port: int, path: str) -> bytes:
+    def fetch_from_pod(
+        self,
+        method: str,
+        namespace: str,
+        pod: str,
+        port: int,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         self.calls.append((method, f"{pod}:{port}{path}"))
+        self.pod_headers.append(dict(headers or {}))
         answer = self.pod_answers[method, path].pop(0)
         if isinstance(answer, ApiError):
             raise answer

@@ -24,7 +24,7 @@ class Pod:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if request.method == "DELETE":
-            self.acked += 1
+            self.acked += request.headers["Leeward-Receipt"] == DIGEST
             return web.Response()
         if self.status in (301, 302):
             raise web.HTTPFound("http://127.0.0.1:1/elsewhere")

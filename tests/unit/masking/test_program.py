@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -35,9 +36,16 @@ from leeward_masking.errors import JobError
 from leeward_masking.logs import Log
 from leeward_masking.metrics import exposition
 from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
-from leeward_masking.program import Pod, deliver, exit_code, run_task, run_until_stopped
+from leeward_masking.program import (
+    Pod,
+    deliver,
+    exit_code,
+    run_task,
+    run_until_stopped,
+    wait_until_taken,
+)
 from leeward_masking.progress import Progress
-from leeward_masking.server import PodServer, ResultBox, serving
+from leeward_masking.server import EVERYWHERE, PodServer, ResultBox, listening, serving
 from unit.masking.support import Volume, keep, rule
 
 SECRET = "SECRET-Ana"
@@ -230,7 +238,10 @@ def test_preview_is_sealed_to_who_asked_and_ends_when_fetched(
     sealed = volume.write("preview", found[0])
     with sealed.open("rb", buffering=0) as file:
         rows = json.loads(SealedReader(file, [reader]).read())
+    receipt = rows.pop("receipt")
     assert rows == {"columns": ["name", "age"], "rows": [[SECRET, "41"]]}
+    assert receipt.encode() not in found[0]
+    assert box.knows(receipt)
     assert SECRET.encode() not in found[0]
     box.delete()
     thread.join(30)
@@ -274,6 +285,11 @@ def test_large_results_wait_to_be_fetched(tmp_path: Path, box: ResultBox) -> Non
     assert body is not None
     assert parse_result(body[0]) == large
     assert (message.size, message.digest) == (len(body[0]), large.content_digest())
+    assert box.knows(message.digest)
+    assert not wait_until_taken(box, lambda: True)
+    assert wait_until_taken(box, lambda: False, 0)
+    box.delete()
+    assert wait_until_taken(box, lambda: False)
 
 
 def test_endpoints(box: ResultBox) -> None:
@@ -283,10 +299,11 @@ def test_endpoints(box: ResultBox) -> None:
     metrics = exposition(progress, "Mask")
     with serving(PodServer(("127.0.0.1", 0), metrics, progress, keys, box)) as server:
 
-        def ask(method: str, path: str) -> tuple[int, bytes]:
+        def ask(method: str, path: str, receipt: str | None = None) -> tuple[int, bytes]:
             address = server.server_address
             connection = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=10)
-            connection.request(method, path)
+            headers = {} if receipt is None else {"Leeward-Receipt": receipt}
+            connection.request(method, path, headers=headers)
             answer = connection.getresponse()
             body = answer.read()
             connection.close()
@@ -300,14 +317,67 @@ def test_endpoints(box: ResultBox) -> None:
         assert all(line.startswith("leeward_masking_") for line in samples)
         assert ask("GET", "/result")[0] == 404
         assert ask("DELETE", "/result")[0] == 404
-        box.put(b"body", "text/plain")
+        box.put(b"body", "text/plain", "read it")
         assert ask("GET", "/result") == (200, b"body")
         assert ask("GET", "/result") == (200, b"body")
-        assert ask("DELETE", "/result")[0] == 204
+        for wrong in (None, "", "read", "\xe9"):
+            assert ask("DELETE", "/result", wrong)[0] == 403
+        assert not box.deleted.is_set()
+        assert ask("DELETE", "/result", "read it")[0] == 204
         assert box.deleted.wait(10)
         assert ask("GET", "/result")[0] == 404
         assert ask("GET", "/etc/passwd")[0] == 404
         assert ask("DELETE", "/keys")[0] == 405
+
+
+@pytest.mark.parametrize(("bound", "reached"), [(EVERYWHERE, "127.0.0.1"), (EVERYWHERE, "::1")])
+def test_the_port_is_open_for_both_families(
+    box: ResultBox, bound: tuple[str, ...], reached: str
+) -> None:
+    if ":" in reached and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with serving(listening(bound, lambda host: server_at(host, box))) as server:
+        port = int(server.server_address[1])
+        connection = http.client.HTTPConnection(reached, port, timeout=10)
+        connection.request("GET", "/keys")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def server_at(host: str, box: ResultBox) -> PodServer:
+    progress = Progress()
+    return PodServer((host, 0), exposition(progress, "Mask"), progress, [], box)
+
+
+def test_without_ipv6_the_port_is_open_for_ipv4(box: ResultBox) -> None:
+    def make(host: str) -> PodServer:
+        if ":" in host:
+            raise OSError(97, "Address family not supported by protocol")
+        return server_at(host, box)
+
+    with serving(listening(EVERYWHERE, make)) as server:
+        assert server.socket.family is socket.AF_INET
+
+
+def test_a_pod_whose_result_waits_ends_when_it_is_told_to(volume: Volume) -> None:
+    columns = [f"column_{number}_{'x' * 40}" for number in range(100)]
+    path = volume.write("wide.csv", (",".join(columns) + "\n" + ",".join("1" * 100)).encode())
+    config = {
+        "task": "Inspect",
+        "sealed": False,
+        "waitSeconds": 0,
+        "source": {"path": str(path), "format": "CSV"},
+    }
+    program = Program(volume.folder, config)
+    assert program.process.stdout is not None
+    for line in program.process.stdout:
+        if "task succeeded" in line:
+            break
+    program.process.send_signal(signal.SIGTERM)
+    assert program.end()[0] == 1
+    error = program.result().error
+    assert error is not None
+    assert error.code == "Interrupted"
 
 
 def test_a_task_that_ends_by_itself_needs_no_stop(volume: Volume, box: ResultBox) -> None:

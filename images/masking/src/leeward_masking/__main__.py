@@ -25,18 +25,18 @@ from leeward.formats.jobconfig import (
 )
 from leeward.formats.keyset import KEYSET_PATH, PodKeyset
 from leeward.formats.result import Result
-from leeward_masking.errors import JobError
+from leeward_masking.errors import JobError, interrupted
 from leeward_masking.logs import Log
 from leeward_masking.metrics import exposition
 from leeward_masking.program import (
-    SERVE_SECONDS,
     Pod,
     deliver,
     exit_code,
     run_until_stopped,
+    wait_until_taken,
 )
 from leeward_masking.progress import Progress
-from leeward_masking.server import PodServer, ResultBox, serving
+from leeward_masking.server import EVERYWHERE, PodServer, ResultBox, listening, serving
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,8 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     _silence_native_libraries()
     stop = threading.Event()
+    told: list[int] = []
+
+    def on_signal(number: int, _: object) -> None:
+        told.append(number)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, on_signal)
     results = ResultBox()
     try:
         config = _read_config(options.config, os.environ.get(CONFIG_DIGEST_VARIABLE))
@@ -59,8 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
     keys: list[dict[str, str | int]] = [
         {"id": key.id, "version": key.version} for key in keyset.keys
     ]
-    server = PodServer(
-        (options.bind, options.port), exposition(progress, config.task), progress, keys, results
+    metrics = exposition(progress, config.task)
+    server = listening(
+        (options.bind,) if options.bind else EVERYWHERE,
+        lambda host: PodServer((host, options.port), metrics, progress, keys, results),
     )
     with serving(server):
         pod.log.event("listening", port=server.server_address[1])
@@ -68,7 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
         waiting = deliver(result, options.termination_log, results)
         if waiting is not None:
             progress.deliver(waiting)
-            results.deleted.wait(SERVE_SECONDS)
+            if not wait_until_taken(results, lambda: bool(told)):
+                result = Result(outcome="Failed", error=interrupted().result())
+                deliver(result, options.termination_log, results)
     return exit_code(result)
 
 
@@ -78,7 +88,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--keys", type=Path, default=Path(KEYSET_PATH))
     parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
     parser.add_argument("--port", type=int, default=HTTP_PORT)
-    parser.add_argument("--bind", default="0.0.0.0")  # noqa: S104 (the pod's own address)
+    parser.add_argument("--bind", help="one address to listen at; default: every one")
     return parser.parse_args(arguments)
 
 

@@ -81,8 +81,16 @@ def ephemeral_keys(random: Callable[[int], bytes] = os.urandom) -> MaterialOf:
     return material_of
 
 
-def source_rows(config: SourceFile, keys: Sequence[Unwrapper] | None, rows: int) -> bytes:
-    """The first rows of a source as JSON: ``{"columns": [...], "rows": [[text or null]]}``.
+def source_rows(
+    config: SourceFile, keys: Sequence[Unwrapper] | None, rows: int, receipt: str
+) -> bytes:
+    """The first rows of a source: ``{"columns": [...], "rows": [[text or null]], "receipt": ""}``.
+
+    Args:
+        config: The source.
+        keys: What opens it; None: it is plain.
+        rows: How many rows at most.
+        receipt: What whoever reads this can show.
 
     Raises:
         JobError: It cannot be read. Only what is shown is read: the digest is not compared.
@@ -91,6 +99,7 @@ def source_rows(config: SourceFile, keys: Sequence[Unwrapper] | None, rows: int)
         frame = _head(source.reader.blocks(), rows)
     texts = pl.DataFrame([_text(column) for column in frame.iter_columns()])
     document = {"columns": texts.columns, "rows": [list(row) for row in texts.rows()]}
+    document["receipt"] = receipt
     return json.dumps(document, ensure_ascii=False).encode()
 
 

@@ -4,8 +4,10 @@ import base64
 import binascii
 import hashlib
 import io
+import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,8 +38,10 @@ from leeward_masking.server import JSON, ResultBox
 SUCCEEDED: Final = 0
 RETRY: Final = 1
 FAILED: Final = 2
-SERVE_SECONDS: Final = 600
-"""How long a result that is too large for the termination message waits to be fetched."""
+SERVE_SECONDS: Final = 24 * 3600
+"""How long a result that is too large for the termination message waits to be fetched: the operator
+may be away for a night, and what the job has made is worth nothing without it."""
+_TICK: Final = 0.5
 _GRACE: Final = GRACE_SECONDS - 3.0
 """Seconds that a task has to stop in; the rest is for removing what it wrote, and the answer: a pod
 that is killed cannot be told from one that ran out of memory, and is not tried again."""
@@ -99,9 +103,20 @@ def deliver(result: Result, termination_log: Path, results: ResultBox) -> str | 
         termination_log.write_bytes(body)
         return None
     digest = "sha256:" + hashlib.sha256(body).hexdigest()
-    results.put(body, JSON)
+    results.put(body, JSON, digest)
     termination_log.write_bytes(DetachedResult(digest=digest, size=len(body)).canonical())
     return digest
+
+
+def wait_until_taken(
+    results: ResultBox, stopped: Callable[[], bool], seconds: float = SERVE_SECONDS
+) -> bool:
+    """Wait for somebody to take the result over; whether the pod was not told to stop before."""
+    ends = time.monotonic() + seconds
+    while not results.deleted.wait(_TICK) and time.monotonic() < ends:
+        if stopped():
+            return False
+    return True
 
 
 def exit_code(result: Result) -> int:
@@ -134,11 +149,12 @@ def _preview(config: PreviewConfig, pod: Pod) -> Result:
     """Seal the first rows to who asked, and serve them until they are fetched."""
     reader = _preview_reader(config.recipient_key)
     keys = unwrappers(pod.keyset, config.source.key_role)
-    rows = source_rows(config.source, keys, config.rows)
+    receipt = secrets.token_hex(16)
+    rows = source_rows(config.source, keys, config.rows, receipt)
     sealed = io.BytesIO()
     with SealedWriter(sealed, [reader]) as writer:
         writer.write(rows)
-    pod.results.put(sealed.getvalue(), "application/octet-stream")
+    pod.results.put(sealed.getvalue(), "application/octet-stream", receipt)
     pod.progress.begin("serving", config.serve_seconds)
     waited = 0
     while waited < config.serve_seconds and not pod.results.deleted.wait(1.0):

@@ -1,23 +1,30 @@
 """The HTTP port of the pod: /metrics, /progress, /keys and /result; no request is logged.
 
 Who may connect is the NetworkPolicy's affair. /result holds nothing readable that others may not
-see: a report without values, or rows sealed to who asked for them.
+see: a report without values, or rows sealed to who asked for them. It goes when somebody deletes it
+who shows that they have read it.
 """
 
+import hmac
 import json
+import socket
+import socketserver
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
+from leeward.formats.jobconfig import RECEIPT_HEADER
 from leeward_masking.metrics import CONTENT_TYPE
 from leeward_masking.progress import Progress
 
 JSON: Final = "application/json"
 _TIMEOUT: Final = 10
 """Seconds that a client may take over its request."""
+EVERYWHERE: Final = ("::", "0.0.0.0")  # noqa: S104 (the pod's own addresses)
+"""Every address of the pod, of IPv4 and IPv6; where there is no IPv6, of IPv4."""
 
 
 class ResultBox:
@@ -25,15 +32,21 @@ class ResultBox:
 
     def __init__(self) -> None:
         self._body: tuple[bytes, str] | None = None
+        self._receipt = ""
         self._deleted = threading.Event()
 
-    def put(self, body: bytes, content_type: str) -> None:
-        """Serve ``body`` from now on."""
+    def put(self, body: bytes, content_type: str, receipt: str) -> None:
+        """Serve ``body`` from now on, until somebody deletes it who knows the receipt."""
+        self._receipt = receipt
         self._body = (body, content_type)
 
     def get(self) -> tuple[bytes, str] | None:
         """Body and content type, None while there is none."""
         return self._body
+
+    def knows(self, receipt: str) -> bool:
+        """Whether this is the receipt of the result."""
+        return hmac.compare_digest(receipt.encode(), self._receipt.encode())
 
     def delete(self) -> bool:
         """Forget it; whether there was one."""
@@ -53,7 +66,8 @@ class PodServer(ThreadingHTTPServer):
     """Serves the endpoints.
 
     Args:
-        address: Where to listen; port 0: any free one.
+        address: Where to listen: an address of IPv4 or IPv6 (``::``: every one of both), and a
+            port; 0: any free one.
         metrics: Answer to GET /metrics.
         progress: Behind GET /progress.
         keys: Ids and versions for GET /keys.
@@ -70,6 +84,7 @@ class PodServer(ThreadingHTTPServer):
         keys: list[dict[str, str | int]],
         results: ResultBox,
     ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
         self.results: Final = results
         self.pages: Final[dict[str, Callable[[], tuple[bytes, str] | None]]] = {
@@ -78,6 +93,12 @@ class PodServer(ThreadingHTTPServer):
             "/keys": lambda: (json.dumps({"keys": keys}).encode(), JSON),
             "/result": results.get,
         }
+
+    def server_bind(self) -> None:
+        """Bind, for IPv4, too; and without HTTPServer's look-up of the own name in the DNS."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        socketserver.TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no event."""
@@ -102,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.METHOD_NOT_ALLOWED)
         elif self.server.results.get() is None:
             self._answer(HTTPStatus.NOT_FOUND)
+        elif not self.server.results.knows(self.headers.get(RECEIPT_HEADER, "")):
+            self._answer(HTTPStatus.FORBIDDEN)
         else:
             # The answer first: the process may end as soon as the result is deleted.
             self._answer(HTTPStatus.NO_CONTENT)
@@ -117,6 +140,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def listening(hosts: Sequence[str], make: Callable[[str], PodServer]) -> PodServer:
+    """A server at the first of these addresses that this machine has.
+
+    Raises:
+        OSError: It has none of them.
+    """
+    for host in hosts[:-1]:
+        try:
+            return make(host)
+        except OSError:
+            continue
+    return make(hosts[-1])
 
 
 @contextmanager

@@ -211,7 +211,15 @@ class HttpCluster:
         finally:
             connection.close()
 
-    def fetch_from_pod(self, method: str, namespace: str, pod: str, port: int, path: str) -> bytes:
+    def fetch_from_pod(
+        self,
+        method: str,
+        namespace: str,
+        pod: str,
+        port: int,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         """One HTTP request to a pod through a port-forward; the body of a 2xx answer."""
         try:
             forward = portforward(
@@ -226,7 +234,7 @@ class HttpCluster:
         connection.sock = forward.socket(port)
         connection.sock.settimeout(FORWARD_TIMEOUT)
         try:
-            connection.request(method, path)
+            connection.request(method, path, headers=dict(headers or {}))
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:

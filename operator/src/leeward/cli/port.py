@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
@@ -134,7 +134,15 @@ class Cluster(Protocol):
     ) -> AbstractContextManager[RemoteProcess]:
         """Run a command in the pod's only container, with its standard input open."""
 
-    def fetch_from_pod(self, method: str, namespace: str, pod: str, port: int, path: str) -> bytes:
+    def fetch_from_pod(
+        self,
+        method: str,
+        namespace: str,
+        pod: str,
+        port: int,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         """One HTTP request to a pod through a port-forward; the body of a 2xx answer."""
 
     def raw(self, path: str) -> Any:

@@ -20,7 +20,7 @@ from leeward.cli.port import Cluster, Manifest
 from leeward.cli.rowtable import print_rows
 from leeward.cli.session import Session
 from leeward.cli.waiting import POLL_SECONDS, watch
-from leeward.formats.jobconfig import HTTP_PORT
+from leeward.formats.jobconfig import HTTP_PORT, RECEIPT_HEADER
 from leeward.formats.sealed import HpkePrivateKey, SealedReader
 
 RESULT_PATH: Final = "/result"
@@ -88,10 +88,13 @@ def fetch_rows(session: Session, cluster: Cluster, request: PreviewRequest) -> R
             "Ready",
             _is_served,
         )
-        sealed = _take(session, cluster, request.namespace, found["status"]["pod"], deadline)
+        pod = found["status"]["pod"]
+        document = _opened(_fetch(session, cluster, request.namespace, pod, deadline), pair)
+        receipt = {RECEIPT_HEADER: document.get("receipt", "")}
+        cluster.fetch_from_pod("DELETE", request.namespace, pod, HTTP_PORT, RESULT_PATH, receipt)
     finally:
         cluster.delete(resource, request.namespace, name)
-    return _opened(sealed, pair)
+    return Rows(document["columns"], document["rows"])
 
 
 def _name(dataset: str, suffix: str) -> str:
@@ -130,22 +133,18 @@ def _is_served(preview: Manifest) -> bool:
     return ready is not None and ready.holds and bool(preview.get("status", {}).get("pod"))
 
 
-def _take(session: Session, cluster: Cluster, namespace: str, pod: str, deadline: float) -> bytes:
-    """Fetch the sealed rows and let the pod go."""
+def _fetch(session: Session, cluster: Cluster, namespace: str, pod: str, deadline: float) -> bytes:
     while True:
         try:
-            sealed = cluster.fetch_from_pod("GET", namespace, pod, HTTP_PORT, RESULT_PATH)
-            break
+            return cluster.fetch_from_pod("GET", namespace, pod, HTTP_PORT, RESULT_PATH)
         except ApiError as error:
             # The pod may run for a moment before it listens.
             if error.status not in (0, 404, 503) or session.clock.monotonic() >= deadline:
                 raise
             session.clock.sleep(POLL_SECONDS)
-    cluster.fetch_from_pod("DELETE", namespace, pod, HTTP_PORT, RESULT_PATH)
-    return sealed
 
 
-def _opened(sealed: bytes, pair: HpkePrivateKey) -> Rows:
+def _opened(sealed: bytes, pair: HpkePrivateKey) -> dict[str, Any]:
     with naming("the preview"), SealedReader(io.BytesIO(sealed), [pair]) as reader:
         document: dict[str, Any] = json.loads(reader.read())
-    return Rows(document["columns"], document["rows"])
+    return document

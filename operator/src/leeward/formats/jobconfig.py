@@ -18,6 +18,9 @@ GRACE_SECONDS: Final = 10
 
 HTTP_PORT: Final = 8080
 """Port of /metrics, /progress, /keys and /result in every pod of ours."""
+RECEIPT_HEADER: Final = "Leeward-Receipt"
+"""Header of DELETE /result: what only somebody knows who has read the result. Of a report its
+digest; of sealed rows ``receipt`` in the document that is sealed."""
 
 SOURCE_MOUNT: Final = "/data/source"
 OUTPUT_MOUNT: Final = "/data/output"

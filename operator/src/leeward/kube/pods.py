@@ -11,6 +11,7 @@ from typing import Final
 
 import aiohttp
 
+from leeward.formats.jobconfig import RECEIPT_HEADER
 from leeward.plans.shared.model import AckResult, Manifest, Outcome, ProgressOf, ResultOf
 
 PORT: Final = 8080
@@ -43,7 +44,10 @@ class PodHttp:
         """DELETE ``/result``. A pod that does not answer has ended: that is as good."""
         try:
             async with self._session.delete(
-                self._url(action.ip, "/result"), timeout=_PROGRESS_TIMEOUT, allow_redirects=False
+                self._url(action.ip, "/result"),
+                headers={RECEIPT_HEADER: action.digest},
+                timeout=_PROGRESS_TIMEOUT,
+                allow_redirects=False,
             ):
                 pass
         except (aiohttp.ClientError, TimeoutError, OSError):
