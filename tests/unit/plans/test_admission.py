@@ -80,6 +80,14 @@ def source_elsewhere(world: World) -> None:
     spec(source={"name": "people", "namespace": "other"})(world)
 
 
+def both(*settings: Setting) -> Setting:
+    def change(world: World) -> None:
+        for setting in settings:
+            setting(world)
+
+    return change
+
+
 def not_ready(world: World) -> None:
     world.change(SOURCE, status={})
 
@@ -167,6 +175,15 @@ DENIED: list[tuple[str, Setting, str, str]] = [
         source(columns=[{"name": "ward", "tags": ["DirectIdentifier"]}]),
         "IdentifierKept",
         'column "ward"',
+    ),
+    (
+        "identifier cut to what it is",
+        both(
+            source(columns=[{"name": "born", "tags": ["DirectIdentifier"]}]),
+            instead("born", generalize={"dateTo": "Day"}),
+        ),
+        "IdentifierKept",
+        'column "born"',
     ),
     (
         "dates of no date",

@@ -178,11 +178,16 @@ def date_to(unit: str) -> Transform:
 
 
 def prefix(count: int) -> Transform:
-    """The first ``count`` characters, and ``*`` for each of the rest."""
+    """The first ``count`` characters, and ``*`` for each of the rest.
+
+    A value that is not longer than what would be kept is masked entirely.
+    """
 
     def apply(values: pl.Series) -> pl.Series:
         text = pl.lit(canonical_text(values))
-        return _select(values, text.str.head(count).str.pad_end(text.str.len_chars(), "*"))
+        length = text.str.len_chars()
+        kept = pl.when(length > count).then(count).otherwise(0)
+        return _select(values, text.str.head(kept).str.pad_end(length, "*"))
 
     return apply
 

@@ -32,7 +32,10 @@ class Replace(Transform):
 
 
 class PartialMask(Transform):
-    """A symbol in place of every character but the first and last few."""
+    """A symbol in place of every character but the first and last few.
+
+    A value that is not longer than what would be kept is masked entirely.
+    """
 
     keep_first: Annotated[int, Field(ge=0, le=64)] = Field(
         default=0, description="Characters kept at the start."
@@ -97,7 +100,9 @@ class Generalize(Transform):
         default=None, description="The unit that a date is cut to."
     )
     prefix: Annotated[int, Field(ge=1, le=64)] | None = Field(
-        default=None, description="Characters kept from the start; the rest becomes '*'."
+        default=None,
+        description="Characters kept from the start; the rest becomes '*'. A value that is not"
+        " longer is masked entirely.",
     )
     cel: ClassVar = (
         Cel(

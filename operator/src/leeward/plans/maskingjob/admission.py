@@ -89,12 +89,10 @@ def check_every_column_has_a_rule(case: MaskingCase) -> Verdict:
 
 def check_identifiers(case: MaskingCase) -> Verdict:
     """No column that names a person is kept as it is."""
-    keeps = case.spec.default_action == "Keep"
     kept = [
         name
         for name in case.types
-        if "DirectIdentifier" in case.tags.get(name, [])
-        and (case.rule_of[name].keep is not None if name in case.rule_of else keeps)
+        if "DirectIdentifier" in case.tags.get(name, []) and _stays_whole(case, name)
     ]
     if not kept:
         return None
@@ -104,6 +102,19 @@ def check_identifiers(case: MaskingCase) -> Verdict:
         f" {'is' if len(kept) == 1 else 'are'} tagged DirectIdentifier: give"
         f" {'it' if len(kept) == 1 else 'each'} a rule that masks or drops it",
     )
+
+
+def _stays_whole(case: MaskingCase, name: str) -> bool:
+    """Whether values of the column may come out as they are.
+
+    A date does when it is cut to its day. All other transforms change every value that is there:
+    partialMask and prefix mask one entirely that is not longer than what they keep.
+    """
+    rule = case.rule_of.get(name)
+    if rule is None:
+        return case.spec.default_action == "Keep"
+    cut = rule.generalize is not None and rule.generalize.date_to == "Day"
+    return cut or rule.keep is not None
 
 
 def check_suitable(case: MaskingCase) -> Verdict:
