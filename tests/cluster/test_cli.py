@@ -168,8 +168,8 @@ def test_a_user_without_a_right_is_told_the_role_that_has_it(
     config.write_text(visits.run("config", "view", "--raw", "--minify", "--flatten"))
     token = visits.run("create", "token", name).strip()
     set_user = ("config", "--kubeconfig", str(config))
-    visits.run(*set_user, "set-credentials", name, f"--token={token}")
-    visits.run(*set_user, "set-context", "--current", f"--user={name}")
+    visits.kubectl(*set_user, "set-credentials", name, f"--token={token}")
+    visits.kubectl(*set_user, "set-context", "--current", f"--user={name}")
     given = ("-n", place, "--kubeconfig", str(config))
     said = fails("dataset", "preview", "visits", "--purpose", "research", *given)
     assert f"to create datasetpreviews.leeward.dev in namespace {place}" in said
