@@ -13,7 +13,7 @@ from chaos.course import CLAIM, JOB, NAMESPACE, PLAIN, VAULT, Course, ready
 from fakeapi import virtualtime
 from fakeapi.documents import clone
 from fakeapi.replica import Replica, working
-from fakeapi.store import FakeApi, Manifest
+from fakeapi.store import Answer, FakeApi, Manifest, Place, refusal
 from fakeapi.transport import FaultPlan
 from fakeapi.world import World
 
@@ -106,6 +106,27 @@ def test_a_masking_job_that_is_deleted_while_it_runs_leaves_nothing() -> None:
     assert not world.api.find("Secret", NAMESPACE)
     cleaned = [name for name in world.pods_started if "clean" in name]
     assert len(cleaned) == 1
+
+
+def test_a_masking_job_that_is_deleted_while_it_publishes_leaves_no_empty_dataset() -> None:
+    async def meddle(api: FakeApi, _: Replica) -> None:
+        def refuse_to_publish(method: str, body: Manifest | None, place: Place) -> Answer | None:
+            if api.one("Dataset", NAMESPACE, "people-masked") is None or method != "PUT":
+                return None
+            secret = place.plural == "secrets" and body is not None
+            published = secret and body["metadata"]["labels"].get("leeward.dev/published")
+            return refusal(500, "InternalError", "not now") if published == "true" else None
+
+        api.refusals.append(refuse_to_publish)
+        await asyncio.sleep(60)
+        assert api.one("Dataset", NAMESPACE, "people-masked") is not None
+        api.remove("MaskingJob", NAMESPACE, "mask")
+        await asyncio.sleep(60)
+        assert api.one("Dataset", NAMESPACE, "people-masked") is None
+        assert not _unpublished_keys(api)
+
+    world, _ = meddled(meddle)
+    assert not world.files
 
 
 def test_a_record_of_a_key_that_makes_no_sense_ends_nothing() -> None:

@@ -157,8 +157,10 @@ async def test_flipped_bit_is_damaged_although_the_key_was_held_in_memory(world:
 
 async def test_artefact_key_is_made_once(world: KeyWorld) -> None:
     store = await world.ready()
-    outcome = await store.perform(ensure("data", artefact=("data", "masked/x")))
+    action = ensure("data", artefact=("data", "masked/x"), dataset="visits-masked")
+    outcome = await store.perform(action)
     assert (outcome.result.id, outcome.result.version) == (KEY_ID, 1)
+    assert outcome.result.dataset == "visits-masked"
     before = world.secret(f"artefact-{KEY_ID}")
     assert "uid-2" in json.dumps(before["metadata"])
     again = await store.perform(ensure("data", owner="MaskingJob/other/uid-3"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from leeward.plans.shared.names import Owner, child_name, labels, metadata
 from leeward.plans.shared.pods import resource_amounts
 from leeward.plans.shared.progress import parse_progress, progress_status
 from leeward.plans.shared.steps import drifted, matches, progress
-from unit.plans.clinic import JOB, NAMESPACE, resource
+from unit.plans.clinic import JOB, NAMESPACE, OUTPUT, dataset_spec, resource
 from unit.plans.simulator import Engine
 from unit.plans.world import NOW, World
 
@@ -197,6 +198,43 @@ def test_orphan_is_shredded_where_nothing_can_be_started(kind: type) -> None:
     world.refusals.append(lambda a: Outcome("Forbidden") if isinstance(a, kind) else None)
     sweep(world, key)
     assert key.id in world.shredded
+
+
+@pytest.mark.parametrize(
+    ("made", "goes"),
+    [
+        ({}, True),
+        ({"annotations": {"leeward.dev/produced-by": "MaskingJob/mask/another"}}, False),
+        ({"annotations": {}}, False),
+        ({"status": {"digest": "sha256:1"}}, False),
+    ],
+)
+@pytest.mark.parametrize("refused", [None, Create])
+def test_dataset_that_was_created_for_an_orphan_goes(
+    made: Manifest, goes: bool, refused: type | None
+) -> None:
+    world = World()
+    key = orphan(world, dataset=OUTPUT.name)
+    if refused is not None:
+        world.refusals.append(lambda a: Outcome("Forbidden") if isinstance(a, refused) else None)
+    annotations = made.get("annotations", {"leeward.dev/produced-by": key.owner})
+    created = resource(OUTPUT, dataset_spec(), made.get("status"))
+    created["metadata"]["annotations"] = annotations
+    world.add(created)
+    sweep(world, key)
+    assert key.id in world.shredded
+    assert (OUTPUT not in world.objects) is goes
+
+
+def test_dataset_of_a_key_that_was_published_meanwhile_stays() -> None:
+    world = World()
+    key = orphan(world, dataset=OUTPUT.name)
+    world.keys[key.id] = replace(key, published=True)
+    created = resource(OUTPUT, dataset_spec())
+    created["metadata"]["annotations"] = {"leeward.dev/produced-by": key.owner}
+    world.add(created)
+    sweep(world, key)
+    assert OUTPUT in world.objects
 
 
 def test_key_of_a_job_that_is_there_is_left_alone() -> None:

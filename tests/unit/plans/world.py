@@ -335,6 +335,7 @@ class World:
                 owner=action.owner,
                 public_key=PEM if algorithm == "HPKE_X25519" else None,
                 artefact=action.artefact,
+                dataset=action.dataset,
             )
         return Outcome("Done", result=self.keys[action.id])
 

@@ -178,6 +178,7 @@ class WrappedArtefactKey(Document):
         namespace, owner: For whom it was made: namespace, ``Kind/name/uid``.
         public_key: PEM of the public half, of a pair.
         artefact: The file that a workload writes with it; None for other keys.
+        dataset: Name of the Dataset that this file is to become.
         published: Whether what it opens has been published: then it is not shredded any more.
     """
 
@@ -194,6 +195,7 @@ class WrappedArtefactKey(Document):
     created_at: str
     public_key: str | None = None
     artefact: Artefact | None = None
+    dataset: str | None = None
     published: bool = False
     wrapped: Wrapped
 

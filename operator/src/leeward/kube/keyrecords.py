@@ -157,6 +157,7 @@ def artefact_info(key: WrappedArtefactKey) -> ArtefactKeyInfo:
         public_key=key.public_key,
         published=key.published,
         artefact=(key.artefact.claim, key.artefact.path) if key.artefact else None,
+        dataset=key.dataset,
         created_at=key.created_at,
     )
 

@@ -250,6 +250,7 @@ class EmbeddedKeyStore:
             artefact=Artefact(claim=action.artefact[0], path=action.artefact[1])
             if action.artefact
             else None,
+            dataset=action.dataset,
             wrapped=wrap(wrapping_key, material, aad, self._random),
         )
 

@@ -97,6 +97,7 @@ def _key(case: MaskingCase, role: str, key_id: str, use: KeyUse, *, own: bool) -
         namespace=case.owner.namespace,
         owner=case.owner.id,
         artefact=output_volume(case.owner, case.spec) if own else None,
+        dataset=case.spec.output.dataset if own else None,
     )
     return JobKey(role, key_id, ready_key(use, case.observed).version, ensure)
 

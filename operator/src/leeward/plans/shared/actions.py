@@ -90,6 +90,7 @@ class EnsureArtefactKey:
         namespace, owner: For whom it is made: namespace, and ``Kind/name/uid``.
         artefact: (claim, path) of the file that is written with it. Where the owner goes before it
             is published, the key is shredded and the file removed.
+        dataset: Name of the Dataset that this file is to become; it goes, too.
     """
 
     id: str
@@ -99,6 +100,7 @@ class EnsureArtefactKey:
     namespace: str
     owner: str
     artefact: tuple[str, str] | None = None
+    dataset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

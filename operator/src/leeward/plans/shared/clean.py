@@ -1,5 +1,6 @@
 """Removing what a job left on a volume: a small Job, after a failure or a deletion."""
 
+from leeward.api.dataset import DATASET
 from leeward.api.meta import API_VERSION
 from leeward.formats.jobconfig import OUTPUT_MOUNT, CleanConfig
 from leeward.plans.shared.jobs import changed, config_map, job, job_ref
@@ -8,13 +9,21 @@ from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     Context,
     Create,
+    Delete,
     Manifest,
     ObjectRef,
     Observed,
     Plan,
     ShredArtefactKey,
 )
-from leeward.plans.shared.names import Owner, child_name, labels, metadata, short_hash
+from leeward.plans.shared.names import (
+    PRODUCED_BY_ANNOTATION,
+    Owner,
+    child_name,
+    labels,
+    metadata,
+    short_hash,
+)
 from leeward.plans.shared.pods import Claims, PodParts
 from leeward.plans.shared.policies import policy
 from leeward.plans.shared.steps import progress
@@ -66,8 +75,9 @@ def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> P
     """What to do about the key of an artefact that was never published.
 
     Where the workload that it was made for is gone, the key is shredded and the file, which nothing
-    opens then, removed. The Job that does it is owned by nothing and goes by itself; it is resumed
-    when its config and its NetworkPolicy are there, which go with it.
+    opens then, removed, and the Dataset, if it was created already. The Job that removes the file
+    is owned by nothing and goes by itself; it is resumed when its config and its NetworkPolicy are
+    there, which go with it.
 
     Args:
         key: One with an ``artefact``.
@@ -89,18 +99,40 @@ def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> P
     first = progress(observed, (Create(made),))
     if first.pending:
         return Plan({}, actions=first.pending)
-    shred = ShredArtefactKey(key.id)
     if first.failed is not None:
         # Nothing can be started there (the namespace is going): the key must not wait for it.
-        return Plan({}, actions=progress(observed, (shred,)).pending)
+        return _forget(key, observed)
     ref = job_ref(key.namespace, made["metadata"]["name"])
     running: Manifest = observed.current(ref)
     children = [Apply(child) for child in _orphan_children(owner, running, path, context)]
     resume = changed(owner, running, {"suspend": False})
-    rest = progress(observed, (*children, *((Apply(resume),) if resume else ()), shred))
-    if rest.failed is not None:
-        return Plan({}, actions=progress(observed, (shred,)).pending)
-    return Plan({}, actions=rest.pending)
+    rest = progress(observed, (*children, *((Apply(resume),) if resume else ())))
+    if rest.pending and rest.failed is None:
+        return Plan({}, actions=rest.pending)
+    return _forget(key, observed)
+
+
+def _forget(key: ArtefactKeyInfo, observed: Observed) -> Plan:
+    """Shred the key, and take the Dataset back that was created for it and can hold nothing now.
+
+    The key first: where it was published after all, the Dataset stays.
+    """
+    shred = ShredArtefactKey(key.id)
+    outcome = observed.done(shred)
+    if outcome is None:
+        return Plan({}, actions=(shred,))
+    if outcome.code != "Done" or key.dataset is None:
+        return Plan({})
+    ref = ObjectRef(API_VERSION, DATASET.kind, key.namespace, key.dataset)
+    if not observed.has(ref):
+        return Plan({}, needs=(ref,))
+    found: Manifest | None = observed.get(ref)
+    if found is None or "digest" in (found.get("status") or {}):
+        return Plan({})
+    annotations = found["metadata"].get("annotations") or {}
+    if annotations.get(PRODUCED_BY_ANNOTATION) != key.owner:
+        return Plan({})
+    return Plan({}, actions=progress(observed, (Delete(ref),)).pending)
 
 
 def _orphan_children(

@@ -106,6 +106,7 @@ class ArtefactKeyInfo:
         public_key: PEM of the public half, for asymmetric algorithms.
         published: Whether the artefact that it opens has been published.
         artefact: (claim, path) of the file that a workload writes with it; None for other keys.
+        dataset: Name of the Dataset that this file is to become.
         created_at: RFC 3339 time of its creation.
     """
 
@@ -119,4 +120,5 @@ class ArtefactKeyInfo:
     public_key: str | None = None
     published: bool = False
     artefact: tuple[str, str] | None = None
+    dataset: str | None = None
     created_at: str = ""
