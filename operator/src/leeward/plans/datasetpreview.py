@@ -8,9 +8,9 @@ from leeward.api.meta import Kind
 from leeward.formats.jobconfig import PreviewConfig
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
-from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.following import STARTING_INTERVAL, plan_workload
 from leeward.plans.shared.jobs import JOB_CHILDREN
+from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeyOf,
@@ -32,7 +32,6 @@ from leeward.plans.shared.sources import (
     check_source_ready,
     first_denial,
 )
-from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 from leeward.plans.shared.workload import JobKey, Recipe, Run, finish
 
@@ -65,11 +64,10 @@ class DatasetPreviewPlanner:
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this DatasetPreview."""
-        draft = StatusDraft(resource, context)
-        spec = parse_spec(resource, DatasetPreviewSpec)
-        if isinstance(spec, str):
-            draft.set("Ready", False, "InvalidSpec", spec)
-            return Plan(draft.status)
+        known = read(resource, DatasetPreviewSpec, context)
+        if isinstance(known, Plan):
+            return known
+        spec, draft = known
         run = Run(resource, Owner.of(resource), spec, draft, observed, context)
         return plan_workload(_Preview(spec), run)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec
 from leeward.api.meta import Kind
 from leeward.plans.shared.conditions import StatusDraft, backoff
+from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     Context,
     EnsureKeyset,
@@ -20,7 +21,6 @@ from leeward.plans.shared.model import (
     Plan,
 )
 from leeward.plans.shared.names import Owner, random_id
-from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.verdict import key_fault_message
 
 
@@ -40,13 +40,12 @@ class KeyVaultPlanner:
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this KeyVault."""
         owner = Owner.of(resource)
-        draft = StatusDraft(resource, context)
-        spec = parse_spec(resource, KeyVaultSpec)
         if owner.deleting:
             return Plan(resource.get("status") or {})
-        if isinstance(spec, str):
-            draft.set("Ready", False, "InvalidSpec", spec)
-            return Plan(draft.status)
+        known = read(resource, KeyVaultSpec, context)
+        if isinstance(known, Plan):
+            return known
+        spec, draft = known
         ensured = _ensured(observed)
         if ensured is not None:
             return _after(owner, spec, draft, ensured)

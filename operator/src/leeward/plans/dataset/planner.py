@@ -10,8 +10,9 @@ from leeward.formats.result import AnyResult, Result
 from leeward.plans.dataset import inspection
 from leeward.plans.dataset.keys import adoptable, plan_key, take_over
 from leeward.plans.dataset.view import View
-from leeward.plans.shared.conditions import StatusDraft, is_over
+from leeward.plans.shared.conditions import is_over
 from leeward.plans.shared.jobs import JOB_CHILDREN, job_ref
+from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     ArtefactKeyOf,
     Context,
@@ -29,7 +30,6 @@ from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, Owner
 from leeward.plans.shared.podstate import Active, Failed, Succeeded, own_pods, read_job
 from leeward.plans.shared.progress import parse_progress
 from leeward.plans.shared.sources import check_claim, produced_message, volume_of
-from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
 
@@ -53,12 +53,10 @@ class DatasetPlanner:
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this Dataset."""
-        draft = StatusDraft(resource, context)
-        spec = parse_spec(resource, DatasetSpec)
-        if isinstance(spec, str):
-            draft.set("Ready", False, "InvalidSpec", spec)
-            return Plan(draft.status)
-        view = View(resource, Owner.of(resource), spec, draft, observed, context)
+        known = read(resource, DatasetSpec, context)
+        if isinstance(known, Plan):
+            return known
+        view = View(resource, Owner.of(resource), *known, observed, context)
         if "producedBy" in view.status and INSPECT_ANNOTATION not in view.owner.annotations:
             return _produced(view)
         return _being_published(view) or plan_key(view) or _inspect(view)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from leeward.api.dataset import DatasetSpec
-from leeward.plans.shared.conditions import StatusDraft, backoff
+from leeward.plans.shared.conditions import backoff
 from leeward.plans.shared.keys import KeyUse
-from leeward.plans.shared.model import Context, Manifest, Observed, Plan
+from leeward.plans.shared.look import Look
+from leeward.plans.shared.model import Plan
 from leeward.plans.shared.names import Owner, child_name
 from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.sources import SEALING
@@ -14,29 +15,8 @@ from leeward.plans.shared.verdict import Denied, Unseen
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One look at one Dataset.
-
-    Attributes:
-        resource: As it is stored.
-        owner: The Dataset, as its children know it.
-        spec: Its spec.
-        draft: Its status as it shall be.
-        observed: What has been seen and done so far.
-        context: The installation.
-    """
-
-    resource: Manifest
-    owner: Owner
-    spec: DatasetSpec
-    draft: StatusDraft
-    observed: Observed
-    context: Context
-
-    @property
-    def status(self) -> Manifest:
-        """The status as this plan has it so far."""
-        return self.draft.status
+class View(Look[DatasetSpec]):
+    """One look at one Dataset."""
 
     @property
     def key(self) -> KeyUse | None:

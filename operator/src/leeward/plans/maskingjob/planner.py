@@ -21,11 +21,11 @@ from leeward.plans.maskingjob.publishing import (
 )
 from leeward.plans.maskingjob.recipe import is_own, recipe
 from leeward.plans.shared.claims import claim_of
-from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
 from leeward.plans.shared.inventory import enter
 from leeward.plans.shared.jobs import JOB_CHILDREN, config_ref
 from leeward.plans.shared.keyowners import dataset_owner
+from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     AckResult,
     Action,
@@ -44,7 +44,6 @@ from leeward.plans.shared.model import (
 )
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
 from leeward.plans.shared.sources import Case
-from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, release
@@ -65,11 +64,10 @@ class MaskingJobPlanner:
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this MaskingJob."""
-        draft = StatusDraft(resource, context)
-        spec = parse_spec(resource, MaskingJobSpec)
-        if isinstance(spec, str):
-            draft.set("Ready", False, "InvalidSpec", spec)
-            return Plan(draft.status)
+        known = read(resource, MaskingJobSpec, context)
+        if isinstance(known, Plan):
+            return known
+        spec, draft = known
         run = Run(resource, Owner.of(resource), spec, draft, observed, context)
         return plan_workload(_Masking(spec), run)
 

@@ -19,24 +19,22 @@ from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.claims import is_held
 from leeward.plans.shared.conditions import (
-    StatusDraft,
     backoff,
     parse_timestamp,
     timestamp,
 )
 from leeward.plans.shared.durations import seconds
 from leeward.plans.shared.inventory import strike
+from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import (
     Action,
-    Context,
     Delete,
     DeleteSecret,
     EnsureArtefactKey,
     Manifest,
-    Observed,
     Plan,
 )
-from leeward.plans.shared.names import Owner, child_name, ref_of
+from leeward.plans.shared.names import child_name, ref_of
 from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.steps import Progression, progress
@@ -74,20 +72,8 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Look[WorkloadSpec]):
     """One look at one workload."""
-
-    resource: Manifest
-    owner: Owner
-    spec: WorkloadSpec
-    draft: StatusDraft
-    observed: Observed
-    context: Context
-
-    @property
-    def status(self) -> Manifest:
-        """The status as this plan has it so far."""
-        return self.draft.status
 
     @property
     def report_name(self) -> str:
