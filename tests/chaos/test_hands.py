@@ -113,8 +113,9 @@ def test_a_masking_job_that_is_deleted_while_it_publishes_leaves_no_empty_datase
         def refuse_to_publish(method: str, body: Manifest | None, place: Place) -> Answer | None:
             if api.one("Dataset", NAMESPACE, "people-masked") is None or method != "PUT":
                 return None
-            secret = place.plural == "secrets" and body is not None
-            published = secret and body["metadata"]["labels"].get("leeward.dev/published")
+            if place.plural != "secrets" or body is None:
+                return None
+            published = body["metadata"]["labels"].get("leeward.dev/published")
             return refusal(500, "InternalError", "not now") if published == "true" else None
 
         api.refusals.append(refuse_to_publish)

@@ -9,9 +9,15 @@ import json
 from collections.abc import Mapping
 
 from fakeapi.store import FakeApi
+from leeward.formats.keyset import PodKeyset
 from leeward.kube.client import KubeClient
 from leeward.kube.keystore import EmbeddedKeyStore
-from leeward.plans.shared.model import EnsureArtefactKey, EnsureKeyset, Manifest
+from leeward.plans.shared.model import (
+    DeliverKeys,
+    EnsureArtefactKey,
+    EnsureKeyset,
+    Manifest,
+)
 
 OPERATOR = "leeward-system"
 CLINIC = "clinic"
@@ -21,6 +27,9 @@ KEYS = (
     ("pseudonyms", "HMAC_SHA256"),
     ("intake", "HPKE_X25519"),
 )
+KEY_ID = "bb" * 16
+OWNER = {"apiVersion": "leeward.dev/v1alpha1", "kind": "MaskingJob", "name": "v", "uid": "uid-2"}
+DELIVER = DeliverKeys(CLINIC, "lw-abc", OWNER, (("output", KEY_ID),), {"a": "b"})
 ENSURE = EnsureKeyset(CLINIC, "vault", "uid-1", "aa" * 16, KEYS)
 
 
@@ -90,7 +99,7 @@ class KeyWorld:
         self.api.edit({**secret, "data": data})
 
 
-def ensure(key: str, key_id: str = "bb" * 16, **changes: object) -> EnsureArtefactKey:
+def ensure(key: str, key_id: str = KEY_ID, **changes: object) -> EnsureArtefactKey:
     fields: dict[str, object] = {
         "id": key_id,
         "vault_namespace": CLINIC,
@@ -101,6 +110,13 @@ def ensure(key: str, key_id: str = "bb" * 16, **changes: object) -> EnsureArtefa
         **changes,
     }
     return EnsureArtefactKey(**fields)  # type: ignore[arg-type]
+
+
+def delivered(world: KeyWorld, name: str = "lw-abc") -> PodKeyset:
+    """The keys that a pod is given."""
+    secret = world.api.one("Secret", CLINIC, name)
+    assert secret is not None
+    return PodKeyset.parse(base64.b64decode(secret["data"]["keyset.json"]))
 
 
 def document(secret: Manifest, key: str) -> Manifest:

@@ -1,0 +1,155 @@
+"""The embedded key store: what pods are given, and what is done where that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakeapi.store import Answer, Place, refusal
+from leeward.plans.shared.faults import DeniedError
+from leeward.plans.shared.model import (
+    DeleteSecret,
+    DeliverKeys,
+    KeysetOf,
+    Manifest,
+)
+from unit.kube.keystore_world import (
+    CLINIC,
+    DELIVER,
+    KEY_ID,
+    KEYS,
+    OPERATOR,
+    OWNER,
+    KeyWorld,
+    delivered,
+    document,
+    encoded,
+    ensure,
+)
+
+
+@pytest.fixture
+def world() -> KeyWorld:
+    return KeyWorld()
+
+
+async def test_pod_is_given_artefact_keys_and_nothing_else(world: KeyWorld) -> None:
+    store = await world.ready()
+    ids = {name: f"{n:032x}" for n, (name, _) in enumerate(KEYS, 1)}
+    for name, key_id in ids.items():
+        await store.perform(ensure(name, key_id))
+    roles = tuple((f"rule:{name}", key_id) for name, key_id in ids.items())
+    assert (await store.perform(DeliverKeys(CLINIC, "lw-abc", OWNER, roles))).code == "Done"
+    keys = {key.role: key for key in delivered(world).keys}
+    assert {role: len(key.raw()) for role, key in keys.items()} == {
+        "rule:data": 32,
+        "rule:tokens": 64,
+        "rule:pseudonyms": 32,
+        "rule:intake": 32,
+    }
+    assert keys["rule:tokens"].algorithm == "AES256_SIV"
+    assert len({key.raw() for key in keys.values()}) == 4
+
+
+async def test_delivered_secret_is_immutable_and_owned(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    await store.perform(DELIVER)
+    secret = world.api.one("Secret", CLINIC, "lw-abc")
+    assert secret is not None
+    assert secret["immutable"] is True
+    assert secret["metadata"]["ownerReferences"] == [OWNER]
+    assert secret["metadata"]["labels"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    "planted", [{}, {"immutable": True}, {"type": "example.com/other"}, None], ids=str
+)
+async def test_what_was_planted_under_the_name_of_a_delivery_is_replaced(
+    world: KeyWorld, planted: Manifest | None
+) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    if planted is None:  # our own, made before a crash
+        await store.perform(DELIVER)
+    else:
+        secret = {"apiVersion": "v1", "kind": "Secret", "data": {"keyset.json": "eA=="}}
+        named = {"name": "lw-abc", "namespace": CLINIC}
+        world.api.add({**secret, **planted, "metadata": {**named, "labels": {"a": "b"}}})
+    version = world.api.version
+    assert (await store.perform(DELIVER)).code == "Done"
+    assert [key.role for key in delivered(world).keys] == ["output"]
+    secret_now = world.api.one("Secret", CLINIC, "lw-abc")
+    assert secret_now is not None
+    assert secret_now["immutable"] is True
+    assert secret_now["metadata"]["ownerReferences"] == [OWNER]
+    assert (world.api.version == version) == (planted is None)
+
+
+async def test_name_that_cannot_be_had_for_a_delivery_is_told(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+
+    def held(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        if place.namespace != CLINIC or method == "DELETE":
+            return None
+        reason = "AlreadyExists" if method == "POST" else "Invalid"
+        return refusal(409 if method == "POST" else 422, reason, "held by a finalizer")
+
+    world.api.add(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "lw-abc", "namespace": CLINIC}}
+    )
+    world.api.refusals.append(held)
+    assert (await store.perform(DELIVER)).code == "Conflict"
+
+
+def no_rights(namespace: str, *methods: str) -> Any:
+    def refuse(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        if place.namespace == namespace and place.plural == "secrets" and method in methods:
+            message = 'secrets is forbidden: User "operator" cannot create resource "secrets"'
+            return refusal(403, "Forbidden", message)
+        return None
+
+    return refuse
+
+
+async def test_namespace_that_is_not_enabled(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    world.api.refusals.append(no_rights(CLINIC, "POST", "DELETE"))
+    assert (await store.perform(DELIVER)).code == "Forbidden"
+    assert (await store.perform(DeleteSecret(CLINIC, "lw-abc"))).code == "Forbidden"
+
+
+async def test_missing_rights_in_its_own_namespace_are_no_affair_of_users(world: KeyWorld) -> None:
+    store = await world.ready()
+    world.api.refusals.append(no_rights(OPERATOR, "POST", "GET"))
+    with pytest.raises(DeniedError):
+        await store.perform(ensure("data"))
+    with pytest.raises(DeniedError):
+        await store.look(KeysetOf(CLINIC, "vault"))
+
+
+async def test_delivery_never_reads_where_workloads_run(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    world.api.calls.clear()
+    await store.perform(DELIVER)
+    await store.perform(DELIVER)
+    await store.perform(DeleteSecret(CLINIC, "lw-abc"))
+    assert (await store.perform(DeleteSecret(CLINIC, "lw-abc"))).code == "Done"
+    there = [method for method, path in world.api.calls if f"/{CLINIC}/" in path]
+    assert there == ["POST", "POST", "PUT", "DELETE", "DELETE"]
+
+
+async def test_damaged_artefact_key_is_not_delivered(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data"))
+    name = f"artefact-{KEY_ID}"
+    record = document(world.secret(name), "artefact-key.json")
+    record["key"] = "tokens"
+    world.overwrite(world.secret(name), {"artefact-key.json": encoded(record)})
+    outcome = await store.perform(DELIVER)
+    assert (outcome.code, outcome.result) == ("Unreadable", "Damaged")
+    assert world.api.one("Secret", CLINIC, "lw-abc") is None
