@@ -21,7 +21,7 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.names import ref_of
-from unit.plans.world import IMAGE, StaleError, World
+from unit.plans.world import StaleError, World
 
 PLANNERS: dict[str, Planner] = {
     planner.kind.kind: planner
@@ -46,7 +46,7 @@ class Engine:
             now=self.world.now,
             random=lambda size: next(self._draws).to_bytes(size, "little"),
             operator_namespace="leeward-system",
-            masking_image=IMAGE,
+            masking_image=self.world.image,
             image_pull_secrets=self.world.image_pull_secrets,
             operator_pod_labels={"app.kubernetes.io/component": "operator"},
         )

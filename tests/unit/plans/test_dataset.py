@@ -201,6 +201,10 @@ def test_image_missing() -> None:
     engine.settle(DATA)
     world.start_pod(waiting={"reason": "ImagePullBackOff"})
     assert ready(engine.settle(DATA))[1] == "ImageMissing"
+    world.image = "registry.example/corrected"
+    assert ready(engine.settle(DATA, times=8))[1] == "Inspecting"
+    container = world.only("Job")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == world.image
 
 
 @pytest.mark.parametrize(

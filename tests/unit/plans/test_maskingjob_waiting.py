@@ -87,6 +87,39 @@ def test_pod_that_does_not_start_is_explained(waiting: str, reason: str, told: s
     assert "finishedAt" not in status
 
 
+OTHER_IMAGE = IMAGE.replace("ab", "cd")
+
+
+@pytest.mark.parametrize(
+    ("image", "secrets"), [(OTHER_IMAGE, ()), (IMAGE, ("pull",))], ids=["image", "pull secret"]
+)
+def test_job_without_image_is_replaced_once_the_values_are_corrected(
+    image: str, secrets: tuple[str, ...]
+) -> None:
+    world, engine = started()
+    before = world.only("Job")
+    output = world.objects[JOB]["status"]["admission"]["keys"]
+    world.start_pod(waiting={"reason": "ErrImagePull"})
+    engine.settle(JOB)
+    assert world.only("Job")["metadata"]["uid"] == before["metadata"]["uid"]
+
+    world.image, world.image_pull_secrets = image, secrets
+    status = engine.settle(JOB, times=8)
+    pod = world.only("Job")["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == image
+    assert tuple(secret["name"] for secret in pod.get("imagePullSecrets", ())) == secrets
+    assert status["jobUid"] == world.only("Job")["metadata"]["uid"] != before["metadata"]["uid"]
+    assert status["admission"]["keys"] == output
+
+
+def test_job_whose_pod_has_run_is_not_replaced() -> None:
+    world, engine = started()
+    world.start_pod(waiting={"reason": "ErrImagePull"})
+    world.only("Job")["status"]["failed"] = 1
+    world.image = OTHER_IMAGE
+    assert ready(engine.settle(JOB, times=8))[1] == "ImageMissing"
+
+
 def test_unschedulable_pod_shows_the_schedulers_words() -> None:
     world, engine = started()
     pod = world.start_pod(waiting={})

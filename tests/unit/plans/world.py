@@ -78,6 +78,7 @@ class World:
     shredded: set[str] = field(default_factory=set)
     before_effect: Callable[[], None] | None = None
     crash_after: int | None = None
+    image: str = IMAGE
     image_pull_secrets: tuple[str, ...] = ()
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 

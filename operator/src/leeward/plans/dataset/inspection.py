@@ -98,8 +98,12 @@ def begin(view: View) -> Plan:
     """Record the next inspection."""
     last: Manifest = view.status.get("inspection") or {}
     made_for = token(view)
-    attempts = last.get("attempts", 0) + 1 if last.get("token") == made_for else 1
-    name = child_name(view.owner, short_hash(view.owner.uid, made_for, attempts))
+    attempts = 1
+    if last.get("token") == made_for:
+        # One that ends without a result, since its image is replaced, was no attempt.
+        attempts = last["attempts"] + ("result" in last)
+    made_with = (view.context.masking_image, view.context.image_pull_secrets)
+    name = child_name(view.owner, short_hash(view.owner.uid, made_for, attempts, made_with))
     record: Manifest = {"name": name, "token": made_for, "attempts": attempts}
     if "keyId" in view.status:
         record["secret"] = secret_name(view.context.random)

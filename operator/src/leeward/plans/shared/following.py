@@ -21,7 +21,15 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.names import ref_of
-from leeward.plans.shared.podstate import Active, Failed, Succeeded, left_pods, own_pods, read_job
+from leeward.plans.shared.podstate import (
+    Active,
+    Failed,
+    Succeeded,
+    is_replaced,
+    left_pods,
+    own_pods,
+    read_job,
+)
 from leeward.plans.shared.policies import job_policy
 from leeward.plans.shared.progress import parse_progress, progress_status
 from leeward.plans.shared.starting import delivery, is_as_admitted, rebuilt_config, start
@@ -76,7 +84,24 @@ def follow(workload: Workload, run: Run) -> Plan:
         case Succeeded():
             return workload.ended(run, state.answer)
         case Active():
+            if job is not None and is_replaced(state, job, run.context):
+                return _start_again(run)
             return _keep(workload, run, state, job or {})
+
+
+def _start_again(run: Run) -> Plan:
+    """Go back to admission: a Job's image cannot be changed, so another Job takes its place.
+
+    The Job goes before the next reconcile begins; no pod of it has run.
+    """
+    run.draft.put(jobUid=None, startedAt=None)
+    strike(run.draft, lambda ref: ref.kind == "Job")
+    run.draft.set("Running", False, "ImageReplaced", _IMAGE_REPLACED)
+    run.draft.set("Ready", False, "ImageReplaced", _IMAGE_REPLACED)
+    return Plan(run.status, requeue_after=RUNNING_INTERVAL)
+
+
+_IMAGE_REPLACED = "the image of the Helm values is another one now: a Job with that one begins"
 
 
 def fail(

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from leeward.formats.result import AnyResult, Result, ResultError, parse_result
 from leeward.plans.shared.conditions import parse_timestamp
-from leeward.plans.shared.model import Manifest
+from leeward.plans.shared.model import Context, Manifest
 from leeward.plans.shared.pods import CONTAINER
 
 JOB_UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
+IMAGE_MISSING: Final = "ImageMissing"
 PATIENCE: Final = 30.0
 """Seconds without a pod after which a Job is said to get none."""
 
@@ -89,6 +90,19 @@ def read_job(job: Manifest | None, pods: Sequence[Manifest], now: datetime.datet
     if failed is not None:
         return _failed(failed, pods)
     return _active(job, pods, now)
+
+
+def is_replaced(state: Active, job: Manifest, context: Context) -> bool:
+    """Whether a Job waits for an image that pods would not be made with any more.
+
+    Only one of which no pod has run: else it would run twice.
+    """
+    pod = job["spec"]["template"]["spec"]
+    used = {part["image"] for part in pod["containers"]}
+    secrets = tuple(secret["name"] for secret in pod.get("imagePullSecrets", ()))
+    outdated = used != {context.masking_image} or secrets != context.image_pull_secrets
+    failed = (job.get("status") or {}).get("failed", 0)
+    return state.reason == IMAGE_MISSING and outdated and not failed
 
 
 def own_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:
@@ -303,10 +317,10 @@ def _image_missing(pod: Manifest, container: Manifest, waiting: Manifest) -> Act
     image = container.get("image") or pod["spec"]["containers"][0]["image"]
     return Active(
         "Stuck",
-        "ImageMissing",
+        IMAGE_MISSING,
         f"the image {image} cannot be pulled ({waiting['reason']}): push it where the nodes find"
         " it, correct masking.image in the Helm values, or name a pull secret there; it goes on by"
-        " itself once the image is there",
+        " itself then",
         pod,
     )
 

@@ -98,15 +98,17 @@ def _settle(run: Run, recipe: Recipe) -> None:
     A Job that is there already, suspended, goes then: it was made of what was admitted earlier, and
     the checks that have just passed may have looked at another Dataset of that name.
     """
-    admission = run.status.get("admission")
-    if admission is not None and is_as_admitted(recipe, admission):
-        _enter(run, admission)
-        return
     digest = recipe.config.content_digest()
     keys = [{"role": key.role, "id": key.id, "version": key.version} for key in recipe.keys]
-    image = run.context.masking_image
+    image, secrets = run.context.masking_image, run.context.image_pull_secrets
+    name = child_name(run.owner, short_hash(digest, image, secrets, keys, run.owner.uid))
+    admission = run.status.get("admission")
+    # The name alone is short enough for somebody to find another config that has the same.
+    if admission and admission["jobName"] == name and is_as_admitted(recipe, admission):
+        _enter(run, admission)
+        return
     admission = {
-        "jobName": child_name(run.owner, short_hash(digest, image, keys, run.owner.uid)),
+        "jobName": name,
         "image": image,
         "configDigest": digest,
         "keys": keys,
