@@ -10,6 +10,8 @@ import os
 from typing import Final
 
 _JEMALLOC: Final = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:10000,muzzy_decay_ms:10000")
+_OPENBLAS: Final = ("OPENBLAS_NUM_THREADS", "1")
+"""NumPy's linear algebra is not used, and would keep a thread and its memory for every core."""
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _KEPT: Final = 32 << 20
@@ -17,8 +19,9 @@ _KEPT: Final = 32 << 20
 
 
 def tune_allocators() -> None:
-    """Set up both; to be called before Polars is imported, which reads its setting then."""
+    """Set up all; to be called before Polars and NumPy are imported, which read theirs then."""
     os.environ.setdefault(*_JEMALLOC)
+    os.environ.setdefault(*_OPENBLAS)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _KEPT)

@@ -112,14 +112,13 @@ class BatchSiv:
         # RFC 5297 clears the top bit of the last word, so counting does not carry out of it.
         counters.view(">u4")[:, :, 3] += np.arange(width // BLOCK, dtype=np.uint32)
         stream = _aes(self._ctr, counters).reshape(plain.shape)
-        sealed = np.zeros((count, -(-(BLOCK + width) // 3) * 3), np.uint8)
+        longest = int(lengths.max())
+        sealed = np.zeros((count, -(-(BLOCK + longest) // 3) * 3), np.uint8)
         sealed[:, :BLOCK] = vector
-        body = sealed[:, BLOCK : BLOCK + width]
-        np.bitwise_xor(plain, stream, out=body)
-        if (lengths == lengths[0]).all():
-            body[:, int(lengths[0]) :] = 0
-        else:
-            body *= _within(width, lengths).view(np.uint8)
+        body = sealed[:, BLOCK : BLOCK + longest]
+        np.bitwise_xor(plain[:, :longest], stream[:, :longest], out=body)
+        if int(lengths.min()) < longest:
+            body *= _within(longest, lengths).view(np.uint8)
         return encode_rows(sealed, lengths + BLOCK)
 
     def _s2v(self, plain: Bytes, lengths: Lengths) -> Bytes:

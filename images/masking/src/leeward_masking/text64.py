@@ -1,7 +1,7 @@
 """Base64url without padding (RFC 4648, section 5) of many byte strings at once.
 
-Two characters at a time come out of a table of the 4096 pairs. Polars' own encoder knows only the
-other alphabet; with the replacements after it, it takes twice as long.
+Two characters at a time come out of a table, by the two bytes that hold them. Polars' own encoder
+knows only the other alphabet; with the replacements after it, it takes three times as long.
 """
 
 from base64 import urlsafe_b64encode
@@ -17,6 +17,11 @@ _ALPHABET: Final = np.frombuffer(
 _PAIRS: Final = np.ascontiguousarray(
     np.stack([np.repeat(_ALPHABET, 64), np.tile(_ALPHABET, 64)], axis=1)
 ).view(np.uint16)[:, 0]
+_WORDS: Final = np.arange(1 << 16, dtype=np.uint16).view(">u2").astype(np.uint16)
+"""The two bytes of a number, as they lie in memory, read from left to right."""
+_FIRST: Final = _PAIRS[_WORDS >> 4]
+_SECOND: Final = _PAIRS[_WORDS & 0xFFF]
+"""The pairs of the first and of the last 12 bits of two bytes, by these as one number."""
 
 
 def encode_one(data: bytes) -> str:
@@ -36,11 +41,11 @@ def encode_rows(rows: NDArray[np.uint8], lengths: NDArray[np.int64]) -> pl.Serie
     """
     count, width = rows.shape
     triples = rows.reshape(-1, 3)
-    first, middle, last = (triples[:, place].astype(np.uint16) for place in range(3))
     pairs = np.empty((len(triples), 2), np.uint16)
-    # All indices are below 4096: "wrap" only spares the check.
-    pairs[:, 0] = _PAIRS.take(first << 4 | middle >> 4, mode="wrap")
-    pairs[:, 1] = _PAIRS.take((middle & 15) << 8 | last, mode="wrap")
+    # Numbers of two bytes that overlap in the middle one; "wrap" only spares the check of indices.
+    for place, table in enumerate((_FIRST, _SECOND)):
+        words = np.ndarray(len(triples), np.uint16, triples.data, place, (3,))
+        pairs[:, place] = table.take(words, mode="wrap")
     size = width // 3 * 4
     letters = pl.Series(pairs.view(np.uint8).reshape(-1)).reshape((count, size))
     text = letters.cast(pl.List(pl.UInt8)).cast(pl.Binary).cast(pl.String)
