@@ -133,6 +133,7 @@ def test_key_admitted_earlier_is_not_given_on_the_word_of_another_dataset() -> N
         {"sealedWith": {"vault": {"name": "mine"}, "key": "data"}},
         {"location": {"volume": {"claimName": "data", "path": "raw/people.csv"}}},
         {"format": "CSV"},
+        {"grants": [{"name": "me", "kinds": ["MaskingJob"], "purposes": ["anything"]}]},
     ],
 )
 def test_output_is_not_published_as_a_dataset_that_only_pretends_to_be_its_own(

@@ -198,14 +198,15 @@ class _Masking:
 def _is_ours(found: Manifest, made: Manifest, owner: Owner) -> bool:
     """Whether a Dataset of that name is the one that this job makes.
 
-    An annotation can be written by anybody: place, format and key, which nobody can change, must be
-    the job's as well. Grants may have been edited since.
+    An annotation can be written by anybody, and a status only by the operator. Until that is
+    filled, the whole spec must be the job's: whoever may create Datasets could else put grants of
+    their own there first. Afterwards those who may change it have been free to.
     """
-    annotations = found["metadata"].get("annotations") or {}
-    fixed = ("location", "format", "sealedWith")
-    return annotations.get(UID_ANNOTATION) == owner.uid and all(
-        found["spec"].get(name) == made["spec"][name] for name in fixed
-    )
+    if (found["metadata"].get("annotations") or {}).get(UID_ANNOTATION) != owner.uid:
+        return False
+    if (found.get("status") or {}).get("producedBy", {}).get("uid") == owner.uid:
+        return True
+    return DatasetSpec.model_validate(found["spec"]) == DatasetSpec.model_validate(made["spec"])
 
 
 def _parsed(document: Manifest | None) -> Result | None:
