@@ -106,6 +106,34 @@ def test_images_for_a_user_cluster_need_a_registry() -> None:
     assert "set IMAGE_REGISTRY" in done.stderr
 
 
+def put_program(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+REGISTRY = {"KUBE_CONTEXT": "mine", "IMAGE_REGISTRY": "registry.example/team"}
+
+
+def test_images_for_a_user_cluster_are_built_by_a_program_that_answers(tmp_path: Path) -> None:
+    put_program(tmp_path, "docker", "exit 1")
+    put_program(tmp_path, "podman", f'echo "$@" >> {tmp_path}/told')
+    done = run_tool("images", "build", "operator", **REGISTRY, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    info, build, push = (tmp_path / "told").read_text().splitlines()
+    assert info == "info"
+    assert build.startswith("build ")
+    assert push == "push " + done.stdout.strip().removeprefix("operator=")
+
+
+def test_image_program_without_its_daemon_is_named(tmp_path: Path) -> None:
+    put_program(tmp_path, "docker", "exit 1")
+    (tmp_path / "python3").symlink_to("/usr/bin/python3")
+    done = run_tool("images", "build", "operator", **REGISTRY, PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "a docker without its daemon does not). Found: docker. Install" in done.stderr
+
+
 def test_local_commands_do_not_touch_a_user_cluster() -> None:
     done = run_tool("restart", "etcd", KUBE_CONTEXT="mine")
     assert done.returncode == 1

@@ -22,6 +22,7 @@ from localcluster.layout import CONF, REPOSITORY, RUN, STATE, make_folders, writ
 _PUBLIC_BASE = "docker.io/library/debian:12-slim"
 _PYTHON = "3.11"
 _BUILD_LIMIT = 900
+_ANSWER_LIMIT = 30
 _KEPT_ARCHIVES = 3
 
 
@@ -201,6 +202,22 @@ def _prune(folder: Path, role: str, newest: Path) -> None:
             path.unlink()
 
 
+def _builder() -> str:
+    """The first program for images that works: a docker without its daemon is none."""
+    installed = [name for name in ("docker", "podman", "buildah") if shutil.which(name)]
+    for name in installed:
+        try:
+            run([name, "info"], limit=_ANSWER_LIMIT)
+        except ClusterError:
+            continue
+        return name
+    found = ", ".join(installed) or "none"
+    raise ClusterError(
+        "building images needs docker, podman or buildah, one of which `info` answers (a docker "
+        f"without its daemon does not). Found: {found}. Install one of them, or start it"
+    )
+
+
 def _build_for_registry(roles: Iterable[str], base: str, tag: str | None) -> dict[str, str]:
     """Build with whatever the user has, and push to $IMAGE_REGISTRY."""
     registry = os.environ.get("IMAGE_REGISTRY")
@@ -209,9 +226,7 @@ def _build_for_registry(roles: Iterable[str], base: str, tag: str | None) -> dic
             "KUBE_CONTEXT is set, so images must be pushed where that cluster can pull them: set "
             "IMAGE_REGISTRY, for instance IMAGE_REGISTRY=registry.example.org/team"
         )
-    tool = next((name for name in ("docker", "podman", "buildah") if shutil.which(name)), None)
-    if tool is None:
-        raise ClusterError("building images needs docker, podman or buildah; install one of them")
+    tool = _builder()
     references = {}
     for role in roles:
         name = f"{registry.rstrip('/')}/leeward-{role}:{tag or content_tag(role, base)}"
