@@ -153,8 +153,9 @@ def test_a_file_read_with_another_delimiter_is_noticed(
     assert SECRET not in error.model_dump_json()
 
 
-def test_a_file_of_one_column_is_one(volume: Volume) -> None:
-    result = volume.inspect(volume.write("a.csv", b"name\nsmith; jane\n"))
+@pytest.mark.parametrize("header", [b"name", b'"name, first"'], ids=str)
+def test_a_file_of_one_column_is_one(volume: Volume, header: bytes) -> None:
+    result = volume.inspect(volume.write("a.csv", header + b"\nsmith; jane\n"))
     assert result.source is not None
     assert result.source.rows == 1
 

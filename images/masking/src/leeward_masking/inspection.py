@@ -94,7 +94,9 @@ def _check_delimiter(names: Sequence[str], options: CsvOptions) -> None:
     """
     if len(names) != 1 or not options.header:
         return
-    suspect = max(_DELIMITERS, key=names[0].count)
+    # The one that it is read with can stand in a quoted name.
+    others = [delimiter for delimiter in _DELIMITERS if delimiter != options.delimiter]
+    suspect = max(others, key=names[0].count)
     if suspect not in names[0]:
         return
     shown = _DELIMITERS[suspect]
