@@ -207,6 +207,16 @@ def test_image_missing() -> None:
     assert container["image"] == world.image
 
 
+def test_inspection_that_an_admission_webhook_changed_is_not_made_again_and_again() -> None:
+    world, engine = dataset()
+    engine.settle(DATA)
+    job = world.only("Job")
+    job["spec"]["template"]["spec"]["containers"][0]["image"] = "mirror.example/masking"
+    world.start_pod(waiting={"reason": "ErrImagePull"})
+    assert ready(engine.settle(DATA, times=8))[1] == "ImageMissing"
+    assert world.only("Job")["metadata"]["uid"] == job["metadata"]["uid"]
+
+
 @pytest.mark.parametrize(
     ("sealed_with", "reason"),
     [

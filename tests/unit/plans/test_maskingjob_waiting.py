@@ -112,6 +112,16 @@ def test_job_without_image_is_replaced_once_the_values_are_corrected(
     assert status["admission"]["keys"] == output
 
 
+def test_job_that_an_admission_webhook_changed_is_not_replaced_again_and_again() -> None:
+    world, engine = started()
+    job = world.only("Job")
+    job["spec"]["template"]["spec"]["imagePullSecrets"] = [{"name": "of-the-webhook"}]
+    job["spec"]["template"]["spec"]["containers"][0]["image"] = "mirror.example/masking"
+    world.start_pod(waiting={"reason": "ErrImagePull"})
+    assert ready(engine.settle(JOB, times=8))[1] == "ImageMissing"
+    assert world.only("Job")["metadata"]["uid"] == job["metadata"]["uid"]
+
+
 def test_job_whose_pod_has_run_is_not_replaced() -> None:
     world, engine = started()
     world.start_pod(waiting={"reason": "ErrImagePull"})

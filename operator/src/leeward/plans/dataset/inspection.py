@@ -94,6 +94,17 @@ def is_due(view: View) -> bool:
     return parse_timestamp(last["retryAt"]) <= view.context.now
 
 
+def is_outdated(view: View) -> bool:
+    """Whether the recorded inspection would have another Job now (see ``starting.is_outdated``)."""
+    record = view.status["inspection"]
+    return bool(_name(view, record["token"], record["attempts"]) != record["name"])
+
+
+def _name(view: View, made_for: str, attempts: int) -> str:
+    made_with = (view.context.masking_image, view.context.image_pull_secrets)
+    return child_name(view.owner, short_hash(view.owner.uid, made_for, attempts, made_with))
+
+
 def begin(view: View) -> Plan:
     """Record the next inspection."""
     last: Manifest = view.status.get("inspection") or {}
@@ -102,8 +113,7 @@ def begin(view: View) -> Plan:
     if last.get("token") == made_for:
         # One that ends without a result, since its image is replaced, was no attempt.
         attempts = last["attempts"] + ("result" in last)
-    made_with = (view.context.masking_image, view.context.image_pull_secrets)
-    name = child_name(view.owner, short_hash(view.owner.uid, made_for, attempts, made_with))
+    name = _name(view, made_for, attempts)
     record: Manifest = {"name": name, "token": made_for, "attempts": attempts}
     if "keyId" in view.status:
         record["secret"] = secret_name(view.context.random)

@@ -27,7 +27,7 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, Owner
-from leeward.plans.shared.podstate import Active, Failed, Succeeded, is_replaced, own_pods, read_job
+from leeward.plans.shared.podstate import Active, Failed, Succeeded, lacks_image, own_pods, read_job
 from leeward.plans.shared.progress import parse_progress
 from leeward.plans.shared.sources import check_claim, produced_message, volume_of
 from leeward.plans.shared.steps import progress
@@ -135,7 +135,7 @@ def _watch(view: View) -> Plan:
     state = read_job(job, pods, view.context.now)
     match state:
         case Active():
-            if is_replaced(state, job, view.context):
+            if lacks_image(state, job) and inspection.is_outdated(view):
                 return inspection.begin(view)
             return _active(view, state)
         case Succeeded():

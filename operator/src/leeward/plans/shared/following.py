@@ -25,14 +25,20 @@ from leeward.plans.shared.podstate import (
     Active,
     Failed,
     Succeeded,
-    is_replaced,
+    lacks_image,
     left_pods,
     own_pods,
     read_job,
 )
 from leeward.plans.shared.policies import job_policy
 from leeward.plans.shared.progress import parse_progress, progress_status
-from leeward.plans.shared.starting import delivery, is_as_admitted, rebuilt_config, start
+from leeward.plans.shared.starting import (
+    delivery,
+    is_as_admitted,
+    is_outdated,
+    rebuilt_config,
+    start,
+)
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import (
@@ -84,7 +90,7 @@ def follow(workload: Workload, run: Run) -> Plan:
         case Succeeded():
             return workload.ended(run, state.answer)
         case Active():
-            if job is not None and is_replaced(state, job, run.context):
+            if job is not None and lacks_image(state, job) and is_outdated(run):
                 return _start_again(run)
             return _keep(workload, run, state, job or {})
 

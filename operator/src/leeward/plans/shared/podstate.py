@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from leeward.formats.result import AnyResult, Result, ResultError, parse_result
 from leeward.plans.shared.conditions import parse_timestamp
-from leeward.plans.shared.model import Context, Manifest
+from leeward.plans.shared.model import Manifest
 from leeward.plans.shared.pods import CONTAINER
 
 JOB_UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
@@ -92,17 +92,12 @@ def read_job(job: Manifest | None, pods: Sequence[Manifest], now: datetime.datet
     return _active(job, pods, now)
 
 
-def is_replaced(state: Active, job: Manifest, context: Context) -> bool:
-    """Whether a Job waits for an image that pods would not be made with any more.
+def lacks_image(state: Active, job: Manifest) -> bool:
+    """Whether a Job waits for its image, and another one may take its place.
 
-    Only one of which no pod has run: else it would run twice.
+    Only where no pod of it has run: else it would run twice.
     """
-    pod = job["spec"]["template"]["spec"]
-    used = {part["image"] for part in pod["containers"]}
-    secrets = tuple(secret["name"] for secret in pod.get("imagePullSecrets", ()))
-    outdated = used != {context.masking_image} or secrets != context.image_pull_secrets
-    failed = (job.get("status") or {}).get("failed", 0)
-    return state.reason == IMAGE_MISSING and outdated and not failed
+    return state.reason == IMAGE_MISSING and not (job.get("status") or {}).get("failed", 0)
 
 
 def own_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:

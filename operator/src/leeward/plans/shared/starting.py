@@ -100,8 +100,7 @@ def _settle(run: Run, recipe: Recipe) -> None:
     """
     digest = recipe.config.content_digest()
     keys = [{"role": key.role, "id": key.id, "version": key.version} for key in recipe.keys]
-    image, secrets = run.context.masking_image, run.context.image_pull_secrets
-    name = child_name(run.owner, short_hash(digest, image, secrets, keys, run.owner.uid))
+    name = _job_name(run, digest, keys)
     admission = run.status.get("admission")
     # The name alone is short enough for somebody to find another config that has the same.
     if admission and admission["jobName"] == name and is_as_admitted(recipe, admission):
@@ -109,7 +108,7 @@ def _settle(run: Run, recipe: Recipe) -> None:
         return
     admission = {
         "jobName": name,
-        "image": image,
+        "image": run.context.masking_image,
         "configDigest": digest,
         "keys": keys,
         "admittedAt": timestamp(run.context.now),
@@ -120,6 +119,22 @@ def _settle(run: Run, recipe: Recipe) -> None:
         admission["sourceDigest"] = recipe.source_digest
     run.draft.put(admission=admission)
     _enter(run, admission)
+
+
+def _job_name(run: Run, digest: str, keys: list[Manifest]) -> str:
+    image, secrets = run.context.masking_image, run.context.image_pull_secrets
+    return child_name(run.owner, short_hash(digest, image, secrets, keys, run.owner.uid))
+
+
+def is_outdated(run: Run) -> bool:
+    """Whether what was admitted would have another Job now, of another image or pull secret.
+
+    By the name, and not by what stands in the Job: an admission webhook may have changed that, and
+    the same Job would be made again and again.
+    """
+    admission = run.status["admission"]
+    name = _job_name(run, admission["configDigest"], admission["keys"])
+    return bool(name != admission["jobName"])
 
 
 def is_as_admitted(recipe: Recipe, admission: Manifest) -> bool:
