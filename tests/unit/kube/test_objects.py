@@ -173,6 +173,19 @@ def test_a_refused_create_is_an_outcome(message: str, code: str) -> None:
     assert (outcome.code, outcome.message) == (code, message)
 
 
+def test_what_has_taken_the_name_of_an_object_since_is_not_deleted() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.api.add(config_map())
+        with pytest.raises(StaleWriteError):
+            await bench.objects.delete(REF, "uid-of-another")
+        found = await bench.objects.get(REF)
+        assert found is not None
+        assert (await bench.objects.delete(REF, found["metadata"]["uid"])).code == "Done"
+
+    virtualtime.run(main())
+
+
 def test_deleting_what_is_gone_is_as_good() -> None:
     async def main() -> None:
         bench = Bench()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import pytest
+
 from leeward.plans.shared.model import ArtefactKeyOf, Create, Manifest, ObjectRef
 from unit.plans.clinic import (
     JOB,
@@ -22,7 +24,7 @@ from unit.plans.clinic import (
     started,
 )
 from unit.plans.simulator import Engine, ready
-from unit.plans.world import CrashError, World
+from unit.plans.world import CrashError, StaleError, World
 
 OTHER = ObjectRef(JOB.api_version, JOB.kind, NAMESPACE, "other")
 CLAIM = config_ref("output-people-masked")
@@ -114,6 +116,25 @@ def test_a_claim_that_outlived_its_job_holds_nobody_up() -> None:
     world.add(resource(JOB, job_spec()))
     assert ready(engine.settle(JOB), "Admitted")[0] == "True"
     assert world.objects[CLAIM]["metadata"]["annotations"] != left["metadata"]["annotations"]
+
+
+def test_of_two_that_find_a_claim_left_over_one_gets_the_name() -> None:
+    world, engine = started()
+    left = world.objects[CLAIM]
+    world.remove(JOB)
+    world.objects[CLAIM] = left
+    for ref in (JOB, OTHER):
+        world.add(resource(ref, job_spec()))
+
+    def overtake() -> None:
+        world.before_effect = None
+        engine.settle(JOB)
+
+    world.before_effect = overtake
+    with pytest.raises(StaleError):
+        engine.settle(OTHER)
+    refused(engine.settle(OTHER))
+    assert len(world.of_kind("Job")) == 1
 
 
 def test_a_config_map_of_somebody_else_is_left_alone() -> None:

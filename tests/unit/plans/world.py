@@ -57,7 +57,7 @@ class CrashError(Exception):
 
 
 class StaleError(Exception):
-    """A status was written over another version than the one that was read."""
+    """What was read is not what is there: a status of another version, an object of another UID."""
 
 
 @dataclass
@@ -240,7 +240,9 @@ class World:
                 return self._apply(manifest)
             case Create(manifest):
                 return self._create(manifest)
-            case Delete(ref):
+            case Delete(ref, uid):
+                if ref in self.objects and self.objects[ref]["metadata"]["uid"] != uid:
+                    raise StaleError
                 self.remove(ref)
             case PatchStatus(ref, status):
                 if ref not in self.objects:

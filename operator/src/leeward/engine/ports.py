@@ -54,8 +54,12 @@ class Objects(Protocol):
     async def create(self, manifest: Manifest, manager: str) -> Outcome:
         """Create once. Done also where it was made before, by the same owner."""
 
-    async def delete(self, ref: ObjectRef) -> Outcome:
-        """Delete with background propagation. Done also where it is gone already."""
+    async def delete(self, ref: ObjectRef, uid: str | None = None) -> Outcome:
+        """Delete with background propagation. Done also where it is gone already.
+
+        Raises:
+            StaleWriteError: Another object has that name than the one of this uid.
+        """
 
     async def write_status(self, resource: Manifest, status: Manifest, manager: str) -> Manifest:
         """Replace the status of the resource as it was read; return it as it is now.

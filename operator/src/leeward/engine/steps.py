@@ -141,8 +141,8 @@ class Steps:
                 return self._note(await self._objects.apply(manifest, manager))
             case Create(manifest):
                 return self._note(await self._objects.create(manifest, manager))
-            case Delete(ref):
-                return await self._objects.delete(ref)
+            case Delete(ref, uid):
+                return await self._objects.delete(ref, uid)
             case PatchStatus(ref, status):
                 return await self._objects.patch_status(ref, status, manager)
             case AckResult():

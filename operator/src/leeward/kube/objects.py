@@ -76,10 +76,10 @@ class ObjectStore:
         except RefusedError as error:
             return outcome_of(error)
 
-    async def delete(self, ref: ObjectRef) -> Outcome:
+    async def delete(self, ref: ObjectRef, uid: str | None = None) -> Outcome:
         """Delete; what is gone already is as good."""
         try:
-            await self._client.delete(ref)
+            await self._client.delete(ref, uid=uid)
         except NotFoundError:
             pass
         except RefusedError as error:

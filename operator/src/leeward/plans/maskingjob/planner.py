@@ -179,7 +179,8 @@ class _Masking:
             return self._taken(run)
         if isinstance(action, PublishArtefactKey) and outcome.code == "Missing":
             # Without its key the output cannot be opened: what was begun is taken back.
-            undo = progress(run.observed, (Delete(ref_of(dataset)),))
+            created: Manifest = run.observed.outcomes[Create(dataset)].result
+            undo = progress(run.observed, (Delete(ref_of(dataset), created["metadata"]["uid"]),))
             if undo.pending:
                 return Plan(run.status, actions=undo.pending)
             run.draft.put(output=None)

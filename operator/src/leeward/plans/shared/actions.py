@@ -33,9 +33,15 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete, with background propagation; where it is gone already, that is as good."""
+    """Delete, with background propagation; where it is gone already, that is as good.
+
+    Attributes:
+        ref: Its name.
+        uid: Of the object that was seen: one that has taken its name since ends the reconcile.
+    """
 
     ref: ObjectRef
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)

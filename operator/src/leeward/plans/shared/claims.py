@@ -57,13 +57,17 @@ def claim_steps(claim: Manifest, observed: Observed) -> list[Action]:
     found = observed.current(ref_of(claim))
     if found is None:
         return [Create(claim)]
-    return [] if _uid(found) == _uid(claim) else [Delete(ref_of(claim)), Create(claim)]
+    if _uid(found) == _uid(claim):
+        return []
+    return [Delete(ref_of(claim), found["metadata"]["uid"]), Create(claim)]
 
 
-def is_held(claim: Manifest, observed: Observed) -> bool:
-    """Whether the claim that was seen is this one."""
+def release_steps(claim: Manifest, observed: Observed) -> list[Action]:
+    """How the claim is given back, where it is held."""
     found = observed.current(ref_of(claim))
-    return found is not None and _uid(found) == _uid(claim)
+    if found is None or _uid(found) != _uid(claim):
+        return []
+    return [Delete(ref_of(claim), found["metadata"]["uid"])]
 
 
 def contested(claim: Manifest, found: Manifest) -> Denied:

@@ -132,7 +132,7 @@ def _forget(key: ArtefactKeyInfo, observed: Observed) -> Plan:
     annotations = found["metadata"].get("annotations") or {}
     if annotations.get(PRODUCED_BY_ANNOTATION) != key.owner:
         return Plan({})
-    return Plan({}, actions=progress(observed, (Delete(ref),)).pending)
+    return Plan({}, actions=progress(observed, (Delete(ref, found["metadata"]["uid"]),)).pending)
 
 
 def _orphan_children(

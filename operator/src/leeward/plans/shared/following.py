@@ -13,7 +13,6 @@ from leeward.plans.shared.model import (
     Create,
     Delete,
     Manifest,
-    ObjectRef,
     Plan,
     PodsOf,
     ProgressOf,
@@ -121,7 +120,7 @@ def fail(
     # The keys first: nothing that is refused after them keeps them.
     steps: list[Action] = [ShredArtefactKey(key_id) for key_id in workload.own_keys(run)]
     steps.extend(
-        Delete(ObjectRef("v1", "Pod", run.owner.namespace, pod["metadata"]["name"]))
+        Delete(ref_of(pod), pod["metadata"]["uid"])
         for pod in pods
         if (pod.get("status") or {}).get("phase") in {"Pending", "Running"}
     )

@@ -17,7 +17,7 @@ from leeward.api.workload import WorkloadSpec
 from leeward.formats.document import Document
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
-from leeward.plans.shared.claims import is_held
+from leeward.plans.shared.claims import release_steps
 from leeward.plans.shared.conditions import (
     backoff,
     parse_timestamp,
@@ -28,7 +28,6 @@ from leeward.plans.shared.inventory import strike
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import (
     Action,
-    Delete,
     DeleteSecret,
     EnsureArtefactKey,
     Manifest,
@@ -170,9 +169,7 @@ def release(workload: Workload, run: Run) -> Plan | None:
     ref = ref_of(claim)
     if not run.observed.has(ref):
         return Plan(run.status, needs=(ref,))
-    if not is_held(claim, run.observed):
-        return None
-    left = progress(run.observed, (Delete(ref),)).pending
+    left = progress(run.observed, release_steps(claim, run.observed)).pending
     return Plan(run.status, actions=left) if left else None
 
 
