@@ -255,11 +255,11 @@ def test_passing_key_fault_at_the_end_loses_nothing() -> None:
     assert ready(engine.settle(DATA))[:2] == ("True", "Inspected")
 
 
-def produced(world: World, *, uid: str) -> None:
+def produced(world: World, *, uid: str, kind: str = "MaskingJob") -> None:
     made = world.objects[DATA]
     metadata = {
         **made["metadata"],
-        "annotations": {"leeward.dev/produced-by": f"MaskingJob/mask/{uid}"},
+        "annotations": {"leeward.dev/produced-by": f"{kind}/mask/{uid}"},
     }
     world.change(DATA, metadata=metadata)
 
@@ -271,6 +271,13 @@ def test_unpublished_output_waits_for_its_job() -> None:
     assert ready(engine.settle(DATA))[1] == "Publishing"
     assert world.of_kind("Job") == []
     world.remove(job)
+    engine.settle(DATA)
+    assert config(world).source.key_role is None
+
+
+def test_output_of_something_that_is_no_workload_is_waited_for_by_nobody() -> None:
+    world, engine = dataset("data")
+    produced(world, uid="uid", kind="Unicorn")
     engine.settle(DATA)
     assert config(world).source.key_role is None
 

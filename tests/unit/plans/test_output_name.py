@@ -137,9 +137,13 @@ def test_of_two_that_find_a_claim_left_over_one_gets_the_name() -> None:
     assert len(world.of_kind("Job")) == 1
 
 
-def test_a_config_map_of_somebody_else_is_left_alone() -> None:
+@pytest.mark.parametrize("kind", [None, "Unicorn"])
+def test_a_config_map_of_somebody_else_is_left_alone(kind: str | None) -> None:
     world, engine = clinic()
-    theirs = {"name": CLAIM.name, "namespace": NAMESPACE}
+    theirs: Manifest = {"name": CLAIM.name, "namespace": NAMESPACE}
+    if kind is not None:
+        named = {"role": "output-name", "kind": kind, "name": "sparkle"}
+        theirs["labels"] = {f"leeward.dev/{name}": value for name, value in named.items()}
     world.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": theirs})
     status = engine.settle(JOB)
     assert ready(status)[1] == "OutputNameTaken"

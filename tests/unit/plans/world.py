@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from leeward.kube.resources import object_path
 from leeward.plans.shared.keyowners import is_of_other_dataset
 from leeward.plans.shared.model import (
     AckResult,
@@ -204,6 +205,7 @@ class World:
         """What is there."""
         match need:
             case ObjectRef():
+                object_path(need)  # raises for a kind that the operator does not know
                 return copy.deepcopy(self.objects.get(need))
             case PodsOf(namespace, job):
                 return [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+from leeward.api import KINDS_BY_NAME
 from leeward.api.dataset import DATASET, INSPECT_ANNOTATION, DatasetSpec
 from leeward.api.meta import API_VERSION, Kind
 from leeward.formats.result import AnyResult, Result
@@ -88,7 +89,7 @@ def _produced(view: View) -> Plan:
 def _being_published(view: View) -> Plan | None:
     """Wait while the workload that made this Dataset has not filled its status yet."""
     producer = view.owner.annotations.get(PRODUCED_BY_ANNOTATION, "").split("/")
-    if "digest" in view.status or len(producer) != 3:
+    if "digest" in view.status or len(producer) != 3 or producer[0] not in KINDS_BY_NAME:
         return None
     kind, name, uid = producer
     need = ObjectRef(API_VERSION, kind, view.owner.namespace, name)

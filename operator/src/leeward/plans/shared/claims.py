@@ -8,6 +8,7 @@ struck out there is deleted by its name, whoever it belongs to.
 
 from typing import Final
 
+from leeward.api import KINDS_BY_NAME
 from leeward.api.meta import API_VERSION
 from leeward.plans.shared.conditions import is_over
 from leeward.plans.shared.model import Action, Create, Delete, Manifest, ObjectRef, Observed
@@ -94,7 +95,8 @@ def _holder(found: Manifest) -> ObjectRef | None:
         return None
     placed = found["metadata"]
     named = placed["labels"]
-    if not {KIND_LABEL, NAME_LABEL} <= named.keys():
+    # Whoever may create ConfigMaps writes these as they like.
+    if named.get(KIND_LABEL) not in KINDS_BY_NAME or NAME_LABEL not in named:
         return None
     return ObjectRef(API_VERSION, named[KIND_LABEL], placed["namespace"], named[NAME_LABEL])
 
