@@ -159,6 +159,20 @@ def test_pod_that_has_ended_is_not_said_to_start(phase: str) -> None:
     assert ready(engine.settle(JOB))[:2] == ("False", "Ending")
 
 
+def test_pod_that_was_evicted_has_a_successor_that_is_waited_for() -> None:
+    """The Job counts no pod that its node gave up, so nothing ends."""
+    world, engine = started()
+    pod = world.start_pod()
+    world.pass_time(3600)
+    world.end_pod(pod, "Failed", exitCode=1)
+    moment = stamp(world.now)
+    disruption = {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": moment}
+    pod["status"]["conditions"] = [disruption]
+    assert ready(engine.settle(JOB))[:2] == ("False", "Starting")
+    world.pass_time(31)
+    assert ready(engine.settle(JOB))[:2] == ("False", "PodRefused")
+
+
 def test_job_that_is_about_to_be_marked_does_not_start_again() -> None:
     world, engine = started()
     world.start_pod()

@@ -285,7 +285,9 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
 
 
 def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
-    phases = [(pod.get("status") or {}).get("phase") for pod in pods]
+    # A pod that its node gave up is not counted by the Job, and another one follows it.
+    given_up = [moment for pod in pods if (moment := _disrupted(pod)) is not None]
+    phases = [(pod.get("status") or {}).get("phase") for pod in pods if _disrupted(pod) is None]
     failed = (job.get("status") or {}).get("failed", 0)
     if "Succeeded" in phases or phases.count("Failed") > failed:
         return _ENDING
@@ -295,8 +297,9 @@ def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime
         cause = _pod_failure(pods[-1])
         why = f": {cause.message}" if cause else ""
         return Active("Starting", "Retrying", f"a pod failed and is tried again{why}")
-    since = (job.get("status") or {}).get("startTime")
-    if since is None or (now - parse_timestamp(since)).total_seconds() <= PATIENCE:
+    begun = (job.get("status") or {}).get("startTime")
+    since = None if begun is None else max([parse_timestamp(begun), *given_up])
+    if since is None or (now - since).total_seconds() <= PATIENCE:
         return Active("Starting", "Starting", "waiting for the pod")
     return Active(
         "Stuck",
@@ -306,6 +309,16 @@ def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime
         f" {job['metadata']['name']} -n {job['metadata']['namespace']}, and raise the quota, or"
         " create this resource again with other spec.resources or spec.podTemplate",
     )
+
+
+def _disrupted(pod: Manifest) -> datetime.datetime | None:
+    """When a pod that has failed was given up by its node (eviction, drain); None: it was not."""
+    status = pod.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            gone = status.get("phase") == "Failed"
+            return parse_timestamp(condition["lastTransitionTime"]) if gone else None
+    return None
 
 
 def _image_missing(pod: Manifest, container: Manifest, waiting: Manifest) -> Active:
