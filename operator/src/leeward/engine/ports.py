@@ -9,33 +9,18 @@ from typing import Any, Protocol, TypeAlias
 
 from leeward.plans.shared.model import (
     AckResult,
-    AdoptArtefactKey,
     ArtefactKeyOf,
-    DeleteSecret,
-    DeliverKeys,
-    EnsureArtefactKey,
-    EnsureKeyset,
     Event,
+    KeyAction,
     KeysetOf,
     Manifest,
     ObjectRef,
     Outcome,
     PodsOf,
     ProgressOf,
-    PublishArtefactKey,
     ResultOf,
-    ShredArtefactKey,
 )
 
-KeyAction: TypeAlias = (
-    EnsureKeyset
-    | EnsureArtefactKey
-    | PublishArtefactKey
-    | AdoptArtefactKey
-    | ShredArtefactKey
-    | DeliverKeys
-    | DeleteSecret
-)
 KeyNeed: TypeAlias = KeysetOf | ArtefactKeyOf
 
 

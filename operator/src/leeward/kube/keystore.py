@@ -11,7 +11,6 @@ import base64
 import contextlib
 import datetime
 from collections.abc import Callable
-from typing import TypeAlias
 
 from pydantic import SecretStr
 
@@ -63,22 +62,13 @@ from leeward.plans.shared.model import (
     DeliverKeys,
     EnsureArtefactKey,
     EnsureKeyset,
+    KeyAction,
     KeysetInfo,
     KeysetOf,
     Manifest,
     Outcome,
     PublishArtefactKey,
     ShredArtefactKey,
-)
-
-KeyAction: TypeAlias = (
-    EnsureKeyset
-    | EnsureArtefactKey
-    | PublishArtefactKey
-    | AdoptArtefactKey
-    | ShredArtefactKey
-    | DeliverKeys
-    | DeleteSecret
 )
 
 

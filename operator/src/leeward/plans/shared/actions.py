@@ -174,14 +174,8 @@ class DeleteSecret:
     name: str
 
 
-Action: TypeAlias = (
-    WriteStatus
-    | Apply
-    | Create
-    | Delete
-    | PatchStatus
-    | AckResult
-    | EnsureKeyset
+KeyAction: TypeAlias = (
+    EnsureKeyset
     | EnsureArtefactKey
     | PublishArtefactKey
     | AdoptArtefactKey
@@ -189,3 +183,4 @@ Action: TypeAlias = (
     | DeliverKeys
     | DeleteSecret
 )
+Action: TypeAlias = WriteStatus | Apply | Create | Delete | PatchStatus | AckResult | KeyAction
