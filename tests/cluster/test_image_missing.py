@@ -37,7 +37,8 @@ def set_tag(tag: str) -> None:
 @pytest.fixture
 def image_missing() -> Iterator[str]:
     """The release names an image that is nowhere; yields the right tag, which comes back."""
-    values = json.loads(helm("get", "values", "leeward", "-n", "leeward-system", "-o", "json"))
+    given = ("leeward", "-n", "leeward-system", "--all", "-o", "json")
+    values = json.loads(helm("get", "values", *given))
     right = str(values["masking"]["image"]["tag"])
     set_tag(MISSING)
     yield right

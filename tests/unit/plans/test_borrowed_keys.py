@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PublishArtefactKey
+from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PatchStatus, PublishArtefactKey
 from unit.plans.clinic import (
     JOB,
     OUTPUT,
@@ -151,3 +151,18 @@ def test_output_is_not_published_as_a_dataset_that_only_pretends_to_be_its_own(
     assert ready(engine.settle(JOB), "Failed")[1] == "OutputNameTaken"
     assert "keyId" not in world.objects[OUTPUT].get("status", {})
     assert not any(world.published.values())
+
+
+def test_output_whose_grants_were_edited_while_it_was_filled_is_still_the_jobs() -> None:
+    world, engine = started()
+    world.succeed(answer(world))
+    world.refusals.append(
+        lambda action: Outcome("Invalid") if isinstance(action, PatchStatus) else None
+    )
+    engine.settle(JOB)
+    assert any(world.published.values())
+    spec = {**world.objects[OUTPUT]["spec"], "grants": []}
+    world.change(OUTPUT, metadata=world.objects[OUTPUT]["metadata"], spec=spec)
+    world.refusals.clear()
+    assert ready(engine.settle(JOB), "Complete")[1] == "Published"
+    assert world.objects[OUTPUT]["status"]["producedBy"]["name"] == "mask"

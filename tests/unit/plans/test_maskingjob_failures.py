@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from leeward.plans.shared.model import (
@@ -63,6 +65,19 @@ def test_failed_job_says_why_and_leaves_nothing(reason: str, message: str, end: 
     assert world.of_kind("Secret") == []
     clean = [m for m in world.of_kind("Job") if "clean" in m["metadata"]["name"]]
     assert len(clean) == 1
+
+
+def test_file_that_a_former_leader_published_meanwhile_stays() -> None:
+    world, engine = started()
+    (output,) = (
+        key["id"]
+        for key in world.objects[JOB]["status"]["admission"]["keys"]
+        if key["role"] == "output"
+    )
+    world.keys[output] = replace(world.keys[output], published=True)
+    world.fail(exitCode=3)
+    assert ready(engine.settle(JOB), "Failed")[1] == "PodFailed"
+    assert [m["metadata"]["name"] for m in world.of_kind("Job") if "clean" in str(m)] == []
 
 
 def test_deadline_exceeded() -> None:

@@ -15,6 +15,7 @@ from leeward.plans.shared.model import (
     ObjectRef,
     Outcome,
 )
+from leeward.plans.shared.names import ref_of
 from unit.plans.clinic import (
     JOB,
     NAMESPACE,
@@ -105,6 +106,13 @@ def test_job_without_image_is_replaced_once_the_values_are_corrected(
 
     world.image, world.image_pull_secrets = image, secrets
     status = engine.settle(JOB, times=8)
+    assert ready(status)[:2] == ("False", "ImageReplaced")
+    assert world.only("Job")["metadata"]["uid"] == before["metadata"]["uid"]
+    assert world.only("Job")["spec"]["suspend"] is True
+
+    # The Job controller removes the pods of a Job that is suspended.
+    world.remove(ref_of(world.only("Pod")))
+    status = engine.settle(JOB, times=8)
     pod = world.only("Job")["spec"]["template"]["spec"]
     assert pod["containers"][0]["image"] == image
     assert tuple(secret["name"] for secret in pod.get("imagePullSecrets", ())) == secrets
@@ -122,10 +130,14 @@ def test_job_that_an_admission_webhook_changed_is_not_replaced_again_and_again()
     assert world.only("Job")["metadata"]["uid"] == job["metadata"]["uid"]
 
 
-def test_job_whose_pod_has_run_is_not_replaced() -> None:
+@pytest.mark.parametrize("how", ["failed", "evicted"])
+def test_job_whose_pod_has_run_is_not_replaced(how: str) -> None:
     world, engine = started()
+    if how == "evicted":
+        world.end_pod(world.start_pod(), "Failed", exitCode=137)
     world.start_pod(waiting={"reason": "ErrImagePull"})
-    world.only("Job")["status"]["failed"] = 1
+    if how == "failed":
+        world.only("Job")["status"]["failed"] = 1
     world.image = OTHER_IMAGE
     assert ready(engine.settle(JOB, times=8))[1] == "ImageMissing"
 

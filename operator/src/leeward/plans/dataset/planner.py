@@ -136,7 +136,7 @@ def _watch(view: View) -> Plan:
     state = read_job(job, pods, view.context.now)
     match state:
         case Active():
-            if lacks_image(state, job) and inspection.is_outdated(view):
+            if lacks_image(state, job, pods) and inspection.is_outdated(view):
                 return inspection.begin(view)
             return _active(view, state)
         case Succeeded():

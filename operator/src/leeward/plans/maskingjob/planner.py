@@ -30,6 +30,7 @@ from leeward.plans.shared.model import (
     AckResult,
     Action,
     Apply,
+    ArtefactKeyOf,
     Context,
     Create,
     Delete,
@@ -44,9 +45,10 @@ from leeward.plans.shared.model import (
 )
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
 from leeward.plans.shared.sources import Case
+from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
-from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, release
+from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, hold_up, release
 
 
 class MaskingJobPlanner:
@@ -134,13 +136,18 @@ class _Masking:
         if not run.observed.has(case.source_ref):
             return Plan(run.status, needs=(case.source_ref,))
         found: Manifest | None = run.observed.get(case.source_ref)
-        source = DatasetSpec.model_validate(found["spec"]) if found else None
+        source = parse_spec(found, DatasetSpec) if found else None
+        if isinstance(source, str):
+            return hold_up(run, Denied("SourceInvalid", f"of the source's Dataset: {source}"))
         dataset = dataset_manifest(run, self._spec, source)
         create = Create(dataset)
         steps: list[Action] = [create]
         created = run.observed.done(create)
         if created is not None and created.code == "Done":
-            if not _is_ours(created.result, dataset, run.owner):
+            ours = self._is_ours(run, created.result, dataset)
+            if isinstance(ours, Unseen):
+                return Plan(run.status, needs=ours.needs)
+            if not ours:
                 return self._taken(run)
             published = created.result["metadata"]
             owner = dataset_owner(published["name"], published["uid"])
@@ -192,22 +199,27 @@ class _Masking:
         run.draft.put(output=None)
         return fail(self, run, output_name_taken(self._spec.output.dataset), started=True)
 
+    def _is_ours(self, run: Run, found: Manifest, made: Manifest) -> bool | Unseen:
+        """Whether a Dataset of that name is the one that this job makes.
+
+        An annotation can be written by anybody, and the record of the key by the operator only.
+        Until that names the Dataset, the whole spec must be the job's: whoever may create Datasets
+        could else put grants of their own there first. Afterwards it may have been edited.
+        """
+        placed = found["metadata"]
+        if (placed.get("annotations") or {}).get(UID_ANNOTATION) != run.owner.uid:
+            return False
+        if parse_spec(found, DatasetSpec) == DatasetSpec.model_validate(made["spec"]):
+            return True
+        needs = tuple(ArtefactKeyOf(key_id) for key_id in self.own_keys(run))
+        if not all(run.observed.has(need) for need in needs):
+            return Unseen(needs)
+        records = [run.observed.get(need) for need in needs]
+        owner = dataset_owner(placed["name"], placed["uid"])
+        return all(record is not None and record.owner == owner for record in records)
+
     def _fail(self, run: Run, reason: str, message: str) -> Plan:
         return fail(self, run, Denied(reason, message), started=True)
-
-
-def _is_ours(found: Manifest, made: Manifest, owner: Owner) -> bool:
-    """Whether a Dataset of that name is the one that this job makes.
-
-    An annotation can be written by anybody, and a status only by the operator. Until that is
-    filled, the whole spec must be the job's: whoever may create Datasets could else put grants of
-    their own there first. Afterwards those who may change it have been free to.
-    """
-    if (found["metadata"].get("annotations") or {}).get(UID_ANNOTATION) != owner.uid:
-        return False
-    if (found.get("status") or {}).get("producedBy", {}).get("uid") == owner.uid:
-        return True
-    return DatasetSpec.model_validate(found["spec"]) == DatasetSpec.model_validate(made["spec"])
 
 
 def _parsed(document: Manifest | None) -> Result | None:

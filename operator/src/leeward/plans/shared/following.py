@@ -1,9 +1,10 @@
 """From a started Job to its end: what runs is watched, put right, and its end is taken up."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from leeward.plans.shared.clean import clean_config, clean_job
-from leeward.plans.shared.conditions import backoff, is_over
+from leeward.plans.shared.conditions import backoff, condition_of, is_over
 from leeward.plans.shared.durations import whole_seconds
 from leeward.plans.shared.inventory import enter, secret_ref, strike
 from leeward.plans.shared.jobs import changed, config_ref, job_ref
@@ -89,24 +90,38 @@ def follow(workload: Workload, run: Run) -> Plan:
         case Succeeded():
             return workload.ended(run, state.answer)
         case Active():
-            if job is not None and lacks_image(state, job) and is_outdated(run):
-                return _start_again(run)
-            return _keep(workload, run, state, job or {})
+            made = job or {}
+            return _replace(run, state, made, pods) or _keep(workload, run, state, made)
 
 
-def _start_again(run: Run) -> Plan:
-    """Go back to admission: a Job's image cannot be changed, so another Job takes its place.
+def _replace(run: Run, state: Active, job: Manifest, pods: Sequence[Manifest]) -> Plan | None:
+    """Put another Job in the place of one that waits for an image of yesterday; None: it does not.
 
-    The Job goes before the next reconcile begins; no pod of it has run.
+    A Job's image cannot be changed. It is suspended first, and goes when no pod of it is left: the
+    image may come just then, and there must never be two.
     """
-    run.draft.put(jobUid=None, startedAt=None)
-    strike(run.draft, lambda ref: ref.kind == "Job")
-    run.draft.set("Running", False, "ImageReplaced", _IMAGE_REPLACED)
-    run.draft.set("Ready", False, "ImageReplaced", _IMAGE_REPLACED)
+    own = own_pods(pods, run.status["jobUid"])
+    begun = (condition_of(run.status, "Running") or {}).get("reason") == IMAGE_REPLACED
+    waits = not run.spec.suspend and lacks_image(state, job, own)
+    if not (waits or (begun and state.phase == "Suspended")) or not is_outdated(run):
+        return None
+    run.draft.set("Running", False, IMAGE_REPLACED, _REPLACED)
+    run.draft.set("Ready", False, IMAGE_REPLACED, _REPLACED)
+    if run.draft.differs("conditions"):
+        # Whoever leads next must not resume it.
+        return Plan(run.status, actions=(WriteStatus(),))
+    change = changed(run.owner, job, {"suspend": True})
+    if change is not None:
+        plan = carry_on(run, progress(run.observed, (Apply(change),)), started=True)
+        return plan or Plan(run.status, requeue_after=RUNNING_INTERVAL)
+    if not any((pod.get("status") or {}).get("phase") in {"Pending", "Running"} for pod in own):
+        run.draft.put(jobUid=None, startedAt=None)
+        strike(run.draft, lambda ref: ref.kind == "Job")
     return Plan(run.status, requeue_after=RUNNING_INTERVAL)
 
 
-_IMAGE_REPLACED = "the image of the Helm values is another one now: a Job with that one begins"
+IMAGE_REPLACED: Final = "ImageReplaced"
+_REPLACED: Final = "the image of the Helm values is another one now: a Job with that one begins"
 
 
 def fail(
@@ -124,7 +139,10 @@ def fail(
         for pod in pods
         if (pod.get("status") or {}).get("phase") in {"Pending", "Running"}
     )
-    left = workload.leftovers(run) if started else None
+    shredding = progress(run.observed, steps)
+    if shredding.pending and shredding.failed is None:
+        return Plan(run.status, actions=shredding.pending)
+    left = workload.leftovers(run) if started and not _is_published(run, steps) else None
     if left is not None:
         claim, path = left
         image = run.status["admission"]["image"]
@@ -135,6 +153,12 @@ def fail(
     if done.pending and done.failed is None:
         return Plan(run.status, actions=done.pending)
     return release(workload, run) or give_up(run, denied)
+
+
+def _is_published(run: Run, steps: Sequence[Action]) -> bool:
+    """Whether a key was not shredded since what it opens is published: then the file stays."""
+    outcomes = (run.observed.done(s) for s in steps if isinstance(s, ShredArtefactKey))
+    return any(outcome is not None and outcome.code == "Conflict" for outcome in outcomes)
 
 
 def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:

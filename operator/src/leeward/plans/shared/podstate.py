@@ -92,12 +92,10 @@ def read_job(job: Manifest | None, pods: Sequence[Manifest], now: datetime.datet
     return _active(job, pods, now)
 
 
-def lacks_image(state: Active, job: Manifest) -> bool:
-    """Whether a Job waits for its image, and another one may take its place.
-
-    Only where no pod of it has run: else it would run twice.
-    """
-    return state.reason == IMAGE_MISSING and not (job.get("status") or {}).get("failed", 0)
+def lacks_image(state: Active, job: Manifest, pods: Sequence[Manifest]) -> bool:
+    """Whether a Job waits for its image, and none of its pods has run yet."""
+    failed = (job.get("status") or {}).get("failed", 0)
+    return state.reason == IMAGE_MISSING and not failed and not _started(pods)
 
 
 def own_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:
