@@ -17,6 +17,10 @@ API_VERSION = "leeward.dev/v1alpha1"
 WORK = ["MaskingJob", "DatasetPreview"]
 
 
+KEEP_WORDS: list[Manifest] = [{"name": "rest", "match": {"names": ["id", "word"]}, "keep": {}}]
+"""The rules that leave the rows of the fixture ``words`` as they are."""
+
+
 def resource(kind: str, name: str, spec: Manifest) -> Manifest:
     """A resource of ours."""
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.clinic import Clinic, Kubectl, vault
+from cluster.clinic import Clinic, Kubectl, dataset, vault
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +58,22 @@ def kubectl(run_kubectl: Callable[..., "subprocess.CompletedProcess[str]"]) -> K
     return run
 
 
+@pytest.fixture(scope="session")
+def helm() -> Callable[..., str]:
+    """Helm that must succeed, on the same cluster; yields what it printed."""
+    binary = shutil.which("helm")
+    assert binary, "no helm: run make cluster-test, or install helm for a cluster of your own"
+    context = os.environ.get("KUBE_CONTEXT")
+    start = [binary, *(["--kube-context", context] if context else [])]
+
+    def run(*args: str) -> str:
+        done = subprocess.run([*start, *args], capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, f"helm {' '.join(args)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A fresh namespace for the module, deleted afterwards."""
@@ -99,3 +115,13 @@ def local_cluster() -> list[str]:
     if os.environ.get("KUBE_CONTEXT"):
         pytest.skip("components of a cluster that is not ours are not killed")
     return ["python3", str(ROOT / "tools/cluster")]
+
+
+@pytest.fixture(scope="module")
+def words(clinic: Clinic) -> Clinic:
+    """A Dataset of 400,000 rows, so that a job on it takes its time."""
+    rows = "".join(f"{n},word{n % 997}\n" for n in range(400_000))
+    clinic.put("raw/words.csv", f"id,word\n{rows}".encode())
+    clinic.apply(dataset("words", "raw/words.csv"))
+    clinic.reason("dataset", "words", "Inspected")
+    return clinic

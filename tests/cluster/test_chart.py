@@ -1,8 +1,6 @@
 """The chart on a real cluster: what the operator may do, what people may do, what stays."""
 
 import json
-import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,21 +15,6 @@ pytestmark = pytest.mark.cluster
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CHART = Path(__file__).resolve().parents[2] / "charts/leeward"
 OPERATOR = "system:serviceaccount:leeward-system:leeward-operator"
-
-
-@pytest.fixture(scope="module")
-def helm() -> Callable[..., str]:
-    binary = shutil.which("helm")
-    assert binary, "no helm: run make cluster-test, or install helm for a cluster of your own"
-    context = os.environ.get("KUBE_CONTEXT")
-    start = [binary, *(["--kube-context", context] if context else [])]
-
-    def run(*args: str) -> str:
-        done = subprocess.run([*start, *args], capture_output=True, text=True, timeout=200)
-        assert done.returncode == 0, f"helm {' '.join(args)}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    return run
 
 
 def may(run_kubectl: Run, who: str, namespace: str, verb: str, what: str) -> bool:

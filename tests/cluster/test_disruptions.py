@@ -5,20 +5,9 @@ import subprocess
 
 import pytest
 
-from cluster.clinic import Clinic, Kubectl, dataset, masking_job
+from cluster.clinic import KEEP_WORDS, Clinic, Kubectl, masking_job
 
 pytestmark = [pytest.mark.cluster, pytest.mark.disruptive]
-
-KEEP = [{"name": "rest", "match": {"names": ["id", "word"]}, "keep": {}}]
-
-
-@pytest.fixture(scope="module")
-def words(clinic: Clinic) -> Clinic:
-    rows = "".join(f"{n},word{n % 997}\n" for n in range(400_000))
-    clinic.put("raw/words.csv", f"id,word\n{rows}".encode())
-    clinic.apply(dataset("words", "raw/words.csv"))
-    clinic.reason("dataset", "words", "Inspected")
-    return clinic
 
 
 def leader(kubectl: Kubectl) -> str:
@@ -39,7 +28,7 @@ def operator_pods(kubectl: Kubectl) -> list[str]:
 def test_leader_killed_while_a_job_runs(words: Clinic, kubectl: Kubectl) -> None:
     before = leader(kubectl)
     assert before in operator_pods(kubectl)
-    words.apply(masking_job("orphan", "words", KEEP))
+    words.apply(masking_job("orphan", "words", KEEP_WORDS))
     words.until("its Job is there", lambda: words.items("jobs", "leeward.dev/name=orphan"))
     kubectl("-n", "leeward-system", "delete", "pod", before, "--grace-period=0", "--force")
     words.reason("maskingjob", "orphan", "Published")
@@ -53,7 +42,7 @@ def test_component_killed_while_a_job_runs(
     words: Clinic, local_cluster: list[str], component: str
 ) -> None:
     name = f"through-{component}"
-    words.apply(masking_job(name, "words", KEEP))
+    words.apply(masking_job(name, "words", KEEP_WORDS))
     words.until("its Job is there", lambda: words.items("jobs", f"leeward.dev/name={name}"))
     subprocess.run([*local_cluster, "restart", component], check=True, timeout=90)
     words.until("the API server answers", lambda: words.get("maskingjob", name))

@@ -4,25 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from cluster.clinic import Clinic, dataset, masking_job
+from cluster.clinic import KEEP_WORDS, Clinic, dataset, masking_job
 
 pytestmark = pytest.mark.cluster
-
-KEEP = [{"name": "rest", "match": {"names": ["id", "word"]}, "keep": {}}]
-
-
-@pytest.fixture(scope="module")
-def words(clinic: Clinic) -> Clinic:
-    rows = "".join(f"{n},word{n % 997}\n" for n in range(400_000))
-    clinic.put("raw/words.csv", f"id,word\n{rows}".encode())
-    clinic.apply(dataset("words", "raw/words.csv"))
-    clinic.reason("dataset", "words", "Inspected")
-    return clinic
 
 
 def test_pod_out_of_memory(words: Clinic) -> None:
     resources = {"requests": {"memory": "24Mi"}, "limits": {"memory": "24Mi"}}
-    words.apply(masking_job("greedy", "words", KEEP, resources=resources, backoffLimit=0))
+    words.apply(masking_job("greedy", "words", KEEP_WORDS, resources=resources, backoffLimit=0))
     failed = words.reason("maskingjob", "greedy", "PodOutOfMemory", "Failed")
     assert failed["status"] == "True"
     assert "resources.limits.memory" in failed["message"]
@@ -32,7 +21,7 @@ def test_pod_out_of_memory(words: Clinic) -> None:
 
 def test_output_name_taken(words: Clinic) -> None:
     words.apply(dataset("squat-out", "raw/other.csv"))
-    words.apply(masking_job("squat", "words", KEEP))
+    words.apply(masking_job("squat", "words", KEEP_WORDS))
     taken = words.reason("maskingjob", "squat", "OutputNameTaken", "Admitted")
     assert "squat-out" in taken["message"]
     words.delete("maskingjob", "squat")
@@ -40,7 +29,7 @@ def test_output_name_taken(words: Clinic) -> None:
 
 
 def test_volume_claim_missing(words: Clinic) -> None:
-    job = masking_job("nowhere", "words", KEEP)
+    job = masking_job("nowhere", "words", KEEP_WORDS)
     job["spec"]["output"]["location"]["volume"]["claimName"] = "nope"
     words.apply(job)
     missing = words.reason("maskingjob", "nowhere", "VolumeClaimMissing", "Admitted")
@@ -50,7 +39,7 @@ def test_volume_claim_missing(words: Clinic) -> None:
 
 def test_namespace_not_enabled(words: Clinic, leeward: Callable[..., str]) -> None:
     leeward("namespace", "disable", words.namespace)
-    words.apply(masking_job("locked", "words", KEEP))
+    words.apply(masking_job("locked", "words", KEEP_WORDS))
     locked = words.reason("maskingjob", "locked", "NamespaceNotEnabled", "Admitted")
     assert f"leeward namespace enable {words.namespace}" in locked["message"]
     leeward("namespace", "enable", words.namespace)

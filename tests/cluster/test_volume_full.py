@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.clinic import Clinic, Manifest, dataset, loader_image, masking_job
+from cluster.clinic import KEEP_WORDS, Clinic, Manifest, dataset, loader_image, masking_job
 
 pytestmark = pytest.mark.cluster
 
 SIZE = "256k"
-KEEP: list[Manifest] = [{"name": "rest", "match": {"names": ["id", "word"]}, "keep": {}}]
 
 
 def mounter(folder: str, image: str) -> Manifest:
@@ -96,7 +95,7 @@ def test_volume_full(small_volume: Clinic) -> None:
     clinic.put("raw/words.csv", f"id,word\n{rows}".encode())
     clinic.apply(dataset("words", "raw/words.csv"))
     clinic.reason("dataset", "words", "Inspected")
-    job = masking_job("full", "words", KEEP, backoffLimit=0)
+    job = masking_job("full", "words", KEEP_WORDS, backoffLimit=0)
     job["spec"]["output"]["location"]["volume"]["claimName"] = "small"
     clinic.apply(job)
     failed = clinic.reason("maskingjob", "full", "VolumeFull", "Failed")
