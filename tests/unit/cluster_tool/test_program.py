@@ -156,6 +156,29 @@ def test_without_root_and_sudo_it_says_what_to_do() -> None:
     assert "KUBE_CONTEXT" in done.stderr
 
 
+_PATH_OF_ROOT = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from localcluster.invoker import become_root
+become_root()
+print(os.environ["PATH"])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what root finds, or a user behind sudo")
+def test_programs_for_administrators_are_found_on_the_path_of_a_user() -> None:
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", _PATH_OF_ROOT, str(TOOL)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+        env={"PATH": "/home/user/go/bin:/usr/bin:/bin"},
+    )
+    assert done.stdout.strip().startswith("/home/user/go/bin:/usr/bin:/bin:")
+    assert "/usr/sbin" in done.stdout.strip().split(":")
+
+
 def go_module(folder: Path) -> Path:
     (folder / "go.mod").write_text("module one\n\ngo 1.26\n")
     return folder

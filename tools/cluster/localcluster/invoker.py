@@ -40,8 +40,7 @@ _KEPT = (
     "https_proxy",
     "no_proxy",
 )
-
-
+_FOR_ADMINISTRATORS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _KEPT_SECONDS = 30 * 86400
 
 
@@ -107,6 +106,9 @@ def become_root() -> None:
             "Set KUBE_CONTEXT to use a cluster of your own instead."
         )
     if os.geteuid() == 0:
+        # A user's PATH, which sudo hands on here, has no programs for administrators on Debian.
+        found = os.environ.get("PATH", os.defpath).split(os.pathsep)
+        os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*found, *_FOR_ADMINISTRATORS]))
         return
     sudo = shutil.which("sudo")
     if sudo is None:
