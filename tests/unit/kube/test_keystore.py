@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from leeward.plans.shared.model import (
     ArtefactKeyOf,
     DeliverKeys,
     EnsureKeyset,
+    ForgetArtefactKey,
     KeysetOf,
     Manifest,
     PublishArtefactKey,
@@ -29,6 +31,7 @@ from unit.kube.keystore_world import (
     ENSURE,
     KEY_ID,
     KEYS,
+    OPERATOR,
     OWNER,
     KeyWorld,
     delivered,
@@ -197,14 +200,67 @@ async def test_published_key_is_not_shredded(world: KeyWorld) -> None:
     assert await store.look(ArtefactKeyOf(KEY_ID)) is not None
 
 
-async def test_shredded_key_is_gone(world: KeyWorld) -> None:
+async def test_of_a_shredded_key_a_record_stays_that_is_no_key(world: KeyWorld) -> None:
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("data", "x")))
+    made = ensure("intake", artefact=("data", "x"), dataset="visits-masked")
+    await store.perform(made)
+    labels = world.secret(f"artefact-{KEY_ID}")["metadata"]["labels"]
+    fingerprint = labels["leeward.dev/fingerprint"]
+    (before,) = (await store.unpublished_keys()).keys
     for _ in range(2):
         assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
-    assert world.names("artefact-") == []
+    secret = world.secret(f"artefact-{KEY_ID}")
+    assert document(secret, "artefact-key.json").keys().isdisjoint({"wrapped", "publicKey"})
+    assert "leeward.dev/wrapped" not in secret["metadata"]["labels"]
+    assert await store.unpublished_keys() == UnpublishedKeys(
+        (replace(before, public_key=None),), ()
+    )
+    assert await store.look(ArtefactKeyOf(fingerprint, or_fingerprint=True)) is None
+    assert await store.look(ArtefactKeyOf(KEY_ID)) is None
     assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).code == "Missing"
+    assert (await store.perform(AdoptArtefactKey(KEY_ID, DATASET, before.owner))).code == "Missing"
     assert (await store.perform(DELIVER)).code == "Missing"
+    with pytest.raises(StaleWriteError):
+        await store.perform(made)
+    assert world.secret(f"artefact-{KEY_ID}") == secret
+
+
+async def test_record_of_a_shredded_key_is_forgotten_and_no_other(world: KeyWorld) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("data", "x")))
+    assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Conflict"
+    assert (await store.perform(DELIVER)).code == "Done"
+    await store.perform(ShredArtefactKey(KEY_ID))
+    for _ in range(2):
+        assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Done"
+    assert world.names("artefact-") == []
+    assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Missing"
+
+
+@pytest.mark.parametrize("action", [ShredArtefactKey(KEY_ID), ForgetArtefactKey(KEY_ID)])
+async def test_record_that_was_put_there_meanwhile_is_not_removed(
+    world: KeyWorld, action: Any
+) -> None:
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("data", "x")))
+    name = f"artefact-{KEY_ID}"
+    good = world.secret(name)
+    if isinstance(action, ForgetArtefactKey):
+        await store.perform(ShredArtefactKey(KEY_ID))
+    else:
+        world.overwrite(good, {"artefact-key.json": "AAAA"})
+
+    def restored_first(method: str, body: Manifest | None, place: Place) -> Answer | None:
+        if method == "DELETE":
+            world.api.refusals.clear()
+            world.api.remove("Secret", OPERATOR, name)
+            world.api.add(good)
+        return None
+
+    world.api.refusals.append(restored_first)
+    with pytest.raises(StaleWriteError):
+        await store.perform(action)
+    assert world.secret(name)["data"] == good["data"]
 
 
 async def test_of_publishing_and_shredding_one_wins(world: KeyWorld) -> None:
@@ -254,11 +310,14 @@ async def test_key_is_adopted_once_and_still_opens(world: KeyWorld) -> None:
     assert (await store.perform(DELIVER)).code == "Done"
 
 
-async def test_half_shredded_key_is_neither_published_nor_left(world: KeyWorld) -> None:
+async def test_damaged_key_is_neither_published_nor_left_when_it_is_shredded(
+    world: KeyWorld,
+) -> None:
     store = await world.ready()
     await store.perform(ensure("data", artefact=("data", "x")))
     world.overwrite(world.secret(f"artefact-{KEY_ID}"), {})
     assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).code == "Missing"
+    assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Conflict"
     assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
     assert world.names("artefact-") == []
 
@@ -272,14 +331,15 @@ async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld
     (orphan,) = (await store.unpublished_keys()).keys
     assert (orphan.id, orphan.artefact) == (ids[0], ("data", "a"))
     assert orphan.owner == "MaskingJob/visits/uid-2"
-    world.overwrite(world.secret(f"artefact-{ids[0]}"), {})
-    assert await store.unpublished_keys() == UnpublishedKeys((), ())
-    assert world.names("artefact-") == [f"artefact-{key_id}" for key_id in ids[1:]]
 
 
 @pytest.mark.parametrize(
     "record",
     [
+        *(
+            f"owner {lie}"
+            for lie in ("x", "MaskingJob/a", "Pod/a/b", "MaskingJob/a/b/c", "Dataset//b")
+        ),
         encoded({"formatVersion": 2}),
         base64.b64encode(b"[" * 100_000).decode(),
         base64.b64encode(b"\xff").decode(),
@@ -293,6 +353,9 @@ async def test_record_that_cannot_be_read_is_told_and_left_alone(
     store = await world.ready()
     await store.perform(ensure("data", artefact=("data", "a")))
     name = f"artefact-{KEY_ID}"
+    if record is not None and record.startswith("owner "):
+        written = document(world.secret(name), "artefact-key.json")
+        record = encoded({**written, "owner": record.removeprefix("owner ")})
     world.overwrite(world.secret(name), {"artefact-key.json": record})
     assert await store.unpublished_keys() == UnpublishedKeys((), (name,))
     assert world.names("artefact-") == [name]

@@ -15,6 +15,8 @@ from leeward.plans.shared.model import (
     Apply,
     ArtefactKeyInfo,
     Create,
+    Delete,
+    ForgetArtefactKey,
     Manifest,
     ObjectRef,
     Observed,
@@ -179,7 +181,8 @@ def test_orphan_is_shredded_and_cleaned_up() -> None:
     world = World()
     key = orphan(world)
     sweep(world, key)
-    assert key.id in world.shredded
+    assert world.done[0] == ShredArtefactKey(key.id)
+    assert world.done[-1] == ForgetArtefactKey(key.id)
     job = world.only("Job")
     assert job["spec"]["suspend"] is False
     assert job["spec"]["ttlSecondsAfterFinished"] == 300
@@ -197,7 +200,7 @@ def test_orphan_is_shredded_where_nothing_can_be_started(kind: type) -> None:
     key = orphan(world)
     world.refusals.append(lambda a: Outcome("Forbidden") if isinstance(a, kind) else None)
     sweep(world, key)
-    assert key.id in world.shredded
+    assert world.forgotten == world.shredded == {key.id}
 
 
 @pytest.mark.parametrize(
@@ -235,6 +238,22 @@ def test_dataset_of_a_key_that_was_published_meanwhile_stays() -> None:
     world.add(created)
     sweep(world, key)
     assert OUTPUT in world.objects
+    assert world.of_kind("Job") == []
+
+
+def test_dataset_that_cannot_be_deleted_now_is_found_again() -> None:
+    world = World()
+    key = orphan(world, dataset=OUTPUT.name)
+    created = resource(OUTPUT, dataset_spec())
+    created["metadata"]["annotations"] = {"leeward.dev/produced-by": key.owner}
+    world.add(created)
+    world.refusals.append(lambda a: Outcome("Forbidden") if isinstance(a, Delete) else None)
+    sweep(world, key)
+    assert not world.forgotten
+    world.refusals.clear()
+    sweep(world, key)
+    assert OUTPUT not in world.objects
+    assert world.forgotten == {key.id}
 
 
 def test_key_of_a_job_that_is_there_is_left_alone() -> None:

@@ -30,6 +30,7 @@ from leeward.plans.shared.model import (
     DeliverKeys,
     EnsureArtefactKey,
     EnsureKeyset,
+    ForgetArtefactKey,
     KeysetInfo,
     KeysetOf,
     Manifest,
@@ -77,6 +78,7 @@ class World:
     started: Counter[str] = field(default_factory=Counter)
     published: Counter[str] = field(default_factory=Counter)
     shredded: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     before_effect: Callable[[], None] | None = None
     crash_after: int | None = None
     image: str = IMAGE
@@ -274,6 +276,10 @@ class World:
                     return Outcome("Conflict")
                 self.keys.pop(key_id, None)
                 self.shredded.add(key_id)
+            case ForgetArtefactKey(key_id):
+                if key_id not in self.shredded:
+                    return Outcome("Conflict")
+                self.forgotten.add(key_id)
             case _:
                 raise AssertionError(f"the simulator does not know {type(action).__name__}")
         return Outcome("Done")

@@ -19,6 +19,7 @@ from leeward.plans.shared.model import (
     DeliverKeys,
     EnsureArtefactKey,
     EnsureKeyset,
+    ForgetArtefactKey,
     KeysetOf,
     Manifest,
     Need,
@@ -153,6 +154,7 @@ class Steps:
                 | PublishArtefactKey()
                 | AdoptArtefactKey()
                 | ShredArtefactKey()
+                | ForgetArtefactKey()
                 | DeliverKeys()
                 | DeleteSecret()
             ):

@@ -20,8 +20,9 @@ from typing import Annotated, Final, Literal
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import Field, SecretStr, field_serializer
+from pydantic import Field, SecretStr, field_serializer, field_validator
 
+from leeward.api import KINDS_BY_NAME
 from leeward.formats.document import Document, canonical_json
 from leeward.formats.keyset import PodKeyAlgorithm
 from leeward.formats.sealed.keys import HpkePrivateKey
@@ -169,8 +170,8 @@ class Artefact(Document):
     path: str
 
 
-class WrappedArtefactKey(Document):
-    """One artefact key, wrapped by a version of a vault key.
+class ArtefactKeyRecord(Document):
+    """What is recorded of one artefact key, whether there is a key (any more) or not.
 
     Attributes:
         id: Sealed files name it.
@@ -179,7 +180,6 @@ class WrappedArtefactKey(Document):
         public_key: PEM of the public half, of a pair.
         artefact: The file that a workload writes with it; None for other keys.
         dataset: Name of the Dataset that this file is to become.
-        published: Whether what it opens has been published: then it is not shredded any more.
     """
 
     format_version: Literal[1] = 1
@@ -196,14 +196,45 @@ class WrappedArtefactKey(Document):
     public_key: str | None = None
     artefact: Artefact | None = None
     dataset: str | None = None
+
+    @field_validator("owner")
+    @classmethod
+    def _names_a_resource(cls, owner: str) -> str:
+        kind, *rest = owner.split("/")
+        if kind not in KINDS_BY_NAME or len(rest) != 2 or not all(rest):
+            raise ValueError("an owner is Kind/name/uid")
+        return owner
+
+
+class WrappedArtefactKey(ArtefactKeyRecord):
+    """One artefact key, wrapped by a version of a vault key.
+
+    Attributes:
+        published: Whether what it opens has been published: then it is not shredded any more.
+    """
+
     published: bool = False
     wrapped: Wrapped
+
+    def shredded(self) -> "ShreddedArtefactKey":
+        """What stays of it when it is destroyed."""
+        known = self.model_dump(exclude={"public_key", "published", "wrapped"}, by_alias=False)
+        return ShreddedArtefactKey(**known, shredded=True)
 
     def aad(self) -> bytes:
         """What it is bound to."""
         return artefact_aad(
             self.id, self.vault_id, self.key, self.version, self.algorithm, self.public_key
         )
+
+
+class ShreddedArtefactKey(ArtefactKeyRecord):
+    """The record of an artefact key that was destroyed, for as long as its file may be there.
+
+    It cannot be read as a ``WrappedArtefactKey``, so nothing takes it for a key.
+    """
+
+    shredded: Literal[True]
 
 
 def artefact_aad(

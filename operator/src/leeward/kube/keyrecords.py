@@ -13,7 +13,12 @@ from typing import Final, TypeVar
 from leeward.formats.document import Document
 from leeward.formats.keyset import KEYSET_FILE, PodKeyset
 from leeward.formats.sealed.keys import HpkePublicKey
-from leeward.formats.wrapped import RootKey, WrappedArtefactKey, WrappedKeyset
+from leeward.formats.wrapped import (
+    RootKey,
+    ShreddedArtefactKey,
+    WrappedArtefactKey,
+    WrappedKeyset,
+)
 from leeward.plans.shared.model import ArtefactKeyInfo, DeliverKeys, Manifest, ObjectRef
 
 ROOT_SECRET: Final = "leeward-root-key"  # noqa: S105 - the name of a Secret
@@ -42,10 +47,10 @@ class DamagedRecordError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UnpublishedKeys:
-    """Keys of files that were not published (yet).
+    """Keys of files that were not published (yet), or never will be: those are shredded.
 
     Attributes:
-        keys: Those that can be read.
+        keys: Those of which the record can be read.
         damaged: Names of Secrets that hold no such key, and are left alone.
     """
 
@@ -87,17 +92,15 @@ def keyset_secret(namespace: str, keyset: WrappedKeyset) -> Manifest:
     return made
 
 
-def artefact_secret(namespace: str, key: WrappedArtefactKey) -> Manifest:
-    """The Secret of an artefact key."""
+def artefact_secret(namespace: str, key: WrappedArtefactKey | ShreddedArtefactKey) -> Manifest:
+    """The Secret of an artefact key, or of what is left of one."""
     made = _secret(namespace, artefact_name(key.id), ARTEFACT_ROLE, key)
     labels = made["metadata"]["labels"]
-    labels |= {
-        WRAPPED_LABEL: "true",
-        "leeward.dev/namespace": key.namespace,
-        "leeward.dev/vault-id": key.vault_id,
-    }
+    labels |= {"leeward.dev/namespace": key.namespace, "leeward.dev/vault-id": key.vault_id}
+    if isinstance(key, WrappedArtefactKey):
+        labels[WRAPPED_LABEL] = "true"
     if key.artefact is not None:
-        labels[PUBLISHED_LABEL] = "true" if key.published else "false"
+        labels[PUBLISHED_LABEL] = "true" if _published(key) else "false"
     if key.public_key is not None:
         public = HpkePublicKey.from_pem(key.public_key.encode())
         labels[FINGERPRINT_LABEL] = public.fingerprint.hex()
@@ -138,14 +141,26 @@ def read_document(secret: Manifest, model: type[StoredDocument], role: str) -> S
         raise DamagedRecordError(f"Secret {name} does not hold what it should") from None
 
 
+def read_artefact_key(secret: Manifest) -> WrappedArtefactKey | ShreddedArtefactKey:
+    """The artefact key in its Secret, or what is left of it.
+
+    Raises:
+        DamagedRecordError: It is neither.
+    """
+    try:
+        return read_document(secret, WrappedArtefactKey, ARTEFACT_ROLE)
+    except DamagedRecordError:
+        return read_document(secret, ShreddedArtefactKey, ARTEFACT_ROLE)
+
+
 def replacement(found: Manifest, made: Manifest) -> Manifest:
     """The new manifest in place of the one that was read, if nobody else was quicker."""
     version = found["metadata"]["resourceVersion"]
     return {**made, "metadata": {**made["metadata"], "resourceVersion": version}}
 
 
-def artefact_info(key: WrappedArtefactKey) -> ArtefactKeyInfo:
-    """What plans may know of an artefact key."""
+def artefact_info(key: WrappedArtefactKey | ShreddedArtefactKey) -> ArtefactKeyInfo:
+    """What plans may know of an artefact key, or of one that was shredded."""
     return ArtefactKeyInfo(
         id=key.id,
         vault_id=key.vault_id,
@@ -155,11 +170,15 @@ def artefact_info(key: WrappedArtefactKey) -> ArtefactKeyInfo:
         namespace=key.namespace,
         owner=key.owner,
         public_key=key.public_key,
-        published=key.published,
+        published=_published(key),
         artefact=(key.artefact.claim, key.artefact.path) if key.artefact else None,
         dataset=key.dataset,
         created_at=key.created_at,
     )
+
+
+def _published(key: WrappedArtefactKey | ShreddedArtefactKey) -> bool:
+    return isinstance(key, WrappedArtefactKey) and key.published
 
 
 def _secret(namespace: str, name: str, role: str, document: Document) -> Manifest:

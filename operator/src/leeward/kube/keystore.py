@@ -8,7 +8,6 @@ changed only by PUT over the version that was read. Material leaves through ``De
 """
 
 import base64
-import contextlib
 import datetime
 from collections.abc import Callable
 
@@ -18,6 +17,7 @@ from leeward.formats.keyset import PodKey, PodKeyset
 from leeward.formats.wrapped import (
     MATERIAL_SIZES,
     Artefact,
+    ShreddedArtefactKey,
     UnwrapError,
     WrappedArtefactKey,
     WrappedKeyset,
@@ -45,6 +45,7 @@ from leeward.kube.keyrecords import (
     artefact_name,
     artefact_secret,
     delivered_secret,
+    read_artefact_key,
     read_document,
     replacement,
     secret_ref,
@@ -62,6 +63,7 @@ from leeward.plans.shared.model import (
     DeliverKeys,
     EnsureArtefactKey,
     EnsureKeyset,
+    ForgetArtefactKey,
     KeyAction,
     KeysetInfo,
     KeysetOf,
@@ -104,7 +106,7 @@ class EmbeddedKeyStore:
     async def unpublished_keys(self) -> UnpublishedKeys:
         """Keys of files that were not published (yet): whose owner is gone, is to be found out.
 
-        What a shredding left that was cut short, a Secret without a key, is removed.
+        Those that were shredded are among them, until they are forgotten.
         """
         found = await self._client.list(
             "v1", "Secret", self._namespace, labels=UNPUBLISHED_SELECTOR
@@ -112,19 +114,10 @@ class EmbeddedKeyStore:
         keys, damaged = [], []
         for secret in found:
             try:
-                keys.append(artefact_info(read_document(secret, WrappedArtefactKey, ARTEFACT_ROLE)))
+                keys.append(artefact_info(read_artefact_key(secret)))
             except DamagedRecordError:
-                if secret.get("data"):
-                    damaged.append(secret["metadata"]["name"])
-                else:
-                    await self._remove(secret)
+                damaged.append(secret["metadata"]["name"])
         return UnpublishedKeys(tuple(keys), tuple(damaged))
-
-    async def _remove(self, secret: Manifest) -> None:
-        metadata = secret["metadata"]
-        ref = secret_ref(self._namespace, metadata["name"])
-        with contextlib.suppress(NotFoundError):
-            await self._client.delete(ref, uid=metadata["uid"])
 
     async def perform(self, action: KeyAction) -> Outcome:
         """Do it; doing it again changes nothing.
@@ -133,19 +126,7 @@ class EmbeddedKeyStore:
             FaultError: It may work later.
         """
         try:
-            match action:
-                case EnsureKeyset():
-                    return await self._vaults.ensure(action)
-                case EnsureArtefactKey():
-                    return await self._ensure_artefact_key(action)
-                case PublishArtefactKey() | AdoptArtefactKey():
-                    return await self._hand_over(action)
-                case ShredArtefactKey(key_id):
-                    return await self._shred(key_id)
-                case DeliverKeys():
-                    return await self._deliver(action)
-                case DeleteSecret(namespace, name):
-                    return await self._delete(namespace, name)
+            return await self._do(action)
         except KeyFaultError as error:
             return Outcome("Unreadable", "", error.fault)
         except ForbiddenError as error:
@@ -153,6 +134,23 @@ class EmbeddedKeyStore:
             raise DeniedError(str(error)) from None
         except RefusedError as error:
             return outcome_of(error)
+
+    async def _do(self, action: KeyAction) -> Outcome:
+        match action:
+            case EnsureKeyset():
+                return await self._vaults.ensure(action)
+            case EnsureArtefactKey():
+                return await self._ensure_artefact_key(action)
+            case PublishArtefactKey() | AdoptArtefactKey():
+                return await self._hand_over(action)
+            case ShredArtefactKey(key_id):
+                return await self._shred(key_id)
+            case ForgetArtefactKey(key_id):
+                return await self._forget(key_id)
+            case DeliverKeys():
+                return await self._deliver(action)
+            case DeleteSecret(namespace, name):
+                return await self._delete(namespace, name)
 
     async def look(self, need: KeysetOf | ArtefactKeyOf) -> KeysetInfo | ArtefactKeyInfo | None:
         """What is known of a keyset or an artefact key, without material; None: it is not there.
@@ -195,7 +193,21 @@ class EmbeddedKeyStore:
             return None
 
     async def _artefact_key(self, key_id: str) -> tuple[Manifest, WrappedArtefactKey] | None:
-        """An artefact key and the Secret that it stands in; None: there is none.
+        """An artefact key and the Secret that it stands in; None: there is none (any more).
+
+        Raises:
+            DamagedRecordError: The Secret does not hold one.
+        """
+        found = await self._recorded(key_id)
+        if found is None:
+            return None
+        secret, key = found
+        return (secret, key) if isinstance(key, WrappedArtefactKey) else None
+
+    async def _recorded(
+        self, key_id: str
+    ) -> tuple[Manifest, WrappedArtefactKey | ShreddedArtefactKey] | None:
+        """An artefact key, or what is left of it, and the Secret that it stands in.
 
         Raises:
             DamagedRecordError: The Secret does not hold one.
@@ -204,7 +216,7 @@ class EmbeddedKeyStore:
             secret = await self._client.get(secret_ref(self._namespace, artefact_name(key_id)))
         except NotFoundError:
             return None
-        return secret, read_document(secret, WrappedArtefactKey, ARTEFACT_ROLE)
+        return secret, read_artefact_key(secret)
 
     async def _ensure_artefact_key(self, action: EnsureArtefactKey) -> Outcome:
         found = await self._vaults.read(action.vault_namespace, action.vault)
@@ -283,20 +295,42 @@ class EmbeddedKeyStore:
         return Outcome("Done", result=artefact_info(changed))
 
     async def _shred(self, key_id: str) -> Outcome:
+        """Over the version that was read: of publishing and shredding one wins."""
         ref = secret_ref(self._namespace, artefact_name(key_id))
         try:
             secret = await self._client.get(ref)
-            key = read_document(secret, WrappedArtefactKey, ARTEFACT_ROLE)
+        except NotFoundError:
+            return Outcome("Missing", f"artefact key {key_id} is not there")
+        try:
+            key = read_artefact_key(secret)
+        except DamagedRecordError:
+            return await self._remove(secret)
+        if isinstance(key, WrappedArtefactKey):
             if key.published:
                 return Outcome("Conflict", f"artefact key {key_id} opens what was published")
-            # First over the version that was read: of publishing and shredding one wins.
-            emptied = {**artefact_secret(self._namespace, key), "data": {}}
-            secret = await self._client.replace(replacement(secret, emptied), MANAGER)
-            await self._client.delete(ref, uid=secret["metadata"]["uid"])
+            emptied = artefact_secret(self._namespace, key.shredded())
+            await self._client.replace(replacement(secret, emptied), MANAGER)
+        return Outcome("Done")
+
+    async def _forget(self, key_id: str) -> Outcome:
+        try:
+            found = await self._recorded(key_id)
+        except DamagedRecordError:
+            return Outcome("Conflict", f"the record of artefact key {key_id} is damaged")
+        if found is None:
+            return Outcome("Done")
+        secret, key = found
+        if isinstance(key, WrappedArtefactKey):
+            return Outcome("Conflict", f"artefact key {key_id} was not shredded")
+        return await self._remove(secret)
+
+    async def _remove(self, secret: Manifest) -> Outcome:
+        metadata = secret["metadata"]
+        try:
+            ref = secret_ref(self._namespace, metadata["name"])
+            await self._client.delete(ref, uid=metadata["uid"])
         except NotFoundError:
             pass
-        except DamagedRecordError:
-            await self._delete(self._namespace, artefact_name(key_id))
         return Outcome("Done")
 
     async def _deliver(self, action: DeliverKeys) -> Outcome:
@@ -324,7 +358,8 @@ class EmbeddedKeyStore:
         try:
             await self._client.replace(secret, MANAGER)
         except InvalidError:
-            # Of another type, or immutable with other data: it is not ours.
+            # Of another type, or immutable with other data: it is not ours. By its name, for its
+            # UID cannot be read here: the name is one that was drawn for this delivery.
             await self._delete(secret["metadata"]["namespace"], secret["metadata"]["name"])
             return await self._create_again(secret)
         except NotFoundError:

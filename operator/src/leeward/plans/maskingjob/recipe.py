@@ -30,9 +30,12 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
     )
     if unseen:
         return Unseen(unseen)
-    keys = [*_source_key(case), _output_key(case, admission)]
+    keys = _source_key(case)
     for role, key_id, use in roles.values():
         keys.append(_key(case, role, key_id, use, own=is_own(role)))
+    # Last: keys are published in this order, and who could shred one of this job's keys may then
+    # be sure that its output never appears (``shared.clean``).
+    keys.append(_output_key(case, admission))
     return Recipe(
         config=_config(case, roles),
         keys=tuple(keys),

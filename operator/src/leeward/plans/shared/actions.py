@@ -143,7 +143,18 @@ class AdoptArtefactKey:
 
 @dataclass(frozen=True, slots=True)
 class ShredArtefactKey:
-    """Destroy an artefact key that opens nothing which was ever published."""
+    """Destroy a key that was made for an ``artefact``; Conflict where that was published.
+
+    It is final: nothing makes, delivers or publishes a key of this id any more. The record stays,
+    without the key, until what the artefact left behind is removed (``ForgetArtefactKey``).
+    """
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetArtefactKey:
+    """Delete the record of a key that was shredded; Conflict where it was not."""
 
     id: str
 
@@ -180,6 +191,7 @@ KeyAction: TypeAlias = (
     | PublishArtefactKey
     | AdoptArtefactKey
     | ShredArtefactKey
+    | ForgetArtefactKey
     | DeliverKeys
     | DeleteSecret
 )

@@ -10,6 +10,7 @@ from leeward.plans.shared.model import (
     Context,
     Create,
     Delete,
+    ForgetArtefactKey,
     Manifest,
     ObjectRef,
     Observed,
@@ -74,13 +75,13 @@ def clean_job(owner: Owner, claim: str, path: str, image: str, context: Context)
 def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> Plan:
     """What to do about the key of an artefact that was never published.
 
-    Where the workload that it was made for is gone, the key is shredded and the file, which nothing
-    opens then, removed, and the Dataset, if it was created already. The Job that removes the file
-    is owned by nothing and goes by itself; it is resumed when its config and its NetworkPolicy are
-    there, which go with it.
+    Where the workload that it was made for is gone, the key is shredded first: where it was
+    published after all, nothing else is touched. Then the file goes, which nothing opens any more,
+    and the Dataset, if it was created already; and last the record, by which all this is found
+    again after a crash.
 
     Args:
-        key: One with an ``artefact``.
+        key: One with an ``artefact``, also one that was shredded before.
         observed: What has been seen and done so far.
         context: The installation.
     """
@@ -91,8 +92,30 @@ def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> P
     found: Manifest | None = observed.get(need)
     if key.artefact is None or (found is not None and found["metadata"]["uid"] == uid):
         return Plan({})
-    claim, path = key.artefact
+    shred = ShredArtefactKey(key.id)
+    shredded = observed.done(shred)
+    if shredded is None:
+        return Plan({}, actions=(shred,))
+    if shredded.code != "Done":
+        return Plan({})
     owner = Owner(kind, key.namespace, name, uid, 0, {}, deleting=False)
+    return (
+        _clean_up(owner, key.artefact, observed, context)
+        or _take_back(key, observed)
+        or Plan({}, actions=progress(observed, (ForgetArtefactKey(key.id),)).pending)
+    )
+
+
+def _clean_up(
+    owner: Owner, artefact: tuple[str, str], observed: Observed, context: Context
+) -> Plan | None:
+    """Have the file removed; None: that is under way, or cannot be started there.
+
+    The Job is owned by nothing and goes by itself; it is resumed when its config and its
+    NetworkPolicy are there, which go with it. Where it is refused (the namespace is going), the
+    record does not wait for it: nobody would tell when it is time to try again.
+    """
+    claim, path = artefact
     made = clean_job(owner, claim, path, context.masking_image, context)
     del made["metadata"]["ownerReferences"]
     made["spec"]["suspend"] = True
@@ -100,39 +123,34 @@ def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> P
     if first.pending:
         return Plan({}, actions=first.pending)
     if first.failed is not None:
-        # Nothing can be started there (the namespace is going): the key must not wait for it.
-        return _forget(key, observed)
-    ref = job_ref(key.namespace, made["metadata"]["name"])
-    running: Manifest = observed.current(ref)
+        return None
+    running: Manifest = observed.current(job_ref(owner.namespace, made["metadata"]["name"]))
     children = [Apply(child) for child in _orphan_children(owner, running, path, context)]
     resume = changed(owner, running, {"suspend": False})
     rest = progress(observed, (*children, *((Apply(resume),) if resume else ())))
     if rest.pending and rest.failed is None:
         return Plan({}, actions=rest.pending)
-    return _forget(key, observed)
+    return None
 
 
-def _forget(key: ArtefactKeyInfo, observed: Observed) -> Plan:
-    """Shred the key, and take the Dataset back that was created for it and can hold nothing now.
+def _take_back(key: ArtefactKeyInfo, observed: Observed) -> Plan | None:
+    """Delete the Dataset that was created for the file and holds nothing; None: it is not there.
 
-    The key first: where it was published after all, the Dataset stays.
+    Where that is refused, the record waits for the next search.
     """
-    shred = ShredArtefactKey(key.id)
-    outcome = observed.done(shred)
-    if outcome is None:
-        return Plan({}, actions=(shred,))
-    if outcome.code != "Done" or key.dataset is None:
-        return Plan({})
+    if key.dataset is None:
+        return None
     ref = ObjectRef(API_VERSION, DATASET.kind, key.namespace, key.dataset)
     if not observed.has(ref):
         return Plan({}, needs=(ref,))
     found: Manifest | None = observed.get(ref)
     if found is None or "digest" in (found.get("status") or {}):
-        return Plan({})
+        return None
     annotations = found["metadata"].get("annotations") or {}
     if annotations.get(PRODUCED_BY_ANNOTATION) != key.owner:
-        return Plan({})
-    return Plan({}, actions=progress(observed, (Delete(ref, found["metadata"]["uid"]),)).pending)
+        return None
+    done = progress(observed, (Delete(ref, found["metadata"]["uid"]),))
+    return Plan({}, actions=done.pending) if done.pending or done.failed else None
 
 
 def _orphan_children(
