@@ -142,7 +142,7 @@ def test_a_record_of_a_key_that_makes_no_sense_ends_nothing() -> None:
             api.add(bad)
         api.remove("MaskingJob", NAMESPACE, "mask")
         await asyncio.sleep(60)
-        assert replica.sweeper.skipped == 2
+        assert replica.sweeper.damaged == 2
         assert len(_unpublished_keys(api)) == 2
         api.add(clone({**JOB, "metadata": {**JOB["metadata"], "name": "again"}}))
 

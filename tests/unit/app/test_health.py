@@ -136,7 +136,7 @@ def exposed() -> str:
             running=lambda: 2,
             loop_lag=lambda: 0.25,
             watch_ages=lambda: {"/api/v1/namespaces/a/pods": 4.0, "/api/v1/namespaces/b/pods": 9.0},
-            skipped=lambda: 5,
+            damaged=lambda: 5,
             resources=lambda: {("KeyVault", "Ready", "True"): 7},
         )
     )

@@ -27,7 +27,7 @@ class States:
         running: Keys being worked on.
         loop_lag: Seconds by which the event loop was last late.
         watch_ages: Watched path -> seconds since it was last heard.
-        skipped: Records of keys that the last sweep could make nothing of.
+        damaged: Records of keys that the last sweep could make nothing of.
         resources: (kind, condition, status) -> how many.
     """
 
@@ -37,7 +37,7 @@ class States:
     running: Callable[[], int]
     loop_lag: Callable[[], float]
     watch_ages: Callable[[], Mapping[str, float]]
-    skipped: Callable[[], int]
+    damaged: Callable[[], int]
     resources: Callable[[], Mapping[tuple[str, str, str], int]]
 
 
@@ -101,7 +101,7 @@ class _StateCollector(Collector):
             (
                 "leeward_damaged_key_records",
                 "Records of unpublished artefact keys that the last sweep could not use.",
-                states.skipped(),
+                states.damaged(),
             ),
         )
         for name, text, value in simple:

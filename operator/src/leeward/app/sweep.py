@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from leeward.engine.errors import EngineError
+from leeward.engine.errors import EngineError, described
 from leeward.engine.steps import Steps
 from leeward.kube.errors import RefusedError
 from leeward.kube.keyrecords import UnpublishedKeys
@@ -49,12 +49,12 @@ class Sweeper:
         self._context = context
         self._interval = interval
         self._wanted = asyncio.Event()
-        self._skipped = 0
+        self._damaged = 0
 
     @property
-    def skipped(self) -> int:
+    def damaged(self) -> int:
         """How many records of keys the last search could make nothing of."""
-        return self._skipped
+        return self._damaged
 
     def soon(self) -> None:
         """A workload has gone: look before it is time."""
@@ -84,22 +84,20 @@ class Sweeper:
                 "the record of an artefact key is damaged: restore the Secret from a backup",
                 extra={"secret": name},
             )
-        skipped = len(found.damaged)
+        self._damaged = len(found.damaged)
         for key in found.keys:
             try:
                 await self._settle(key)
-            except (FaultError, RefusedError, EngineError) as error:
+            except (FaultError, RefusedError) as error:
                 _log.warning(
                     "an unpublished artefact could not be cleaned up yet",
                     extra={"key": key.id, "owner": key.owner, "error": str(error)},
                 )
-            except Exception as error:  # noqa: BLE001 - of all others, one record must not end it
-                skipped += 1
+            except Exception as error:  # noqa: BLE001 - one artefact must not keep the others
                 _log.error(
-                    "the record of an artefact key makes no sense: restore it from a backup",
-                    extra={"key": key.id, "error": type(error).__name__},
+                    "cleaning up an unpublished artefact failed",
+                    extra={"key": key.id, "owner": key.owner, **described(error)},
                 )
-        self._skipped = skipped
 
     async def _settle(self, key: ArtefactKeyInfo) -> None:
         observed = Observed()

@@ -183,7 +183,7 @@ def _states(controller: Controller, sweeper: Sweeper, lag: LoopLag, watches: Wat
         running=lambda: controller.queue.running,
         loop_lag=lambda: lag.seconds,
         watch_ages=watches.ages,
-        skipped=lambda: sweeper.skipped,
+        damaged=lambda: sweeper.damaged,
         resources=controller.inventory.counts,
     )
 

@@ -6,12 +6,12 @@ leader does is to reconcile, not to list.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from leeward.engine.echoes import Echoes
+from leeward.engine.errors import described
 from leeward.engine.inventory import Inventory, Key, key_of
 from leeward.engine.ports import Meter
 from leeward.engine.queue import Backoff, Priority, WorkQueue
@@ -181,8 +181,7 @@ class Controller:
             )
             raise
         except Exception as error:
-            # The text of an unforeseen error may hold a value: type and place are told, no more.
-            _log.error("reconcile failed", extra={"object": key._asdict(), **_where(error)})
+            _log.error("reconcile failed", extra={"object": key._asdict(), **described(error)})
             raise
         finally:
             del self._during[key]
@@ -216,11 +215,3 @@ def _outcome_of(fault: FaultError) -> str:
         case DeniedError():
             return "denied"
     return "error"
-
-
-def _where(error: BaseException) -> dict[str, object]:
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return {
-        "error": type(error).__name__,
-        "frames": [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames],
-    }
