@@ -105,9 +105,16 @@ def test_workload_is_given_no_key_on_the_grants_of_a_dataset_that_it_does_not_be
     world, engine = dataset("intake")
     key_id = sealed_source(world)
     world.add(resource(PREVIEW, preview_spec()))
-    for owner in ("Dataset/visits/uid", "Dataset/people/earlier", "MaskingJob/mask/uid"):
+    for owner, told in (
+        ("Dataset/visits/uid", "belongs to Dataset visits, of which"),
+        ("Dataset/people/earlier", "belonged to an earlier Dataset people, which is gone"),
+        ("MaskingJob/mask/uid", "is MaskingJob mask's, which has not published"),
+    ):
         world.keys[key_id] = replace(world.keys[key_id], owner=owner)
-        assert ready(engine.settle(ref))[1] == "KeyOfOtherDataset"
+        _, reason, message = ready(engine.settle(ref))
+        assert reason == "KeyOfOtherDataset"
+        assert told in message
+        assert ("use that one" in message) == ("visits" in owner)
     assert world.of_kind("Secret") == []
 
 

@@ -38,18 +38,34 @@ def check_key_owner_gone(info: ArtefactKeyInfo, dataset: str, observed: Observed
     found: Manifest | None = observed.get(need)
     if found is None or found["metadata"]["uid"] != uid:
         return None
-    return key_of_other_dataset(info)
+    return key_of_other_dataset(info, dataset)
 
 
-def key_of_other_dataset(info: ArtefactKeyInfo) -> Denied:
-    """What to say of a key that belongs to another Dataset."""
+def key_of_other_dataset(info: ArtefactKeyInfo, dataset: str) -> Denied:
+    """What to say of a key that does not belong to this Dataset.
+
+    Args:
+        info: The key.
+        dataset: ``Dataset/name/uid``, the one that would use it.
+    """
     kind, name, _ = _parts(info.owner)
-    return Denied(
-        "KeyOfOtherDataset",
-        f"the artefact key {info.id} belongs to {kind} {name}, of which the grants say"
-        " who may use it: use that one, and have its owner add a grant where one is missing; only"
-        " when it is deleted can another Dataset take its file over",
-    )
+    if kind != DATASET.kind:
+        who = (
+            f"is {kind} {name}'s, which has not published what it opens: nothing uses it before"
+            " that, and where it was deleted, nothing will: name another Dataset"
+        )
+    elif name == _parts(dataset)[1]:
+        who = (
+            f"belonged to an earlier Dataset {name}, which is gone: the one of that name now can"
+            " take it over, and its condition Ready says whether it has"
+        )
+    else:
+        who = (
+            f"belongs to Dataset {name}, of which the grants say who may use it: use that one, and"
+            " have its owner add a grant where one is missing; only when it is deleted can another"
+            " Dataset take its file over"
+        )
+    return Denied("KeyOfOtherDataset", f"the artefact key {info.id} {who}")
 
 
 def _parts(owner: str) -> tuple[str, str, str]:

@@ -220,8 +220,9 @@ def check_source_artefact_key(case: Case) -> Verdict:
             " grant of that key does not open it: name the key that it was made under in"
             " spec.sealedWith of a new Dataset",
         )
-    if found.owner != dataset_owner(case.source_ref.name, case.dataset_uid):
-        return key_of_other_dataset(found)
+    dataset = dataset_owner(case.source_ref.name, case.dataset_uid)
+    if found.owner != dataset:
+        return key_of_other_dataset(found, dataset)
     return None
 
 
