@@ -13,6 +13,7 @@ from leeward.plans.shared.model import (
     Create,
     DeleteSecret,
     ObjectRef,
+    PublishArtefactKey,
 )
 from unit.plans.clinic import (
     FILE_ID,
@@ -170,6 +171,17 @@ def test_scope_of_a_rule_key(scope: str, same: bool) -> None:
     )
     assert (first[f"rule:tokens/{scope}"] == second[f"rule:tokens/{scope}"]) is same
     assert first["output"] != second["output"]
+
+
+def test_of_the_keys_of_one_job_that_of_the_output_is_published_last_and_alone_has_the_file() -> (
+    None
+):
+    rule = {"key": {"vault": {"name": "vault"}, "key": "tokens"}, "scope": "Job"}
+    world, engine = started(columns=[{"name": "patient", "tokenize": rule}, *RULES[1:]])
+    world.succeed(answer(world))
+    engine.settle(JOB)
+    published = [action.id for action in world.done if isinstance(action, PublishArtefactKey)]
+    assert [world.keys[key_id].dataset for key_id in published] == [None, OUTPUT.name]
 
 
 def test_progress_is_shown() -> None:

@@ -154,6 +154,7 @@ def orphan(world: World, **changes: Any) -> ArtefactKeyInfo:
         "namespace": NAMESPACE,
         "owner": "MaskingJob/mask/uid-of-the-job",
         "artefact": ("data", "masked/x.parquet.lwe1"),
+        "dataset": OUTPUT.name,
         **changes,
     }
     key = ArtefactKeyInfo(**fields)
@@ -194,6 +195,13 @@ def test_orphan_is_shredded_and_cleaned_up() -> None:
     assert guard.items() <= pod.items()
 
 
+def test_file_is_not_removed_for_a_key_that_does_not_seal_it() -> None:
+    world = World()
+    key = orphan(world, dataset=None)
+    sweep(world, key)
+    assert world.done == [ShredArtefactKey(key.id), ForgetArtefactKey(key.id)]
+
+
 @pytest.mark.parametrize("kind", [Create, Apply])
 def test_orphan_is_shredded_where_nothing_can_be_started(kind: type) -> None:
     world = World()
@@ -217,7 +225,7 @@ def test_dataset_that_was_created_for_an_orphan_goes(
     made: Manifest, goes: bool, refused: type | None
 ) -> None:
     world = World()
-    key = orphan(world, dataset=OUTPUT.name)
+    key = orphan(world)
     if refused is not None:
         world.refusals.append(lambda a: Outcome("Forbidden") if isinstance(a, refused) else None)
     annotations = made.get("annotations", {"leeward.dev/produced-by": key.owner})
@@ -231,7 +239,7 @@ def test_dataset_that_was_created_for_an_orphan_goes(
 
 def test_dataset_of_a_key_that_was_published_meanwhile_stays() -> None:
     world = World()
-    key = orphan(world, dataset=OUTPUT.name)
+    key = orphan(world)
     world.keys[key.id] = replace(key, published=True)
     created = resource(OUTPUT, dataset_spec())
     created["metadata"]["annotations"] = {"leeward.dev/produced-by": key.owner}
@@ -243,7 +251,7 @@ def test_dataset_of_a_key_that_was_published_meanwhile_stays() -> None:
 
 def test_dataset_that_cannot_be_deleted_now_is_found_again() -> None:
     world = World()
-    key = orphan(world, dataset=OUTPUT.name)
+    key = orphan(world)
     created = resource(OUTPUT, dataset_spec())
     created["metadata"]["annotations"] = {"leeward.dev/produced-by": key.owner}
     world.add(created)

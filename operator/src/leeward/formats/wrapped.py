@@ -179,7 +179,7 @@ class ArtefactKeyRecord(Document):
         namespace, owner: For whom it was made: namespace, ``Kind/name/uid``.
         public_key: PEM of the public half, of a pair.
         artefact: The file that a workload writes with it; None for other keys.
-        dataset: Name of the Dataset that this file is to become.
+        dataset: Name of the Dataset that this file is to become; None: it does not seal the file.
     """
 
     format_version: Literal[1] = 1

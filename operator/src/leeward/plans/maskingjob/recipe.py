@@ -33,8 +33,8 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
     keys = _source_key(case)
     for role, key_id, use in roles.values():
         keys.append(_key(case, role, key_id, use, own=is_own(role)))
-    # Last: keys are published in this order, and who could shred one of this job's keys may then
-    # be sure that its output never appears (``shared.clean``).
+    # Last: keys are published in this order, so none that could still be shredded is missing when
+    # the output's is.
     keys.append(_output_key(case, admission))
     return Recipe(
         config=_config(case, roles),
@@ -100,7 +100,7 @@ def _key(case: MaskingCase, role: str, key_id: str, use: KeyUse, *, own: bool) -
         namespace=case.owner.namespace,
         owner=case.owner.id,
         artefact=output_volume(case.owner, case.spec) if own else None,
-        dataset=case.spec.output.dataset if own else None,
+        dataset=case.spec.output.dataset if role == OUTPUT_ROLE else None,
     )
     return JobKey(role, key_id, ready_key(use, case.observed).version, ensure)
 

@@ -95,8 +95,9 @@ class EnsureArtefactKey:
         vault_namespace, vault, key: The vault key.
         namespace, owner: For whom it is made: namespace, and ``Kind/name/uid``.
         artefact: (claim, path) of the file that is written with it. Where the owner goes before it
-            is published, the key is shredded and the file removed.
-        dataset: Name of the Dataset that this file is to become; it goes, too.
+            is published, the key is shredded.
+        dataset: Name of the Dataset that this file is to become, of the one key that seals it:
+            then file and Dataset go, too.
     """
 
     id: str

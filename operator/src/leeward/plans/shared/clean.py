@@ -76,9 +76,9 @@ def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> P
     """What to do about the key of an artefact that was never published.
 
     Where the workload that it was made for is gone, the key is shredded first: where it was
-    published after all, nothing else is touched. Then the file goes, which nothing opens any more,
-    and the Dataset, if it was created already; and last the record, by which all this is found
-    again after a crash.
+    published after all, nothing else is touched. If it is the key of the file itself, that goes
+    then, for nothing opens it any more, and the Dataset, if it was created already; and last the
+    record, by which all this is found again after a crash.
 
     Args:
         key: One with an ``artefact``, also one that was shredded before.
@@ -99,11 +99,11 @@ def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> P
     if shredded.code != "Done":
         return Plan({})
     owner = Owner(kind, key.namespace, name, uid, 0, {}, deleting=False)
-    return (
-        _clean_up(owner, key.artefact, observed, context)
-        or _take_back(key, observed)
-        or Plan({}, actions=progress(observed, (ForgetArtefactKey(key.id),)).pending)
-    )
+    plan = None
+    if key.dataset is not None:
+        plan = _clean_up(owner, key.artefact, observed, context)
+        plan = plan or _take_back(key, key.dataset, observed)
+    return plan or Plan({}, actions=progress(observed, (ForgetArtefactKey(key.id),)).pending)
 
 
 def _clean_up(
@@ -133,14 +133,12 @@ def _clean_up(
     return None
 
 
-def _take_back(key: ArtefactKeyInfo, observed: Observed) -> Plan | None:
+def _take_back(key: ArtefactKeyInfo, dataset: str, observed: Observed) -> Plan | None:
     """Delete the Dataset that was created for the file and holds nothing; None: it is not there.
 
     Where that is refused, the record waits for the next search.
     """
-    if key.dataset is None:
-        return None
-    ref = ObjectRef(API_VERSION, DATASET.kind, key.namespace, key.dataset)
+    ref = ObjectRef(API_VERSION, DATASET.kind, key.namespace, dataset)
     if not observed.has(ref):
         return Plan({}, needs=(ref,))
     found: Manifest | None = observed.get(ref)

@@ -106,7 +106,7 @@ class ArtefactKeyInfo:
         public_key: PEM of the public half, for asymmetric algorithms.
         published: Whether the artefact that it opens has been published.
         artefact: (claim, path) of the file that a workload writes with it; None for other keys.
-        dataset: Name of the Dataset that this file is to become.
+        dataset: Name of the Dataset that this file is to become; None: it does not seal the file.
         created_at: RFC 3339 time of its creation.
     """
 
