@@ -9,6 +9,7 @@ from leeward.formats.sealed import SealedWriter
 from leeward_masking.errors import SOURCE, JobError
 from leeward_masking.errors import volume as reading
 from leeward_masking.sink import SealedOutput, temporary_siblings
+from leeward_masking.stats import SKETCH_SIZE
 from unit.masking.support import OUTPUT_KEY, Volume, keep, rule
 
 FRAME = pl.DataFrame(
@@ -99,6 +100,20 @@ def test_report_counts(volume: Volume) -> None:
     assert (by_name["patient"].distinct_before, by_name["patient"].distinct_after) == (40, 40)
     assert (by_name["income"].type_before, by_name["income"].type_after) == ("Integer", "String")
     assert by_name["income"].distinct_after == 2
+    assert not any(column.distinct_estimated for column in by_name.values())
+    assert b"distinctEstimated" not in result.canonical()
+
+
+def test_the_report_says_which_counts_are_estimates(volume: Volume) -> None:
+    few = SKETCH_SIZE
+    frame = pl.DataFrame({"many": range(few + 1), "few": [*range(few), 0]})
+    result = volume.mask(
+        volume.source(volume.write_frame(frame), frame.schema), [keep("many", "few")]
+    )
+    assert result.report is not None
+    many, exact = result.report.columns
+    assert (many.name, many.distinct_estimated) == ("many", True)
+    assert (exact.distinct_before, exact.distinct_estimated) == (few, None)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ class DistinctSketch:
             self._bound = int(merged[-1])
         self._smallest = merged
 
+    @property
+    def estimated(self) -> bool:
+        """Whether ``count`` is an estimate."""
+        return self._bound is not None
+
     def count(self) -> int:
         """The number of distinct values, exact or estimated."""
         if self._bound is None:
@@ -158,4 +163,5 @@ def _column_report(column: _Column) -> ColumnReport:
         nulls_after=column.nulls_after,
         distinct_before=distinct_before,
         distinct_after=distinct_after,
+        distinct_estimated=True if column.before.estimated or column.after.estimated else None,
     )

@@ -78,7 +78,8 @@ class ColumnReport(Document):
     Attributes:
         changed: Rows whose value differs from before.
         nulls_before, nulls_after: Rows without a value.
-        distinct_after: Distinct values, estimated above a few thousand.
+        distinct_before, distinct_after: Distinct values.
+        distinct_estimated: True where one of the two is an estimate; left out where both are exact.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ColumnReport(Document):
     nulls_after: int
     distinct_before: int | None = None
     distinct_after: int | None = None
+    distinct_estimated: Literal[True] | None = None
 
 
 class MaskingReport(Document):
