@@ -42,6 +42,13 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         job({"name": "phone", "scramble": {}}),
         ["spec.columns[0]", '"phone" has no known transform: give it one of keep, drop, redact'],
     ),
+    "grant of what a preview does not do": (
+        key_with(
+            algorithm="AES256_GCM",
+            grants=[{"name": "look", "kinds": ["DatasetPreview"], "operations": ["Open", "Seal"]}],
+        ),
+        ["grants[0].operations", "a DatasetPreview only opens files: remove the other operations"],
+    ),
     "unknown transform beside a known one": (
         job({"name": "phone", "redact": {}, "scramble": {}}),
         ["spec.columns", '"phone" has unknown transform "scramble": use one of keep, drop'],

@@ -8,10 +8,13 @@ import yaml
 from pydantic import BaseModel, Field
 
 from generator import generated_files, outdated
+from generator.bounds import explained
 from generator.chart import BEGIN, END, values_file, with_values_table
 from generator.crds import crd
 from generator.structural import Schema, SchemaError, structural_schema
 from leeward.api import KINDS, Kind
+from leeward.api.keyvault import KEYVAULT
+from leeward.api.maskingjob import MASKINGJOB
 from leeward.api.meta import DNS_LABEL, Cel, ListMap, Model, Name, Rules
 from leeward.api.workload import Quantity
 
@@ -181,9 +184,26 @@ def test_the_chart_template_holds_the_same_crds() -> None:
     text = generated_files(ROOT)["charts/leeward/templates/crds.yaml"]
     plain = "\n".join(line for line in text.splitlines() if "{{" not in line)
     templated = list(yaml.safe_load_all(plain))
-    assert [document["spec"] for document in templated] == [crd(kind)["spec"] for kind in KINDS]
+    assert [document["spec"] for document in templated] == [
+        explained(crd(kind))["spec"] for kind in KINDS
+    ]
+
     kept = {"helm.sh/resource-policy": "keep"}
     assert all(document["metadata"]["annotations"] == kept for document in templated)
+
+
+def test_explain_tells_choices_bounds_and_defaults() -> None:
+    key, job = (explained(crd(kind)) for kind in (KEYVAULT, MASKINGJOB))
+    grant = spec_of(key)["keys"]["items"]["properties"]["grants"]["items"]["properties"]
+    assert "One of Seal, Open, Mask." in grant["operations"]["description"]
+    length = spec_of(job)["columns"]["items"]["properties"]["hash"]["properties"]["length"]
+    assert length["description"].endswith("16 to 64. Default: 64.")
+
+
+def spec_of(crd: Schema) -> Schema:
+    root = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    properties: Schema = root["properties"]["spec"]["properties"]
+    return properties
 
 
 VALUES = """{"properties": {"a": {"description": "A.", "properties": {

@@ -7,6 +7,7 @@ Everything here is a pure function of these two; ``tools/generate/__main__.py`` 
 from pathlib import Path
 
 from generator.admission import admission_template
+from generator.bounds import explained
 from generator.chart import crd_template, kinds_template, values_file, with_values_table
 from generator.crds import crd, to_yaml
 from generator.reference import index_page, kind_page
@@ -24,13 +25,14 @@ def generated_files(root: Path) -> dict[str, str]:
         SchemaError: A model cannot be said as a structural schema, or a field is undescribed.
     """
     crds = {kind.plural: crd(kind) for kind in KINDS}
-    files = {f"crds/{plural}.yaml": to_yaml(made) for plural, made in crds.items()}
+    shown = {plural: explained(made) for plural, made in crds.items()}
+    files = {f"crds/{plural}.yaml": to_yaml(made) for plural, made in shown.items()}
     files |= {
         f"docs/reference/{kind.kind.lower()}.md": kind_page(kind, crds[kind.plural])
         for kind in KINDS
     }
     files["docs/reference/README.md"] = index_page(KINDS)
-    files[f"{CHART}/templates/crds.yaml"] = crd_template(list(crds.values()))
+    files[f"{CHART}/templates/crds.yaml"] = crd_template(list(shown.values()))
     files[f"{CHART}/templates/admission.yaml"] = admission_template()
     files[f"{CHART}/templates/_kinds.tpl"] = kinds_template(KINDS)
     schema = (root / CHART / "values.schema.json").read_text()

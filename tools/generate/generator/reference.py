@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from generator.bounds import bounds, literal
 from generator.structural import INT_OR_STRING, Schema
 from leeward.api.meta import API_VERSION, Kind
 
@@ -62,8 +63,8 @@ def _row(path: str, schema: Schema, required: bool) -> str:
     if required:
         default = "required"
     else:
-        default = f"`{_literal(schema['default'])}`" if "default" in schema else ""
-    meaning = " ".join([schema["description"], *_bounds(schema)])
+        default = f"`{literal(schema['default'])}`" if "default" in schema else ""
+    meaning = " ".join([schema["description"], *bounds(schema, "`")])
     return f"| `{path}` | {_type(schema)} | {default} | {_cell(meaning)} |"
 
 
@@ -73,16 +74,6 @@ def _type(schema: Schema) -> str:
     if "additionalProperties" in schema:
         return f"map of {_type(schema['additionalProperties'])}"
     return str(schema.get("format", schema.get("type", INT_OR_STRING)))
-
-
-def _bounds(schema: Schema) -> Iterator[str]:
-    values = schema.get("items", schema)
-    if "enum" in values:
-        yield f"One of {', '.join(f'`{_literal(value)}`' for value in values['enum'])}."
-    if "minimum" in schema and "maximum" in schema:
-        yield f"{schema['minimum']} to {schema['maximum']}."
-    if "items" in schema:
-        yield f"At most {schema['maxItems']}."
 
 
 def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
@@ -96,15 +87,6 @@ def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
 
 def _codes(*names: str) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        inner = ", ".join(f"{name}: {_literal(member)}" for name, member in value.items())
-        return f"{{{inner}}}"
-    return str(value) if value != "" else '""'
 
 
 def _cell(text: str) -> str:

@@ -66,6 +66,9 @@ regular expression (RE2) that finds something in it says why.
 """
 
 ALGORITHMS: Final = tuple(OPERATIONS_BY_ALGORITHM)
+_USES: Final = ", ".join(
+    f"{name} ({', '.join(sorted(uses))})" for name, uses in OPERATIONS_BY_ALGORITHM.items()
+)
 
 
 class EmbeddedProvider(Model):
@@ -103,10 +106,18 @@ class KeyGrant(Model):
         default=None, description="Names of those workloads. Left out: any name."
     )
     operations: Annotated[list[Operation], Field(min_length=1, max_length=8)] = Field(
-        description="What they may do: Seal and Open files, Mask values."
+        description="What they may do: Seal and Open files, Mask values. A preview only opens."
     )
     not_after: Moment | None = Field(
         default=None, description="The grant ends at this time. Left out: it does not end."
+    )
+    cel: ClassVar = (
+        Cel(
+            "self.kinds.exists(k, k != 'DatasetPreview') || self.operations.all(o, o == 'Open')",
+            "a DatasetPreview only opens files: remove the other operations, or grant them to"
+            " another kind",
+            field_path=".operations",
+        ),
     )
 
 
@@ -155,7 +166,7 @@ class VaultKey(Model):
 
     name: Name = Field(description="Name of the key within the vault.")
     algorithm: Annotated[str, Field(max_length=64)] = Field(
-        description=f"Algorithm of the artefact keys made under this key: {', '.join(ALGORITHMS)}.",
+        description=f"Algorithm of the artefact keys made under it, and its operations: {_USES}.",
     )
     origin: Origin = Field(
         default=Origin(generate=Empty()), description="Where the key comes from."

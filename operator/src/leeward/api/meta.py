@@ -203,8 +203,8 @@ Duration = Annotated[
     ),
     Text(
         r"^[1-9][0-9]{0,5}(ms|s|m|h|d)$",
-        "must be a length of time, a whole number and one unit of ms, s, m, h, d, as 30s, 90m, 36h"
-        " or 7d",
+        "must be a length of time, a whole number of at most 6 digits and one unit of ms, s, m, h,"
+        " d, as 30s, 90m, 36h or 7d",
     ),
 ]
 Moment = Annotated[
