@@ -100,8 +100,9 @@ BAD = {
     "BOM only": (b"\xef\xbb\xbf", "FileEmpty", None, None),
     "header only": (b"a,b\n", "FileEmpty", None, None),
     "name twice": (b"a,b,a\n1,2,3\n", "DuplicateColumn", None, "a"),
-    "no name": (b"a,\n1,2\n", "MalformedData", 0, None),
-    "bad header": (b'a,x"b\n1,2\n', "MalformedData", 0, None),
+    "no name": (b"a,\n1,2\n", "MalformedData", None, None),
+    "bad header": (b'a,x"b\n1,2\n', "MalformedData", None, None),
+    "header not UTF-8": (b"a,\xffb\n1,2\n", "WrongEncoding", None, None),
 }
 
 
@@ -116,6 +117,25 @@ def test_bad_files_name_row_and_column_and_no_value(
     error = caught.value.result()
     assert (error.code, error.row, error.column) == (code, row, column)
     assert SECRET not in error.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("data", "header", "words"),
+    [
+        (b"a,\xff\n1,2\n", True, "the header (line 1), column 2 is not UTF-8"),
+        (b'a,x"b\n1,2\n', True, "the header (line 1), column 2: a quote"),
+        (b"a,b\n3\n", True, "row 1 has 1 field, the file has 2 columns (rows are counted without"),
+        (b"a,b\n3\n", False, "row 2 has 1 field, the file has 2 columns"),
+        (b'1,"2\n', False, "row 1, column 2: a quote is not closed"),
+    ],
+)
+def test_messages_say_how_rows_are_counted(
+    volume: Volume, data: bytes, header: bool, words: str
+) -> None:
+    with pytest.raises(JobError) as caught:
+        volume.inspect(volume.write("a.csv", data), csv=CsvOptions(header=header))
+    assert caught.value.message.startswith(words)
+    assert header or "header" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from leeward_masking.structure import (
     find_records,
     malformed,
     quote_error,
+    row_words,
 )
 
 MAX_RECORD: Final = 64 << 20
@@ -71,6 +72,14 @@ class CsvReader:
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
+        try:
+            yield from self._blocks()
+        except JobError as error:
+            if error.row is None or not self._options.header:
+                raise
+            raise error.with_note("rows are counted without the header") from None
+
+    def _blocks(self) -> Iterator[pl.DataFrame]:
         row = 1
         while True:
             data, records = self._next_records(row)
@@ -116,8 +125,9 @@ class CsvReader:
                 raise self._unclosed(data, records, row)
             if len(data) > MAX_RECORD:
                 raise malformed(
-                    f"row {row} is longer than {MAX_RECORD >> 20} MiB: a quote may not be closed",
-                    row=row,
+                    f"{row_words(row)} is longer than {MAX_RECORD >> 20} MiB: a quote may not be"
+                    " closed",
+                    row=row or None,
                 )
 
     def _unclosed(self, data: bytes, records: Records, row: int) -> JobError:
@@ -128,7 +138,7 @@ class CsvReader:
 
     def _read_names(self) -> list[str]:
         """The header, taken off what is to be read; made-up names where the file has none."""
-        data, records = self._next_records(0)
+        data, records = self._next_records(0 if self._options.header else 1)
         if not records.count:
             raise empty()
         count = int(np.flatnonzero(records.is_end)[0]) + 1
@@ -184,11 +194,10 @@ class CsvReader:
         except UnicodeDecodeError as error:
             block = np.frombuffer(data, np.uint8)
             record, place = find_records(block, self._dialect).locate(error.start)
-            column = self._names[place]
-            return _encoding(
-                f"row {row + record}, column {place + 1} is not UTF-8", row + record, column
-            )
-        return malformed(f"the rows from {row} on cannot be parsed")
+            what = f"{row_words(row + record)}, column {place + 1} is not UTF-8"
+            return _encoding(what, row + record, self._names[place])
+        which = f"the rows from {row} on" if row else row_words(row)
+        return malformed(f"{which} cannot be parsed")
 
 
 def _types(names: list[str], columns: Sequence[SchemaColumn] | None) -> dict[str, ColumnType]:
@@ -203,7 +212,7 @@ def _check_names(names: list[str]) -> None:
     places: dict[str, int] = {}
     for place, name in enumerate(names, 1):
         if not name:
-            raise malformed(f"column {place} has no name in the header", row=0)
+            raise malformed(f"column {place} has no name in the header (line 1)")
         first = places.setdefault(name, place)
         if first != place:
             shown = name[:MAX_COLUMN_NAME]
@@ -220,6 +229,6 @@ def _encoding(what: str, row: int | None = None, column: str | None = None) -> J
         "WrongEncoding",
         f"the source {what}" if row is None else what,
         "convert the file to UTF-8, and seal it anew if it was sealed",
-        row=row,
-        column=column,
+        row=row or None,
+        column=column if row else None,
     )

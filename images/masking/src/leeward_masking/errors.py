@@ -44,6 +44,17 @@ class JobError(Exception):
         self.column: Final = column
         self.key_ids: Final = key_ids or []
 
+    def with_note(self, note: str) -> "JobError":
+        """The same, with something more said in brackets."""
+        return JobError(
+            self.code,
+            f"{self.message} ({note})",
+            self.remedy,
+            row=self.row,
+            column=self.column,
+            key_ids=self.key_ids,
+        )
+
     def result(self) -> ResultError:
         """The same as a document."""
         return ResultError(

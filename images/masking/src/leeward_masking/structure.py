@@ -105,7 +105,7 @@ def check_records(
         record = int(wrong[0])
         found = int(fields[record])
         raise malformed(
-            f"row {first_row + record} has {found} field{'s' if found > 1 else ''}, "
+            f"{row_words(first_row + record)} has {found} field{'s' if found > 1 else ''}, "
             f"the file has {len(names)} columns",
             row=first_row + record,
             column=names[found] if found < len(names) else None,
@@ -139,13 +139,18 @@ def _check_quotes(
 
 def quote_error(row: int, names: list[str], place: int, what: str) -> JobError:
     """A quote that is not where RFC 4180 has it."""
-    column = names[place] if place < len(names) else None
+    column = names[place] if row and place < len(names) else None
     return malformed(
-        f"row {row}, column {place + 1}: a quote {what}; RFC 4180 wants fields with quotes in "
-        "quotes, and each quote in them doubled",
-        row=row,
+        f"{row_words(row)}, column {place + 1}: a quote {what}; RFC 4180 wants fields with quotes"
+        " in quotes, and each quote in them doubled",
+        row=row or None,
         column=column,
     )
+
+
+def row_words(row: int) -> str:
+    """A row in a message; 0 is the header."""
+    return f"row {row}" if row else "the header (line 1)"
 
 
 def malformed(message: str, *, row: int | None = None, column: str | None = None) -> JobError:
