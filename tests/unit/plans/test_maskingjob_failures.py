@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -27,8 +29,8 @@ from unit.plans.clinic import (
     resource,
     started,
 )
-from unit.plans.simulator import ready
-from unit.plans.world import condition
+from unit.plans.simulator import Engine, ready
+from unit.plans.world import CrashError, condition, stamp
 
 OUT_OF_MEMORY: Manifest = {"exitCode": 137, "reason": "OOMKilled"}
 
@@ -156,8 +158,69 @@ def test_orphaned_pod_is_stopped() -> None:
 
 def test_success_without_an_answer_is_no_success() -> None:
     world, engine = started()
-    condition(world.only("Job"), "Complete", "")
+    world.succeed({})
     assert ready(engine.settle(JOB), "Failed")[1] == "ResultLost"
+
+
+def test_answer_is_read_from_a_pod_that_is_being_removed() -> None:
+    world, engine = started()
+    pod = world.start_pod()
+    pod["metadata"]["deletionTimestamp"] = stamp(world.now)
+    plan = engine.reconcile(JOB)
+    assert plan is not None
+    assert plan.requeue_after == 2.0
+    assert ready(plan.status)[1] == "Retrying"
+    world.end_pod(pod, "Succeeded", exitCode=0, message=json.dumps(answer(world)))
+    assert ready(engine.settle(JOB))[1] == "Published"
+
+
+def test_job_whose_pod_is_gone_before_its_answer_was_read_runs_once_more() -> None:
+    world, engine = started()
+    first = world.only("Job")
+    keys = world.objects[JOB]["status"]["admission"]["keys"]
+    condition(first, "Complete", "")
+    status = engine.settle(JOB)
+    assert ready(status, "Repeated")[:2] == ("True", "AnswerLost")
+    assert status["admission"]["keys"] == keys
+    assert world.only("Job")["metadata"]["name"] != first["metadata"]["name"]
+    assert not world.shredded
+    world.succeed(answer(world))
+    assert ready(engine.settle(JOB))[1] == "Published"
+
+
+def test_job_whose_answer_is_lost_twice_fails() -> None:
+    world, engine = started()
+    for _ in range(2):
+        condition(world.only("Job"), "Complete", "")
+        status = engine.settle(JOB)
+    assert ready(status, "Failed")[1] == "ResultLost"
+    assert world.shredded
+
+
+def test_job_is_not_repeated_beside_a_pod_that_was_orphaned() -> None:
+    world, engine = started()
+    pod = world.start_pod()
+    del pod["metadata"]["ownerReferences"]
+    first = world.only("Job")
+    condition(first, "Complete", "")
+    engine.settle(JOB)
+    assert world.only("Job") == first
+    world.end_pod(pod, "Failed", exitCode=143)
+    engine.settle(JOB)
+    assert world.only("Job")["metadata"]["name"] != first["metadata"]["name"]
+
+
+def test_crash_at_any_point_of_a_repetition_ends_in_one_more_run() -> None:
+    for effects in range(8):
+        world, engine = started()
+        condition(world.only("Job"), "Complete", "")
+        world.crash_after = effects
+        with contextlib.suppress(CrashError):
+            engine.settle(JOB)
+        world.crash_after = None
+        Engine(world, seed=2).settle(JOB)
+        world.succeed(answer(world))
+        assert ready(Engine(world, seed=3).settle(JOB))[1] == "Published"
 
 
 @pytest.mark.parametrize(

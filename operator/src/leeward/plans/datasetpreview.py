@@ -76,6 +76,7 @@ class _Preview:
     """What a DatasetPreview adds to the course of all workloads."""
 
     role = "preview"
+    repeats = False
 
     def __init__(self, spec: DatasetPreviewSpec) -> None:
         self._spec = spec

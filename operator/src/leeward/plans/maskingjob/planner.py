@@ -78,6 +78,7 @@ class _Masking:
     """What a MaskingJob adds to the course of all workloads."""
 
     role = "masking"
+    repeats = True
 
     def __init__(self, spec: MaskingJobSpec) -> None:
         self._spec = spec
@@ -242,8 +243,9 @@ def _stored(report: Manifest | None, digest: str) -> Result | None:
 
 
 _RESULT_LOST = (
-    "the job ended, but its answer is gone (its pod was removed before the operator saw it), so"
-    " nothing is published: delete this job and create it again"
+    "the job ended, but its answer cannot be read (its pods were removed before the operator saw"
+    " them, or the operator could not fetch it while they ran), so nothing is published: keep the"
+    " pods until the job is Complete, delete this job and create it again"
 )
 _RESULT_MISMATCH = (
     "the job's answer is not what was asked ({}), so nothing is published: check that the masking"

@@ -37,6 +37,7 @@ from leeward.plans.shared.starting import (
     is_as_admitted,
     is_outdated,
     rebuilt_config,
+    repeat,
     start,
 )
 from leeward.plans.shared.steps import drifted, progress
@@ -88,7 +89,8 @@ def follow(workload: Workload, run: Run) -> Plan:
             left = left_pods(pods, uid)
             return fail(workload, run, Denied(state.reason, state.message), state.started, left)
         case Succeeded():
-            return workload.ended(run, state.answer)
+            again = repeat(run, left_pods(pods, uid)) if state.lost and workload.repeats else None
+            return again or workload.ended(run, state.answer)
         case Active():
             made = job or {}
             return _replace(run, state, made, pods) or _keep(workload, run, state, made)
@@ -187,7 +189,7 @@ def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:
     if plan is not None:
         return plan
     if state.phase == "Running" and state.pod is not None:
-        return _running(workload, run, state.pod)
+        return _running(workload, run, state, state.pod)
     run.draft.set("Running", False, state.reason, state.message)
     run.draft.set("Ready", False, state.reason, state.message)
     if state.phase == "Suspended":
@@ -255,9 +257,10 @@ def _upkeep(
     return steps
 
 
-def _running(workload: Workload, run: Run, pod: Manifest) -> Plan:
-    run.draft.set("Running", True, "Running", f"pod {pod['metadata']['name']} runs")
-    run.draft.set("Ready", False, "Running", "it runs: see status.progress")
+def _running(workload: Workload, run: Run, state: Active, pod: Manifest) -> Plan:
+    run.draft.set("Running", True, state.reason, state.message)
+    told = "it runs: see status.progress" if state.reason == "Running" else state.message
+    run.draft.set("Ready", False, state.reason, told)
     ip = (pod.get("status") or {}).get("podIP")
     if not ip:
         return Plan(run.status, requeue_after=RUNNING_INTERVAL)

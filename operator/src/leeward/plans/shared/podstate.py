@@ -54,9 +54,15 @@ class Active:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The Job has ended well; the answer of its pod, if there is one left that can be read."""
+    """The Job has ended well, or is about to be said to have.
+
+    Attributes:
+        answer: Of its pod, if there is one left that can be read.
+        lost: Whether no pod is left that could answer.
+    """
 
     answer: AnyResult | None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +91,14 @@ def read_job(job: Manifest | None, pods: Sequence[Manifest], now: datetime.datet
     if job is None:
         return _gone(pods)
     if _job_condition(job, "Complete") is not None:
-        return Succeeded(_answer(pods, "Succeeded"))
+        return Succeeded(_answer(pods, "Succeeded"), lost="Succeeded" not in _phases(pods))
     failed = _job_condition(job, "Failed")
     if failed is not None:
         return _failed(failed, pods)
+    answer = None if _job_condition(job, "FailureTarget") else _answer(pods, "Succeeded")
+    if answer is not None:
+        # A pod that is being removed is gone as soon as the Job controller has counted it.
+        return Succeeded(answer)
     return _active(job, pods, now)
 
 
@@ -153,6 +163,10 @@ def _answer(pods: Sequence[Manifest], phase: str) -> AnyResult | None:
             if answer is not None:
                 return answer
     return None
+
+
+def _phases(pods: Sequence[Manifest]) -> set[str | None]:
+    return {(pod.get("status") or {}).get("phase") for pod in pods}
 
 
 def _message(pod: Manifest) -> AnyResult | None:
@@ -264,7 +278,7 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
     container = _container(pod)
     state = container.get("state") or {}
     if "running" in state:
-        return Active("Running", "Running", "the pod runs", pod)
+        return Active("Running", "Running", f"pod {pod['metadata']['name']} runs", pod)
     if "terminated" in state:
         return _ENDING
     waiting = state.get("waiting") or {}
@@ -282,6 +296,11 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
     return _pending(pod, now)
 
 
+_LEAVING: Final = (
+    "a pod is being removed: where it does not end well before it goes, another one follows it"
+)
+
+
 def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> Active:
     # A pod that its node gave up is not counted by the Job, and another one follows it.
     given_up = [moment for pod in pods if (moment := _disrupted(pod)) is not None]
@@ -289,6 +308,9 @@ def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime
     failed = (job.get("status") or {}).get("failed", 0)
     if "Succeeded" in phases or phases.count("Failed") > failed:
         return _ENDING
+    leaving = [pod for pod in pods if "running" in (_container(pod).get("state") or {})]
+    if leaving:
+        return Active("Running", "Retrying", _LEAVING, leaving[-1])
     if {"Pending", "Running"} & set(phases):
         return Active("Starting", "Retrying", "a pod is being removed, and another one follows it")
     if failed and pods:

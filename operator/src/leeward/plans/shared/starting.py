@@ -1,7 +1,10 @@
 """From a workload that asks to the Job that is started: admission and everything before."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from leeward.plans.shared.claims import claim_steps
-from leeward.plans.shared.conditions import timestamp
+from leeward.plans.shared.conditions import is_true, timestamp
 from leeward.plans.shared.durations import whole_seconds
 from leeward.plans.shared.inventory import enter, secret_ref, strike
 from leeward.plans.shared.jobs import config_map, config_ref, job, job_ref
@@ -123,7 +126,46 @@ def _settle(run: Run, recipe: Recipe) -> None:
 
 def _job_name(run: Run, digest: str, keys: list[Manifest]) -> str:
     image, secrets = run.context.masking_image, run.context.image_pull_secrets
-    return child_name(run.owner, short_hash(digest, image, secrets, keys, run.owner.uid))
+    parts = [digest, image, secrets, keys, run.owner.uid]
+    if _is_repeated(run):
+        parts.append(REPEATED)
+    return child_name(run.owner, short_hash(*parts))
+
+
+REPEATED: Final = "Repeated"
+"""Type of the condition that says that a second Job runs, since the answer of the first is lost."""
+_REPEATED: Final = (
+    "the Job ended well, but its pod was removed before its answer was read, so nothing was"
+    " published: it is run once more"
+)
+
+
+def repeat(run: Run, left: Sequence[Manifest]) -> Plan | None:
+    """Begin once more after a Job of which no pod is left that could answer; None: it has been.
+
+    Nothing of it is published, and the file that it wrote is replaced by the next one, as by a pod
+    that is tried again. Its Job goes when the next admission is written: what was deleted already
+    would after a crash look like one that was lost.
+
+    Args:
+        run: The workload.
+        left: Pods of that Job, also such as it does not control any more.
+    """
+    if _is_repeated(run):
+        return None
+    if any((pod.get("status") or {}).get("phase") in {"Pending", "Running"} for pod in left):
+        return Plan(run.status, requeue_after=_LEFT_INTERVAL)
+    run.draft.put(jobUid=None, startedAt=None, progress=None)
+    for type_, value in ((REPEATED, True), ("Running", False), ("Ready", False)):
+        run.draft.set(type_, value, "AnswerLost", _REPEATED)
+    return Plan(run.status, requeue_after=_LEFT_INTERVAL)
+
+
+_LEFT_INTERVAL: Final = 2.0
+
+
+def _is_repeated(run: Run) -> bool:
+    return is_true(run.status, REPEATED)
 
 
 def is_outdated(run: Run) -> bool:

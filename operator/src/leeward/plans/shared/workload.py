@@ -5,8 +5,9 @@
            ─▶ Complete or Failed, and from then on nothing but removal after ttlAfterFinished
 
 Until ``status.jobUid`` is stored nothing runs, and the checks are made again each time: a grant
-that was taken away in between counts. From then on only the Job with that UID counts, so none is
-ever run in its place.
+that was taken away in between counts. From then on only the Job with that UID counts. Another one
+takes its place in two cases, each after it was taken out of the status: it waits for an image that
+was replaced meanwhile, or it ended and its answer was lost with its pod.
 """
 
 from collections.abc import Sequence
@@ -86,6 +87,10 @@ class Workload(Protocol):
     @property
     def role(self) -> str:
         """Role label of its pods."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is run once more where the answer of its pod is lost."""
 
     def admit(self, run: Run) -> Denied | Unseen | Recipe:
         """Check everything, and say what to run."""
