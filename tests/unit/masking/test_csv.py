@@ -138,6 +138,20 @@ def test_messages_say_how_rows_are_counted(
     assert header or "header" not in caught.value.message
 
 
+@pytest.mark.parametrize("rows_after", [0, 1, 2, 7, 300])
+@pytest.mark.parametrize(
+    "row", ['"Doe, Ann",x,"1 Main St, York"', '"A ""B"" C",y,""', '"a",b,"c"', 'a,"b\n1, b",c']
+)
+def test_a_quote_that_is_not_closed_is_named_where_it_opens(
+    volume: Volume, row: str, rows_after: int
+) -> None:
+    rows = [row] * 77 + ['"a ""b""",' + f'"{SECRET},c'] + [row] * rows_after
+    with pytest.raises(JobError) as caught:
+        volume.inspect(volume.write("a.csv", "\n".join(["name,note,street", *rows, ""]).encode()))
+    assert caught.value.message.startswith("row 78, column 2: a quote is not closed")
+    assert caught.value.column == "note"
+
+
 @pytest.mark.parametrize(
     "column", ["born", "seen", "income", "rate", "member"]
 )  # fmt: skip

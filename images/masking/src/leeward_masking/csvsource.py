@@ -13,6 +13,7 @@ from leeward_masking.csvtypes import DTYPES, parse_column
 from leeward_masking.errors import JobError
 from leeward_masking.structure import (
     LINE_FEED,
+    NOT_CLOSED,
     Dialect,
     Records,
     check_records,
@@ -20,6 +21,7 @@ from leeward_masking.structure import (
     malformed,
     quote_error,
     row_words,
+    unclosed_quote,
 )
 
 MAX_RECORD: Final = 64 << 20
@@ -132,9 +134,11 @@ class CsvReader:
 
     def _unclosed(self, data: bytes, records: Records, row: int) -> JobError:
         """A record without an end: only a quote can hide it."""
-        before = np.frombuffer(data, np.uint8)[: records.open_quote]
+        block = np.frombuffer(data, np.uint8)
+        unclosed = unclosed_quote(block, self._dialect)
+        before = block[: records.open_quote if unclosed is None else unclosed]
         ended = find_records(np.append(before, np.uint8(LINE_FEED)), self._dialect)
-        return quote_error(row, self._names, len(ended.borders) - 1, "is not closed")
+        return quote_error(row, self._names, len(ended.borders) - 1, NOT_CLOSED)
 
     def _read_names(self) -> list[str]:
         """The header, taken off what is to be read; made-up names where the file has none."""

@@ -18,6 +18,7 @@ REMEDY: Final = (
     "correct the file at that place, and seal it anew if it was sealed; or correct the csv options"
     " of the Dataset"
 )
+NOT_CLOSED: Final = "is not closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +133,33 @@ def _check_quotes(
     carriage = np.flatnonzero(after == CARRIAGE_RETURN)
     ends[carriage] = block[closing[carriage] + 2] == LINE_FEED
     bad = np.concatenate([opening[~starts], closing[~ends]])
-    if len(bad):
-        record, place = records.locate(int(bad.min()))
-        raise quote_error(first_row + record, names, place, "stands inside a field without quotes")
+    if not len(bad):
+        return
+    at = int(bad.min())
+    what = "stands inside a field without quotes"
+    record, place = records.locate(at)
+    begin = int(records.borders[np.flatnonzero(records.is_end)[record - 1]]) + 1 if record else 0
+    unclosed = unclosed_quote(block[begin : at + 1], dialect)
+    if unclosed is not None:
+        what = NOT_CLOSED
+        record, place = records.locate(begin + unclosed)
+    raise quote_error(first_row + record, names, place, what)
+
+
+def unclosed_quote(block: NDArray[np.uint8], dialect: Dialect) -> int | None:
+    """Where a quote opens that is likely not closed, in bytes that begin at a record's start.
+
+    Such a quote is closed by the next one, which was to open a field: it stands at a field's start
+    in a later line. What follows is then told wrongly, so only the first one counts.
+    """
+    quotes = np.flatnonzero(block == dialect.quote)
+    closing = quotes[1::2]
+    opening = quotes[0::2][: len(closing)]
+    before = block[closing - 1]
+    lines = np.flatnonzero(block == LINE_FEED)
+    spans = np.searchsorted(lines, opening) < np.searchsorted(lines, closing)
+    likely = np.flatnonzero(spans & ((before == dialect.delimiter) | (before == LINE_FEED)))
+    return int(opening[likely[0]]) if len(likely) else None
 
 
 def quote_error(row: int, names: list[str], place: int, what: str) -> JobError:
