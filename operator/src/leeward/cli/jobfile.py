@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +13,8 @@ from leeward.api.dataset import DatasetSpec
 from leeward.api.keyvault import KeyVaultSpec
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import KeyRef, Model
-from leeward.api.transforms import TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
+from leeward.cli.jobrules import check_members, check_rules
 from leeward.cli.port import Manifest
 
 S = TypeVar("S", bound=Model)
@@ -60,8 +59,9 @@ def read_job_file(path: Path) -> JobFile:
         raise CliError(
             f"{path} holds {held}", "give a manifest, or a folder of them, with exactly one"
         )
+    check_members(_name(jobs[0]), jobs[0].get("spec"))
     spec = _spec(jobs[0], MaskingJobSpec)
-    _check_rules(_name(jobs[0]), spec)
+    check_rules(_name(jobs[0]), spec)
     source = next(
         (
             _spec(document, DatasetSpec)
@@ -77,27 +77,6 @@ def read_job_file(path: Path) -> JobFile:
         for key in _spec(document, KeyVaultSpec).keys
     }
     return JobFile(_name(jobs[0]), spec, source, algorithms)
-
-
-def _check_rules(name: str, spec: MaskingJobSpec) -> None:
-    """What the API server checks of rules beyond the shape of each field."""
-    for rule in spec.columns:
-        given = [transform for transform in TRANSFORMS if transform in rule.manifest()]
-        if len(given) != 1:
-            has = f"the transforms {' and '.join(given)}" if given else "no transform"
-            raise CliError(
-                f'MaskingJob {name}, rule "{rule.name}" has {has}',
-                f"give exactly one of {', '.join(TRANSFORMS)}",
-            )
-        if rule.generalize is not None and len(rule.generalize.manifest()) != 1:
-            raise CliError(
-                f'MaskingJob {name}, rule "{rule.name}": generalize has not exactly one parameter',
-                f"give one of {', '.join(ColumnRule.parameters()['generalize'])}",
-            )
-    counts = Counter(column for rule in spec.columns for column in rule.column_names)
-    twice = next((column for column, count in counts.items() if count > 1), None)
-    if twice is not None:
-        raise CliError(f'MaskingJob {name}: column "{twice}" has two rules', "remove one of them")
 
 
 def _documents(path: Path) -> list[Manifest]:

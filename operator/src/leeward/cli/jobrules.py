@@ -1,0 +1,88 @@
+"""Rules of a MaskingJob in a manifest: what the API server and the admission policy refuse."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final
+
+from leeward.api.maskingjob import MaskingJobSpec
+from leeward.api.transforms import TRANSFORMS, ColumnRule
+from leeward.cli.errors import CliError
+
+_NOT_TRANSFORMS: Final = ("name", "match")
+
+
+def check_members(name: str, spec: Any) -> None:
+    """Name the rule that has a transform or a parameter which does not exist.
+
+    Args:
+        name: Of the MaskingJob.
+        spec: As it is written; what is no mapping is left to the model.
+
+    Raises:
+        CliError: What is written, and what may be.
+    """
+    rules = spec.get("columns") if isinstance(spec, dict) else None
+    for rule in rules if isinstance(rules, list) else []:
+        if isinstance(rule, dict):
+            _check_rule_members(f'MaskingJob {name}, rule "{rule.get("name", "")}"', rule)
+
+
+def _check_rule_members(where: str, rule: dict[str, Any]) -> None:
+    parameters = ColumnRule.parameters()
+    for member, value in rule.items():
+        if member in _NOT_TRANSFORMS:
+            continue
+        if member not in TRANSFORMS:
+            raise CliError(
+                f'{where} has unknown transform "{member}"', f"use one of {', '.join(TRANSFORMS)}"
+            )
+        strange = (
+            [p for p in value if p not in parameters[member]] if isinstance(value, dict) else []
+        )
+        if strange:
+            allowed = ", ".join(parameters[member]) or "none"
+            raise CliError(
+                f'{where}: {member} has no parameter "{strange[0]}"',
+                f"remove it; {member} has {allowed}",
+            )
+
+
+def check_rules(name: str, spec: MaskingJobSpec) -> None:
+    """What the API server checks of rules beyond the shape of each field.
+
+    Raises:
+        CliError: A rule is not as it must be; it is named.
+    """
+    for rule in spec.columns:
+        given = [transform for transform in TRANSFORMS if transform in rule.manifest()]
+        if len(given) != 1:
+            has = f"the transforms {' and '.join(given)}" if given else "no transform"
+            raise CliError(
+                f'MaskingJob {name}, rule "{rule.name}" has {has}',
+                f"give exactly one of {', '.join(TRANSFORMS)}",
+            )
+        if rule.generalize is not None and len(rule.generalize.manifest()) != 1:
+            raise CliError(
+                f'MaskingJob {name}, rule "{rule.name}": generalize has not exactly one parameter',
+                f"give one of {', '.join(ColumnRule.parameters()['generalize'])}",
+            )
+        if rule.generalize is not None and rule.generalize.bins is not None:
+            _check_bins(f'MaskingJob {name}, rule "{rule.name}"', rule.generalize.bins)
+    counts = Counter(column for rule in spec.columns for column in rule.column_names)
+    twice = next((column for column, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise CliError(f'MaskingJob {name}: column "{twice}" has two rules', "remove one of them")
+
+
+def _check_bins(where: str, bins: Sequence[str]) -> None:
+    if any(border.startswith("-") for border in bins):
+        raise CliError(
+            f"{where}: a bin cannot be negative",
+            "start at 0; what lies below the first bin falls in the bin '<first'",
+        )
+    if any(Decimal(low) >= Decimal(high) for low, high in pairwise(bins)):
+        raise CliError(f"{where}: bins must rise", "write each border once, from small to large")
