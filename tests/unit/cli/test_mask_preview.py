@@ -24,7 +24,7 @@ VAULT = {
     "metadata": {"name": "clinic"},
     "spec": {"keys": [{"name": "tokens", "algorithm": "AES256_SIV"}]},
 }
-DATASET = {
+DATASET: dict[str, Any] = {
     "kind": "Dataset",
     "metadata": {"name": "visits"},
     "spec": {
@@ -39,7 +39,7 @@ DATASET = {
 def job(rules: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
     output = {
         "dataset": "masked",
-        "location": DATASET["spec"]["location"],  # type: ignore[index]
+        "location": DATASET["spec"]["location"],
         "sealedWith": KEY,
     }
     spec = {"purpose": "p", "source": {"name": "visits"}, "columns": rules, "output": output}
@@ -107,7 +107,12 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
     ("documents", "words"),
     [
         ((VAULT, DATASET, job(RULES[:-1])), '"note"'),
-        ((VAULT, job(RULES)), '"patient;name;visited;weight;note"'),
+        ((VAULT, job(RULES)), "not define Dataset visits: put it beside the job, with spec.csv"),
+        ((VAULT, job(RULES)), 'with the delimiter ",", and its header holds ";"'),
+        (
+            (VAULT, DATASET | {"spec": DATASET["spec"] | {"csv": {}}}, job(RULES)),
+            'set spec.csv.delimiter of the Dataset to ";"',
+        ),
         ((VAULT, DATASET, job([*RULES, {"name": "age", "keep": {}}])), '"age"'),
         (
             (VAULT, DATASET, job([*RULES[:3], {"name": "x", "keep": {"a": 1}}])),

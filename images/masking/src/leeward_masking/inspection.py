@@ -13,12 +13,11 @@ from leeward.formats.sealed import Unwrapper
 from leeward_masking.canonical import column_type
 from leeward_masking.content import describe_headers
 from leeward_masking.csvtypes import TypeInference
+from leeward_masking.delimiter import check_delimiter
 from leeward_masking.errors import SOURCE, JobError, volume
 from leeward_masking.progress import Progress
 from leeward_masking.source import Source, open_source
 
-_DELIMITERS: Final = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}
-"""Usual delimiters, and how they are written in a manifest."""
 _POLL: Final = 2.0
 """Seconds between two looks for a file that is not there yet."""
 _EMPTY: Final = 6.0
@@ -52,7 +51,7 @@ def inspect_file(
         return Result(outcome="Succeeded", source=describe_headers(path))
     with open_source(config.source, keys if config.sealed else None, typed=False) as source:
         if config.source.format == "CSV":
-            _check_delimiter(source.reader.schema.names(), config.source.csv or CsvOptions())
+            check_delimiter(source.reader.schema.names(), config.source.csv or CsvOptions())
         _check_names(source.reader.schema.names())
         columns, rows = _read_all(source, config.source.format == "CSV", progress)
         found = source.verify()
@@ -84,30 +83,6 @@ def _check_names(names: Sequence[str]) -> None:
                 f" {MAX_COLUMN_NAME}",
                 "give the column another name in the file",
             )
-
-
-def _check_delimiter(names: Sequence[str], options: CsvOptions) -> None:
-    """A file read with a delimiter that it does not have is one wide column; only its header tells.
-
-    Raises:
-        JobError: ``MalformedData``.
-    """
-    if len(names) != 1 or not options.header:
-        return
-    # The one that it is read with can stand in a quoted name.
-    others = [delimiter for delimiter in _DELIMITERS if delimiter != options.delimiter]
-    suspect = max(others, key=names[0].count)
-    if suspect not in names[0]:
-        return
-    shown = _DELIMITERS[suspect]
-    raise JobError(
-        "MalformedData",
-        f"the file has one column when it is read with the delimiter"
-        f" {_DELIMITERS.get(options.delimiter, repr(options.delimiter))}, and its header holds"
-        f" {shown}, which is likely the delimiter",
-        f"set spec.csv.delimiter of the Dataset to {shown}; if it is one column indeed, give it a"
-        " name without that character",
-    )
 
 
 def _wait_for(path: Path, seconds: int, progress: Progress) -> None:

@@ -14,6 +14,7 @@ from leeward_masking.canonical import canonical_text, column_type
 from leeward_masking.content import open_content
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.csvtypes import TypeInference, parse_column
+from leeward_masking.delimiter import check_delimiter
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.rules import MaterialOf, compile_plan
 from leeward_masking.siv import KEY_SIZE
@@ -46,7 +47,9 @@ def first_rows(
         if form == "Parquet":
             blocks = ParquetReader(content, None).blocks()
         else:
-            blocks = CsvReader(content, csv, None).blocks()
+            reader = CsvReader(content, csv, None)
+            check_delimiter(reader.schema.names(), csv or CsvOptions())
+            blocks = reader.blocks()
         frame = _head(blocks, rows)
     if form == "Parquet":
         return frame

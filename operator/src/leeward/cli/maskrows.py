@@ -13,6 +13,7 @@ from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
 from leeward.cli.jobfile import JobFile
 from leeward.formats.jobconfig import RuleConfig
+from leeward_masking.delimiter import DelimiterError
 from leeward_masking.errors import JobError
 from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
 
@@ -61,10 +62,21 @@ def mask_rows(
         if job.spec.default_action == "Keep":
             rules.extend(_kept(job, frame.columns))
         masked = preview_frame(frame, rules, ephemeral_keys(random))
+    except DelimiterError as error:
+        raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
     except JobError as error:
         remedy = REMEDIES.get(error.code, error.remedy)
         raise CliError(f"{data}: {error.message}", remedy) from error
     return _texts(frame), _texts(masked)
+
+
+def _delimiter_remedy(job: JobFile, error: DelimiterError) -> str:
+    if job.source is not None:
+        return error.remedy
+    return (
+        f"the manifest does not define Dataset {job.spec.source.name}: put it beside the job, with"
+        f" spec.csv.delimiter {error.likely}"
+    )
 
 
 def _check_rules(job: JobFile, columns: list[str]) -> None:
