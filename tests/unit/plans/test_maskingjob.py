@@ -8,6 +8,7 @@ import pytest
 
 from leeward.formats.jobconfig import MaskingConfig, parse_job_config
 from leeward.formats.result import Result
+from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.model import (
     Apply,
     Create,
@@ -220,6 +221,48 @@ def test_answer_too_large_for_a_message_is_taken_over_first() -> None:
     world.end_pod(pod, "Succeeded", exitCode=0, message=json.dumps(detached))
     condition(world.only("Job"), "Complete", "")
     assert ready(engine.settle(JOB))[:2] == ("True", "Published")
+
+
+def test_answer_of_an_earlier_pod_gives_way_to_the_one_that_counts() -> None:
+    world, engine = started()
+    pod = world.start_pod()
+    name = pod["metadata"]["name"]
+    early = answer(world)
+    early["report"]["seconds"] = "9.9"
+    result = Result.model_validate(early)
+    world.progress[name] = {
+        "done": 1,
+        "total": 1,
+        "unit": "result",
+        "resultDigest": result.content_digest(),
+    }
+    world.results[name] = json.loads(result.canonical())
+    engine.reconcile(JOB)
+    assert world.objects[config_ref("mj-mask-report")]["immutable"] is True
+    world.end_pod(pod, "Failed", exitCode=1)
+    world.succeed(answer(world))
+    engine.settle(JOB)
+    kept = json.loads(world.objects[config_ref("mj-mask-report")]["data"]["report.json"])
+    assert kept["seconds"] == "0.1"
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_report_that_is_gone_or_another_one_is_told(replaced: bool) -> None:
+    world, engine = started()
+    world.succeed(answer(world))
+    assert condition_of(engine.settle(JOB), "ReportLost") is None
+    ref = config_ref("mj-mask-report")
+    kept = world.objects[ref]
+    world.remove(ref)
+    if replaced:
+        changed = kept["data"]["result.json"].replace(OUTPUT_DIGEST, "sha256:" + "33" * 32)
+        world.add({**kept, "data": {**kept["data"], "result.json": changed}})
+    status = engine.settle(JOB)
+    assert ready(status, "ReportLost")[0] == "True"
+    assert ready(status)[1] == "Published"
+    world.remove(ref)
+    world.add(kept)
+    assert ready(engine.settle(JOB), "ReportLost")[0] == "False"
 
 
 def test_detached_answer_that_was_not_taken_over_is_lost() -> None:

@@ -122,6 +122,10 @@ class _Preview:
         """The rows were fetched, or nobody came for them: either way it is over."""
         return finish(run, "Served", "the pod served the rows and has ended: create another")
 
+    def over(self, run: Run) -> Unseen | None:
+        """The rows were fetched, or were not: nothing is left."""
+        return None
+
     def claim(self, run: Run) -> Manifest | None:
         return None
 

@@ -8,19 +8,22 @@ from leeward.api.dataset import DatasetSpec
 from leeward.api.maskingjob import MASKINGJOB, MaskingJobSpec
 from leeward.api.meta import Kind
 from leeward.formats.progress import ProgressReport
-from leeward.formats.result import AnyResult, DetachedResult, Result, parse_result
+from leeward.formats.result import AnyResult, DetachedResult, Result
 from leeward.plans.maskingjob.admission import check, output_name_taken
 from leeward.plans.maskingjob.case import MaskingCase, output_volume
 from leeward.plans.maskingjob.publishing import (
-    RESULT_KEY,
     commit,
     dataset_manifest,
     dataset_status,
     faults,
+    is_kept,
     report_map,
+    report_steps,
+    stored_result,
 )
 from leeward.plans.maskingjob.recipe import is_own, recipe
 from leeward.plans.shared.claims import claim_of
+from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
 from leeward.plans.shared.inventory import enter
 from leeward.plans.shared.jobs import JOB_CHILDREN, config_ref
@@ -29,7 +32,6 @@ from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     AckResult,
     Action,
-    Apply,
     ArtefactKeyOf,
     Context,
     Create,
@@ -46,7 +48,7 @@ from leeward.plans.shared.model import (
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
 from leeward.plans.shared.sources import Case
 from leeward.plans.shared.specs import parse_spec
-from leeward.plans.shared.steps import drifted, progress
+from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, hold_up, release
 
@@ -99,9 +101,12 @@ class _Masking:
         result = _parsed(run.observed.get(need))
         if result is None:
             return Plan(run.status, requeue_after=RUNNING_INTERVAL)
-        enter(run.draft, [config_ref(run.owner.namespace, run.report_name)])
-        store = Apply(report_map(run, result))
-        taken = progress(run.observed, (store, AckResult(run.owner.namespace, name, ip, digest)))
+        report_need = config_ref(run.owner.namespace, run.report_name)
+        if not run.observed.has(report_need):
+            return Plan(run.status, needs=(report_need,))
+        enter(run.draft, [report_need])
+        store = report_steps(run, report_map(run, result))
+        taken = progress(run.observed, (*store, AckResult(run.owner.namespace, name, ip, digest)))
         plan = carry_on(run, taken, started=True)
         return plan or Plan(run.status, requeue_after=RUNNING_INTERVAL)
 
@@ -120,10 +125,9 @@ class _Masking:
             return self._fail(run, "ResultMismatch", _RESULT_MISMATCH.format(wrong))
         report = report_map(run, result)
         enter(run.draft, [report_need])
-        if drifted(run.observed.current(report_need), report):
-            plan = carry_on(run, progress(run.observed, (Apply(report),)), started=True)
-            if plan is not None:
-                return plan
+        plan = carry_on(run, progress(run.observed, report_steps(run, report)), started=True)
+        if plan is not None:
+            return plan
         commit(run, self._spec, result)
         run.draft.set("Running", False, "Publishing", "the job has ended; its output is published")
         run.draft.set("Ready", False, "Publishing", "the job has ended; its output is published")
@@ -170,6 +174,21 @@ class _Masking:
             "Published",
             f"Dataset {self._spec.output.dataset} is there: {rows} rows, masked and sealed",
         )
+
+    def over(self, run: Run) -> Unseen | None:
+        """Say so where the report is gone: nothing else holds what stood there."""
+        name = run.status.get("report")
+        if name is None or "output" not in run.status:
+            return None
+        need = config_ref(run.owner.namespace, name)
+        if not run.observed.has(need):
+            return Unseen((need,))
+        kept = is_kept(run, run.observed.get(need))
+        if not kept:
+            run.draft.set("ReportLost", True, "ReportLost", _REPORT_LOST.format(name))
+        elif condition_of(run.status, "ReportLost") is not None:
+            run.draft.set("ReportLost", False, "ReportThere", f"ConfigMap {name} is there")
+        return None
 
     def claim(self, run: Run) -> Manifest | None:
         return claim_of(run.owner, self._spec.output.dataset)
@@ -232,16 +251,15 @@ def _parsed(document: Manifest | None) -> Result | None:
 
 def _stored(report: Manifest | None, digest: str) -> Result | None:
     """The answer as it was taken over from the pod, if it is the one of that digest."""
-    text = ((report or {}).get("data") or {}).get(RESULT_KEY)
-    try:
-        result = parse_result(text) if text else None
-    except ValidationError:
-        return None
-    if not isinstance(result, Result) or result.content_digest() != digest:
-        return None
-    return result
+    result = stored_result(report) if report else None
+    return result if result is not None and result.content_digest() == digest else None
 
 
+_REPORT_LOST = (
+    "ConfigMap {} was deleted, or replaced by another one: what was done per column is not told"
+    " anywhere else. The output is not affected; restore the ConfigMap from a backup, or delete"
+    " this job and create it again for an output and a report anew"
+)
 _RESULT_LOST = (
     "the job ended, but its answer cannot be read (its pods were removed before the operator saw"
     " them, or the operator could not fetch it while they ran), so nothing is published: keep the"

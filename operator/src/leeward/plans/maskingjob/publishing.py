@@ -10,18 +10,21 @@ its key. Repeating any step changes nothing.
 
 from collections import Counter
 
+from pydantic import ValidationError
+
 from leeward.api.dataset import DATASET, DatasetSpec
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import API_VERSION, KeyRef, Ref
 from leeward.formats.document import canonical_json
 from leeward.formats.jobconfig import OUTPUT_MOUNT
-from leeward.formats.result import Result, ResultFile
+from leeward.formats.result import Result, ResultFile, parse_result
 from leeward.plans.maskingjob.case import output_volume
 from leeward.plans.maskingjob.recipe import OUTPUT_ROLE
 from leeward.plans.shared.conditions import timestamp
-from leeward.plans.shared.model import Manifest
-from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, metadata
+from leeward.plans.shared.model import Action, Apply, Delete, Manifest
+from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, UID_ANNOTATION, metadata, ref_of
 from leeward.plans.shared.sources import produced_message
+from leeward.plans.shared.steps import drifted
 from leeward.plans.shared.workload import Run
 
 REPORT_KEY = "report.json"
@@ -75,8 +78,43 @@ def report_map(run: Run, result: Result) -> Manifest:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(run.owner, run.report_name, "report"),
+        "immutable": True,
         "data": data,
     }
+
+
+def report_steps(run: Run, report: Manifest) -> list[Action]:
+    """How the report is kept; it has been looked for.
+
+    Nobody can change it afterwards, so one that an earlier pod of this job left goes first.
+    """
+    ref = ref_of(report)
+    found: Manifest | None = run.observed.get(ref)
+    if not drifted(found, report):
+        return []
+    steps: list[Action] = [Apply(report)]
+    if found and found.get("immutable") and found.get("data") != report["data"]:
+        placed = found["metadata"]
+        if (placed.get("annotations") or {}).get(UID_ANNOTATION) == run.owner.uid:
+            steps.insert(0, Delete(ref, placed["uid"]))
+    return steps
+
+
+def is_kept(run: Run, found: Manifest | None) -> bool:
+    """Whether the report of a job that is Complete is there, and is of the output's own file."""
+    result = stored_result(found) if found else None
+    output = result.output if result is not None else None
+    return output is not None and output.digest == run.status["output"]["digest"]
+
+
+def stored_result(report: Manifest) -> Result | None:
+    """The answer of the pod in the ConfigMap with the report."""
+    text = (report.get("data") or {}).get(RESULT_KEY)
+    try:
+        result = parse_result(text) if text else None
+    except ValidationError:
+        return None
+    return result if isinstance(result, Result) else None
 
 
 def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:

@@ -59,7 +59,8 @@ STARTING_INTERVAL = 10.0
 def plan_workload(workload: Workload, run: Run) -> Plan:
     """The next step of a workload, wherever it stands."""
     if is_over(run.status):
-        return retire(run)
+        unseen = workload.over(run)
+        return retire(run) if unseen is None else Plan(run.status, needs=unseen.needs)
     decided = workload.committed(run)
     if decided is not None:
         return decided

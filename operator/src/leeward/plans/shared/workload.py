@@ -104,6 +104,9 @@ class Workload(Protocol):
     def ended(self, run: Run, answer: AnyResult | None) -> Plan:
         """What to do about a Job that ended well."""
 
+    def over(self, run: Run) -> Unseen | None:
+        """Say what has become of what it made, once it is over."""
+
     def claim(self, run: Run) -> Manifest | None:
         """What it holds from admission to its end, and nobody beside it; None: nothing."""
 
