@@ -76,7 +76,7 @@ def test_order_of_what_is_made() -> None:
     ]
     first = kinds.index("NetworkPolicy")
     assert kinds[:first] == ["ConfigMap", "EnsureArtefactKey", "EnsureArtefactKey"]
-    assert kinds[first:] == ["NetworkPolicy", "ConfigMap", "DeliverKeys", "Job", "Job"]
+    assert kinds[first:] == ["NetworkPolicy", "ConfigMap", "Job", "DeliverKeys", "Job"]
 
 
 def test_what_the_pod_is_told() -> None:

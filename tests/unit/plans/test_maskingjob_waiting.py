@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -26,8 +27,8 @@ from unit.plans.clinic import (
     dataset_spec,
     started,
 )
-from unit.plans.simulator import ready
-from unit.plans.world import IMAGE, NOW, condition, stamp
+from unit.plans.simulator import Engine, ready
+from unit.plans.world import IMAGE, NOW, CrashError, World, condition, stamp
 
 
 def test_policy_edited_or_deleted_by_hand_is_put_back() -> None:
@@ -244,16 +245,40 @@ def test_what_is_refused_before_the_start_is_said_and_tried_again(
     assert ready(engine.settle(JOB), "Admitted")[0] == "True"
 
 
-def test_grant_taken_away_before_the_start_takes_the_keys_away() -> None:
+def _crashed_after_delivery() -> tuple[World, Engine]:
+    """The keys are there, and status.jobUid is not."""
+    for effects in range(20):
+        world, engine = clinic()
+        world.crash_after = effects
+        with contextlib.suppress(CrashError):
+            engine.reconcile(JOB)
+        world.crash_after = None
+        if world.of_kind("Secret"):
+            return world, engine
+    raise AssertionError("no key was delivered")
+
+
+def test_no_key_is_delivered_for_a_job_that_is_refused() -> None:
     world, engine = clinic()
     world.refusals.append(lambda action: Outcome("Invalid") if is_of(action, "Job") else None)
-    engine.settle(JOB)
-    assert len(world.of_kind("Secret")) == 1
+    assert ready(engine.settle(JOB))[1] == "PodRefused"
+    assert not [action for action in world.done if isinstance(action, DeliverKeys)]
+
+
+def test_key_that_was_delivered_goes_where_another_step_is_refused() -> None:
+    world, engine = _crashed_after_delivery()
+    world.remove(ObjectRef("networking.k8s.io/v1", "NetworkPolicy", NAMESPACE, "mj-mask"))
+    world.refusals.append(lambda action: Outcome("Invalid") if is_of(action, Apply) else None)
+    assert ready(engine.settle(JOB))[1] == "ChildRefused"
+    assert world.of_kind("Secret") == []
+
+
+def test_grant_taken_away_before_the_start_takes_the_keys_away() -> None:
+    world, engine = _crashed_after_delivery()
     world.change(SOURCE, spec=dataset_spec(grants=[]))
-    world.refusals.clear()
     assert ready(engine.settle(JOB))[1] == "NotGranted"
     assert world.of_kind("Secret") == []
-    assert world.of_kind("Job") == []
+    assert world.only("Job")["spec"]["suspend"] is True
     world.change(SOURCE, spec=dataset_spec())
     assert ready(engine.settle(JOB), "Admitted")[0] == "True"
 

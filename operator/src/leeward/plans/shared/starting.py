@@ -203,6 +203,9 @@ def _carry_out(workload: Workload, run: Run, recipe: Recipe) -> Plan:
     admission = run.status["admission"]
     steps = progress(run.observed, _steps(workload, run, recipe, admission))
     plan = carry_on(run, steps, started=False)
+    if steps.failed is not None:
+        # A key that was delivered earlier waits for nothing that may never come.
+        strike(run.draft, lambda ref: ref.kind == "Secret")
     if plan is not None:
         return plan
     made = run.observed.current(job_ref(run.owner.namespace, admission["jobName"]))
@@ -225,10 +228,11 @@ def _steps(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) ->
     config = config_map(run.owner, name, recipe.config)
     if drifted(run.observed.seen.get(ref_of(config)), config):
         steps.append(Apply(config))
-    if "secret" in admission:
-        steps.append(delivery(run, admission))
     if made is None or made["metadata"].get("annotations", {}).get(UID_ANNOTATION) != run.owner.uid:
         steps.append(Create(_job(workload, run, recipe, admission)))
+    if "secret" in admission:
+        # Last: where anything else is refused, no key lies there.
+        steps.append(delivery(run, admission))
     return steps
 
 

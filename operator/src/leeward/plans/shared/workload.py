@@ -1,6 +1,6 @@
 """The course of every workload: admission, one Job, its end. What differs is a ``Workload``.
 
-    checks ─▶ status.admission ─▶ keys, policy, config, Secret, Job (suspended)
+    checks ─▶ status.admission ─▶ keys, policy, config, Job (suspended), Secret
            ─▶ status.jobUid ─▶ resume ─▶ progress ─▶ ended: publish | failed: shred, clean up
            ─▶ Complete or Failed, and from then on nothing but removal after ttlAfterFinished
 
