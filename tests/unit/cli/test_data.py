@@ -13,7 +13,7 @@ from leeward.api.dataset import DATASET
 from leeward.api.datasetpreview import DatasetPreviewSpec
 from leeward.cli.errors import ApiError
 from leeward.cli.kinds import resource_of
-from leeward.cli.port import DEPLOYMENTS, Manifest
+from leeward.cli.port import DEPLOYMENTS, SUBJECT_ACCESS_REVIEWS, Manifest
 from leeward.formats.sealed import (
     HpkePrivateKey,
     HpkePublicKey,
@@ -153,6 +153,18 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
+Creating = Callable[[Manifest], list[Manifest]]
+
+
+def reviewed(create: Creating, *, enabled: bool = True) -> Creating:
+    """``create``, in a namespace where the operator may deliver keys, or not."""
+    return lambda manifest: (
+        [manifest | {"status": {"allowed": enabled}}]
+        if manifest["kind"] == "SubjectAccessReview"
+        else create(manifest)
+    )
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> FakeCluster:
     """A Dataset that waits for data, an operator, a volume, an inspection of what is there."""
@@ -170,7 +182,7 @@ def cluster(tmp_path: Path) -> FakeCluster:
         resource_of(DATASET), dataset(inspection={"token": "before", "result": "FileMissing"})
     )
     running = {"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}
-    cluster.on_create = lambda pod: [pod, pod | {"status": running}]
+    cluster.on_create = reviewed(lambda pod: [pod, pod | {"status": running}])
 
     def inspect(path: str, annotations: dict[str, str]) -> None:
         file = cluster.volume / SPEC["location"]["volume"]["path"]
@@ -224,7 +236,8 @@ def test_the_pod_that_writes_is_restricted_and_runs_the_installed_image(
     usual = cluster.on_create
 
     def create(pod: Manifest) -> list[Manifest]:
-        created.append(pod)
+        if pod["kind"] == "Pod":
+            created.append(pod)
         return usual(pod)
 
     cluster.on_create = create
@@ -304,8 +317,81 @@ def test_a_plain_dataset_takes_a_file_only_when_that_is_meant(
 def test_an_image_that_is_missing_is_said(cluster: FakeCluster, plain: Path) -> None:
     waiting = {"reason": "ErrImageNeverPull", "message": "not present"}
     status = {"phase": "Pending", "containerStatuses": [{"state": {"waiting": waiting}}]}
-    cluster.on_create = lambda pod: [pod | {"status": status}]
+    cluster.on_create = reviewed(lambda pod: [pod | {"status": status}])
     result = leeward("dataset", "put", "visits", str(plain), cluster=cluster)
     assert result.exit_code == 1
     assert "ErrImageNeverPull" in result.stderr
+    assert "check the image" in result.stderr
     assert cluster.names("annotate") == []
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("0/3 nodes are available: 3 Insufficient cpu.", "asks for 50m of CPU"),
+        ('persistentvolumeclaim "clinic-data" not found', "check the volume claim"),
+    ],
+)
+def test_a_pod_that_no_node_takes_has_nothing_to_do_with_the_image(
+    cluster: FakeCluster, plain: Path, message: str, words: str
+) -> None:
+    scheduled = condition("PodScheduled", "False", "Unschedulable", message)
+    status = {"phase": "Pending", "conditions": [scheduled]}
+    cluster.on_create = reviewed(lambda pod: [pod | {"status": status}])
+    result = leeward("dataset", "put", "visits", str(plain), "--timeout", "3s", cluster=cluster)
+    assert result.exit_code == 1
+    assert message in result.stderr.replace("\n", " ")
+    assert words in result.stderr
+    assert "image" not in result.stderr
+
+
+def test_an_inspection_that_takes_too_long_leaves_the_file_there(
+    cluster: FakeCluster, plain: Path
+) -> None:
+    cluster.on_annotate = lambda path, annotations: None
+    result = leeward("dataset", "put", "visits", str(plain), "--timeout", "3s", cluster=cluster)
+    assert result.exit_code == 1
+    assert len(on_volume(cluster)) == 1
+    assert "the file is on the volume" in result.stderr
+    assert "leeward wait dataset visits -n clinic" in result.stderr
+    assert "AwaitingData" not in result.stderr
+
+
+def test_after_sending_only_steps_forward_are_shown(cluster: FakeCluster, plain: Path) -> None:
+    def inspect(path: str, annotations: dict[str, str]) -> None:
+        file = cluster.volume / SPEC["location"]["volume"]["path"]
+        before = {"token": "before", "result": "Inspected"}
+        now = {"token": "now"}
+        digest = f"sha256:{digest_file(file).hex()}"
+        cluster.put(
+            resource_of(DATASET),
+            dataset("Inspected", inspection=before),
+            dataset("Inspected", inspection=before),
+            dataset("Inspecting", inspection=now),
+            dataset("AwaitingData", inspection=now),
+            dataset("Inspecting", inspection=now),
+            dataset("Inspected", digest=digest, rows=1, inspection=now | {"result": "Inspected"}),
+        )
+
+    cluster.on_annotate = inspect
+    result = leeward("dataset", "put", "visits", str(plain), cluster=cluster)
+    assert result.exit_code == 0, result.stderr
+    steps = [line.split()[1] for line in result.stderr.splitlines() if line.startswith("dataset/")]
+    assert steps == ["Inspecting", "Inspected", "Ready,"]
+
+
+@pytest.mark.parametrize("may_ask", [True, False])
+def test_nothing_is_sent_where_the_operator_cannot_deliver_the_key(
+    cluster: FakeCluster, plain: Path, may_ask: bool
+) -> None:
+    if may_ask:
+        cluster.on_create = reviewed(lambda pod: [pod], enabled=False)
+    else:
+        reviews = SUBJECT_ACCESS_REVIEWS.path(None, None)
+        cluster.refused[reviews] = ApiError(403, "forbidden")
+        cluster.put(resource_of(DATASET), dataset("NamespaceNotEnabled"))
+    result = leeward("dataset", "put", "visits", str(plain), cluster=cluster)
+    assert result.exit_code == 1
+    assert "leeward namespace enable clinic" in result.stderr
+    assert on_volume(cluster) == []
+    assert not [name for name in cluster.names("create") if name.startswith("leeward-put-")]

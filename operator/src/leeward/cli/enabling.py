@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from leeward.cli.errors import CliError
-from leeward.cli.installed import SERVICE_ACCOUNT
-from leeward.cli.port import NAMESPACES, ROLE_BINDINGS, ROLES, Cluster, Manifest
+from leeward.cli.conditions import condition_of
+from leeward.cli.errors import ApiError, CliError
+from leeward.cli.installed import FORBIDDEN, SERVICE_ACCOUNT
+from leeward.cli.port import (
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    SUBJECT_ACCESS_REVIEWS,
+    Cluster,
+    Manifest,
+)
 from leeward.cli.session import Session
 
 ROLE: Final = "leeward-deliver-keys"
+_NOT_ENABLED: Final = "NamespaceNotEnabled"
 VERBS: Final = ("create", "update", "delete")
 """Never get, list, watch or patch: the operator writes Secrets there blind (a patch would show)."""
 
@@ -35,6 +44,56 @@ def disable_namespace(session: Session, cluster: Cluster, name: str) -> None:
     gone = [cluster.delete(kind, name, ROLE) for kind in (ROLE_BINDINGS, ROLES)]
     state = "is disabled now" if any(gone) else "was not enabled by this command"
     session.err.print(f"namespace {name} {state}")
+
+
+def check_enabled(cluster: Cluster, dataset: Manifest, operator: str | None) -> None:
+    """See that the operator may deliver the key that opens a sealed Dataset's file.
+
+    Args:
+        cluster: Where it is.
+        dataset: A sealed one.
+        operator: Namespace of the operator; None: not known. Where it cannot be asked, the
+            Dataset's own condition tells.
+
+    Raises:
+        CliError: It may not.
+    """
+    namespace = dataset["metadata"]["namespace"]
+    enabled = None if operator is None else _enabled(cluster, operator, namespace)
+    if enabled is None:
+        ready = condition_of(dataset, "Ready")
+        enabled = ready is None or not ready.current or ready.reason != _NOT_ENABLED
+    if not enabled:
+        raise CliError(
+            f"namespace {namespace} is not enabled: the operator may not deliver the key there"
+            " that opens the file, so nothing was sent",
+            f"an administrator runs: leeward namespace enable {namespace}; then put it again",
+        )
+
+
+def _enabled(cluster: Cluster, operator: str, namespace: str) -> bool | None:
+    """Whether the operator has its rights there; None where the user may not ask."""
+    try:
+        return all(may_with_secrets(cluster, operator, namespace, verb) for verb in VERBS)
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return None
+
+
+def may_with_secrets(cluster: Cluster, operator: str, namespace: str, verb: str) -> bool:
+    """Whether the operator (in namespace ``operator``) may do that with Secrets there."""
+    attributes = {"namespace": namespace, "verb": verb, "resource": "secrets"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "metadata": {},
+        "spec": {
+            "user": f"system:serviceaccount:{operator}:{SERVICE_ACCOUNT}",
+            "resourceAttributes": attributes,
+        },
+    }
+    return bool(cluster.create(SUBJECT_ACCESS_REVIEWS, review)["status"]["allowed"])
 
 
 def role(namespace: str) -> Manifest:

@@ -13,19 +13,17 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from leeward.api.dataset import DATASET, INSPECT_ANNOTATION
 from leeward.cli import receiver
-from leeward.cli.conditions import condition_of, in_words
 from leeward.cli.datasets import find_dataset, public_half
+from leeward.cli.enabling import check_enabled
 from leeward.cli.errors import CliError, UsageError
+from leeward.cli.inspecting import Sent, await_inspection
 from leeward.cli.installed import MaskingImage, masking_image
 from leeward.cli.keyfiles import naming
-from leeward.cli.kinds import resource_of
-from leeward.cli.output import byte_size, counted
+from leeward.cli.output import counted
 from leeward.cli.port import Cluster, Manifest, RemoteProcess
 from leeward.cli.session import Session
 from leeward.cli.uploadpod import MOUNT, upload_pod
-from leeward.cli.waiting import watch
 from leeward.formats.sealed import (
     HpkePublicKey,
     NotSealed,
@@ -65,19 +63,6 @@ class PutRequest:
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What came to the volume.
-
-    Attributes:
-        size: Bytes.
-        digest: What the inspection will find; of a sealed file that of its core.
-    """
-
-    size: int
-    digest: str
-
-
 Sender = Callable[["FramedSink"], Sent]
 
 
@@ -97,48 +82,18 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
         if request.image
         else masking_image(cluster, request.operator_namespace)
     )
+    if dataset["spec"].get("sealedWith"):
+        # With --image, the operator may be in another namespace than the one that is meant.
+        operator = None if request.image else request.operator_namespace
+        check_enabled(cluster, dataset, operator)
     deadline = session.clock.monotonic() + request.timeout
     with upload_pod(
         session, cluster, request.namespace, volume["claimName"], image, deadline
     ) as pod:
         sent = _send(session, cluster, request, pod, volume["path"], send)
-    last = _inspection(find_dataset(cluster, request.namespace, request.dataset)).get("token")
-    annotations = {INSPECT_ANNOTATION: f"put-{session.random(8).hex()}"}
-    cluster.annotate(resource_of(DATASET), request.namespace, request.dataset, annotations)
-    session.err.print(f"sent {byte_size(sent.size)}; waiting for the inspection")
-    found = watch(
-        session,
-        cluster,
-        DATASET,
-        request.namespace,
-        request.dataset,
-        max(1.0, deadline - session.clock.monotonic()),
-        "the inspection of this file",
-        lambda now: _is_inspected(now, sent, last),
-    )
+    found = await_inspection(session, cluster, request.namespace, request.dataset, sent, deadline)
     rows = counted(found["status"].get("rows", 0), "row")
     session.err.print(f"dataset/{request.dataset}: Ready, {rows}")
-
-
-def _inspection(dataset: Manifest) -> dict[str, Any]:
-    return dataset.get("status", {}).get("inspection") or {}
-
-
-def _is_inspected(dataset: Manifest, sent: Sent, last: str | None) -> bool:
-    """Whether the Dataset speaks of this file; ends the command where it speaks against it.
-
-    An inspection of an earlier file has the token ``last``; one with ``retryAt`` is made again.
-    """
-    inspection = _inspection(dataset)
-    ready = condition_of(dataset, "Ready")
-    if ready is None or inspection.get("token") == last or "result" not in inspection:
-        return False
-    same = dataset["status"].get("digest") == sent.digest
-    if same and ready.holds:
-        return True
-    if ready.status == "True" or "retryAt" in inspection:
-        return False
-    raise CliError(f"the data is there, and is not usable: {in_words(ready)}")
 
 
 def _sender(dataset: Manifest, request: PutRequest) -> Sender:

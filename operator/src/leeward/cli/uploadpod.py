@@ -14,6 +14,7 @@ from leeward.cli.waiting import POLL_SECONDS
 from leeward.plans.shared.pods import container_security_context, pod_security_context
 
 MOUNT: Final = "/data"
+_REQUESTS: Final = {"cpu": "50m", "memory": "64Mi"}
 _HOPELESS: Final = frozenset(
     {
         "ErrImagePull",
@@ -67,8 +68,8 @@ def _await_running(
         ) or status.get("phase") in ("Failed", "Succeeded")
         if hopeless or session.clock.monotonic() >= deadline:
             raise CliError(
-                f"the pod that writes to the volume does not start: {why}",
-                "check the image (--image) and the volume claim of the Dataset",
+                f"the pod that writes to the volume does not start, and nothing was sent: {why}",
+                _remedy(status),
             )
         session.clock.sleep(POLL_SECONDS)
 
@@ -82,6 +83,20 @@ def _why_not(status: Manifest) -> str:
         if condition["status"] == "False" and condition.get("message"):
             return str(condition["message"])
     return str(status.get("phase", "Pending"))
+
+
+def _remedy(status: Manifest) -> str:
+    """What to do: a pod that no node takes has not come as far as its image."""
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            if "persistentvolumeclaim" in condition.get("message", "").lower():
+                return "check the volume claim of the Dataset: kubectl get pvc"
+            asked = f"{_REQUESTS['cpu']} of CPU and {_REQUESTS['memory']} of memory"
+            return (
+                f"make room on a node that can reach the volume (the pod asks for {asked}), or wait"
+                " longer for it with --timeout"
+            )
+    return "check the image (--image) and the volume claim of the Dataset"
 
 
 def _manifest(namespace: str, name: str, claim: str, image: MaskingImage, seconds: int) -> Manifest:
@@ -113,7 +128,7 @@ def _manifest(namespace: str, name: str, claim: str, image: MaskingImage, second
                     "imagePullPolicy": image.pull_policy,
                     "command": ["python3", "-c", f"import time; time.sleep({seconds + 60})"],
                     "resources": {
-                        "requests": {"cpu": "50m", "memory": "64Mi"},
+                        "requests": dict(_REQUESTS),
                         "limits": {"memory": "256Mi"},
                     },
                     "securityContext": container_security_context(),

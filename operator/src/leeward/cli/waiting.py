@@ -22,6 +22,18 @@ WORKLOAD_CONDITIONS: Final = ("Ready", "Complete", "Admitted", "Running", "Faile
 CONDITIONS: Final = ("Ready",)
 
 
+class WaitedOutError(CliError):
+    """The time is over.
+
+    Attributes:
+        resource: As it was then.
+    """
+
+    def __init__(self, message: str, remedy: str, resource: Manifest) -> None:
+        super().__init__(message, remedy)
+        self.resource: Final = resource
+
+
 def wait_for(
     session: Session,
     cluster: Cluster,
@@ -68,11 +80,24 @@ def watch(
     timeout: float,
     goal: str,
     reached: Callable[[Manifest], bool],
+    shown: Callable[[Manifest], bool] = lambda resource: True,
 ) -> Manifest:
     """Look at a resource again and again, showing its progress, until ``reached`` says so.
 
+    Args:
+        session: Clock and output.
+        cluster: Where it is.
+        kind: Of the resource.
+        namespace: Of the resource.
+        name: Of the resource.
+        timeout: Seconds at most.
+        goal: What is waited for, in words.
+        reached: Whether it is there.
+        shown: Which states are worth showing.
+
     Raises:
-        CliError: There is none, it was deleted, or the time is over.
+        WaitedOutError: The time is over.
+        CliError: There is none, or it was deleted.
     """
     deadline = session.clock.monotonic() + timeout
     limit = counted(round(timeout), "second")
@@ -85,14 +110,16 @@ def watch(
                     raise CliError(f"{kind.kind} {name} was deleted meanwhile")
                 raise missing(kind, namespace, name)
             seen = resource
-            show(resource)
+            if shown(resource):
+                show(resource)
             if reached(resource):
                 return resource
             if session.clock.monotonic() >= deadline:
                 state = in_words(condition_of(resource, "Ready"))
-                raise CliError(
+                raise WaitedOutError(
                     f"{kind.kind} {name} did not come to {goal} within {limit}: {state}",
                     f"see more: leeward describe {kind.kind.lower()} {name} -n {namespace}",
+                    resource,
                 )
             session.clock.sleep(POLL_SECONDS)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from leeward.api import KINDS
+from leeward.cli.enabling import may_with_secrets
 from leeward.cli.errors import ApiError
-from leeward.cli.installed import DEPLOYMENT, SERVICE_ACCOUNT, find_deployment
+from leeward.cli.installed import DEPLOYMENT, find_deployment
 from leeward.cli.kinds import resource_of
 from leeward.cli.port import (
     CRDS,
@@ -18,7 +19,6 @@ from leeward.cli.port import (
     NODES,
     PODS,
     STORAGE_CLASSES,
-    SUBJECT_ACCESS_REVIEWS,
     Cluster,
     Manifest,
 )
@@ -126,19 +126,10 @@ def _our_resources(cluster: Cluster) -> list[Manifest]:
 def _secret_rights(
     cluster: Cluster, operator_namespace: str, namespaces: list[str]
 ) -> dict[str, dict[str, bool]]:
-    user = f"system:serviceaccount:{operator_namespace}:{SERVICE_ACCOUNT}"
     return {
-        namespace: {verb: _may(cluster, user, namespace, verb) for verb in SECRET_VERBS}
+        namespace: {
+            verb: may_with_secrets(cluster, operator_namespace, namespace, verb)
+            for verb in SECRET_VERBS
+        }
         for namespace in namespaces
     }
-
-
-def _may(cluster: Cluster, user: str, namespace: str, verb: str) -> bool:
-    attributes = {"namespace": namespace, "verb": verb, "resource": "secrets"}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "metadata": {},
-        "spec": {"user": user, "resourceAttributes": attributes},
-    }
-    return bool(cluster.create(SUBJECT_ACCESS_REVIEWS, review)["status"]["allowed"])
