@@ -121,6 +121,7 @@ def sealed_without_grant(world: World) -> None:
 
 DENIED: list[tuple[str, Setting, str, str]] = [
     ("source missing", spec(source={"name": "nobody"}), "SourceMissing", "Dataset nobody"),
+    ("source misnamed", spec(source={"name": "nobody"}), "SourceMissing", "MaskingJob and create"),
     ("source elsewhere", source_elsewhere, "VolumeInOtherNamespace", "create this MaskingJob in"),
     ("source not seen yet", not_ready, "AwaitingSource", "not seen it yet"),
     ("source inspected now", source_says("Inspecting"), "AwaitingSource", "Inspecting"),
@@ -138,6 +139,12 @@ DENIED: list[tuple[str, Setting, str, str]] = [
     ("no grant to open the source", sealed_without_grant, "KeyNotGranted", "operation Open"),
     ("source key lost", lost_source_key, "KeyLost", "backup"),
     ("vault missing", output(sealedWith=key("data", "nope")), "VaultMissing", "clinic/nope"),
+    (
+        "vault misnamed",
+        output(sealedWith=key("data", "nope")),
+        "VaultMissing",
+        "spec.output cannot",
+    ),
     ("vault not ready", vault_not_ready, "VaultNotReady", "not come to it yet"),
     ("key missing", output(sealedWith=key("nope")), "KeyMissing", "it has data, tokens"),
     ("output key unsuitable", output(sealedWith=key("tokens")), "KeyAlgorithmUnsuitable", "GCM"),
@@ -146,7 +153,7 @@ DENIED: list[tuple[str, Setting, str, str]] = [
         "rule key unsuitable",
         instead("patient", hash={"key": key("tokens")}),
         "KeyAlgorithmUnsuitable",
-        "HMAC_SHA256",
+        "HMAC_SHA256; spec.columns cannot be changed",
     ),
     ("seal not granted", key_grant("data", operations=["Open"]), "KeyNotGranted", "Seal"),
     ("mask not granted", key_grant("tokens", names=["other"]), "KeyNotGranted", "the name mask"),
@@ -227,7 +234,8 @@ DENIED: list[tuple[str, Setting, str, str]] = [
         "claim missing",
         output(location={"volume": {"claimName": "nope", "path": "masked/"}}),
         "VolumeClaimMissing",
-        "PersistentVolumeClaim nope",
+        "PersistentVolumeClaim nope does not exist in namespace clinic: create it; spec.output"
+        " cannot be changed: to name another one, delete the MaskingJob and create it again",
     ),
     (
         "label of ours",
@@ -354,7 +362,7 @@ def test_faults_in_fixed_fields_say_how_to_change_them() -> None:
     world, engine = clinic(columns=RULES[:2])
     assert "delete it and create it again" in ready(engine.settle(JOB))[2]
     world.remove(SOURCE)
-    assert "create it again" not in ready(engine.settle(JOB))[2]
+    assert "The rules and the output" not in ready(engine.settle(JOB))[2]
 
 
 # --- DatasetPreview -------------------------------------------------------------------------------

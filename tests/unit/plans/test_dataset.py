@@ -192,7 +192,8 @@ def test_claim_missing() -> None:
     world, engine = dataset(location={"volume": {"claimName": "nope", "path": "x.csv"}})
     status = engine.settle(DATA)
     assert ready(status)[1] == "VolumeClaimMissing"
-    assert "nope" in ready(status)[2]
+    assert "nope does not exist" in ready(status)[2]
+    assert "delete the Dataset and create it again" in ready(status)[2]
     assert world.done == []
 
 

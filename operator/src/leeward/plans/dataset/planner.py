@@ -106,9 +106,8 @@ def _being_published(view: View) -> Plan | None:
 
 def _inspect(view: View) -> Plan:
     claim, _ = volume_of(view.spec)
-    verdict = check_claim(
-        view.observed, view.owner.namespace, claim, "spec.location.volume.claimName"
-    )
+    named_by = (view.owner.kind, "spec.location")
+    verdict = check_claim(view.observed, view.owner.namespace, claim, named_by)
     if verdict is not None:
         return view.stop(verdict)
     if inspection.is_due(view):

@@ -23,7 +23,9 @@ class View(Look[DatasetSpec]):
         """The key that the file is sealed with; None: it is plain."""
         if self.spec.sealed_with is None:
             return None
-        return KeyUse(self.spec.sealed_with, self.owner.namespace, SEALING, "sealing of files")
+        named_by = (self.owner.kind, "spec.sealedWith")
+        home = self.owner.namespace
+        return KeyUse(self.spec.sealed_with, home, SEALING, "sealing of files", named_by)
 
     def not_ready(self, denied: Denied, requeue_after: float | None = None) -> Plan:
         """Say what is wrong, and look again later."""

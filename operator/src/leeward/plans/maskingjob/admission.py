@@ -203,7 +203,7 @@ def check_output_claim(case: MaskingCase) -> Verdict:
         case.observed,
         case.owner.namespace,
         claim,
-        "spec.output.location.volume.claimName",
+        (case.owner.kind, "spec.output"),
     )
 
 

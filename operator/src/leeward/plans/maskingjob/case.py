@@ -65,6 +65,7 @@ class MaskingCase(Case):
             self.owner.namespace,
             OUTPUT_ALGORITHMS,
             "sealing of outputs",
+            (self.owner.kind, "spec.output"),
         )
 
     def rule_key(self, rule: ColumnRule) -> tuple[KeyUse, Scope] | None:
@@ -74,7 +75,8 @@ class MaskingCase(Case):
             return None
         ref, scope = use
         algorithms = KEYED_TRANSFORMS[rule.transform]
-        return KeyUse(ref, self.owner.namespace, algorithms, rule.transform), scope
+        named_by = (self.owner.kind, "spec.columns")
+        return KeyUse(ref, self.owner.namespace, algorithms, rule.transform, named_by), scope
 
     def scope_id(self, scope: Scope, vault_id: str) -> str:
         """What the scope of a rule's key is bound to."""

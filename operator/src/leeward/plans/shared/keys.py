@@ -10,7 +10,7 @@ from leeward.plans.shared.grants import key_gap
 from leeward.plans.shared.model import Context, Manifest, ObjectRef, Observed
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.specs import parse_spec
-from leeward.plans.shared.verdict import Denied, Unseen, Verdict
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict, named_anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,15 @@ class KeyUse:
         home: Namespace that is meant where the reference names none.
         algorithms: Those that suit the use.
         purpose: What the key is for, in words: "to seal the output".
+        named_by: What names it (a kind, with a name where it is not the resource that is looked
+            at), and the field there.
     """
 
     ref: KeyRef
     home: str
     algorithms: Collection[str]
     purpose: str
+    named_by: tuple[str, str]
 
     @property
     def namespace(self) -> str:
@@ -38,6 +41,11 @@ class KeyUse:
     def vault_ref(self) -> ObjectRef:
         """The KeyVault."""
         return ObjectRef(API_VERSION, KEYVAULT.kind, self.namespace, self.ref.vault.name)
+
+    @property
+    def anew(self) -> str:
+        """What to do where another key is meant."""
+        return named_anew(*self.named_by)
 
     @property
     def label(self) -> str:
@@ -67,7 +75,7 @@ def check_key(use: KeyUse, observed: Observed) -> Verdict:
     manifest: Manifest | None = observed.get(use.vault_ref)
     vault = f"KeyVault {use.namespace}/{use.ref.vault.name}"
     if manifest is None:
-        return Denied("VaultMissing", f"{vault} does not exist: create it, or correct the name")
+        return Denied("VaultMissing", f"{vault} does not exist: create it; {use.anew}")
     spec = parse_spec(manifest, KeyVaultSpec)
     if isinstance(spec, str):
         return Denied("VaultNotReady", f"{vault} is not ready: {spec}")
@@ -78,14 +86,13 @@ def check_key(use: KeyUse, observed: Observed) -> Verdict:
         has = f" (it has {names})" if names else ""
         return Denied(
             "KeyMissing",
-            f"{vault} has no key {use.ref.key}{has}: add it to spec.keys there, or correct the"
-            " name",
+            f"{vault} has no key {use.ref.key}{has}: add it to spec.keys there; {use.anew}",
         )
     if key.algorithm not in use.algorithms:
         return Denied(
             "KeyAlgorithmUnsuitable",
             f"{use.label} has algorithm {key.algorithm}, which does not do {use.purpose}: name a"
-            f" key of algorithm {' or '.join(sorted(use.algorithms))}",
+            f" key of algorithm {' or '.join(sorted(use.algorithms))}; {use.anew}",
         )
     return _check_ready(manifest, vault, use)
 

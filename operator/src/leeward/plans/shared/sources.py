@@ -20,7 +20,7 @@ from leeward.plans.shared.model import (
     Observed,
 )
 from leeward.plans.shared.names import Owner
-from leeward.plans.shared.verdict import Denied, Unseen, Verdict
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict, named_anew
 
 SEALING: tuple[str, ...] = ("AES256_GCM", "HPKE_X25519")
 """Algorithms that a sealed source can have."""
@@ -78,9 +78,9 @@ class Case:
         """The key that the source is sealed with; None: it is plain."""
         if self.dataset.sealed_with is None:
             return None
-        return KeyUse(
-            self.dataset.sealed_with, self.source_ref.namespace, SEALING, "sealing of files"
-        )
+        named_by = (self.source_label, "spec.sealedWith")
+        home = self.source_ref.namespace
+        return KeyUse(self.dataset.sealed_with, home, SEALING, "sealing of files", named_by)
 
     @property
     def source_claim(self) -> str:
@@ -134,10 +134,11 @@ def check_source_exists(case: Case) -> Verdict:
     if not case.observed.has(case.source_ref):
         return Unseen((case.source_ref,))
     if case.observed.get(case.source_ref) is None:
+        anew = named_anew(case.owner.kind, f"the name in this {case.owner.kind}")
         return Denied(
             "SourceMissing",
             f"{case.source_label} does not exist in namespace {case.source_ref.namespace}: create"
-            " it, or correct the name",
+            f" it; {anew}",
         )
     return None
 
@@ -239,8 +240,18 @@ def claim_ref(namespace: str, claim: str) -> ObjectRef:
     return ObjectRef("v1", "PersistentVolumeClaim", namespace, claim)
 
 
-def check_claim(observed: Observed, namespace: str, claim: str, field: str) -> Verdict:
-    """A PersistentVolumeClaim is there."""
+def check_claim(
+    observed: Observed, namespace: str, claim: str, named_by: tuple[str, str]
+) -> Verdict:
+    """A PersistentVolumeClaim is there.
+
+    Args:
+        observed: What has been seen.
+        namespace: Of the claim.
+        claim: Its name.
+        named_by: What names it: a kind (with a name, where it is not the resource itself), and the
+            field there.
+    """
     need = claim_ref(namespace, claim)
     if not observed.has(need):
         return Unseen((need,))
@@ -249,8 +260,8 @@ def check_claim(observed: Observed, namespace: str, claim: str, field: str) -> V
         return None
     return Denied(
         "VolumeClaimMissing",
-        f"PersistentVolumeClaim {claim} does not exist in namespace {namespace}: create it, or"
-        f" correct {field}",
+        f"PersistentVolumeClaim {claim} does not exist in namespace {namespace}: create"
+        f" it; {named_anew(*named_by)}",
     )
 
 
@@ -260,5 +271,5 @@ def check_source_claim(case: Case) -> Verdict:
         case.observed,
         case.owner.namespace,
         case.source_claim,
-        f"spec.location.volume.claimName of {case.source_label}",
+        (case.source_label, "spec.location"),
     )

@@ -28,6 +28,13 @@ class Unseen:
 
 
 Verdict = Denied | Unseen | None
+
+
+def named_anew(kind: str, field: str) -> str:
+    """What to do where a field that cannot be changed names the wrong thing."""
+    return f"{field} cannot be changed: to name another one, delete the {kind} and create it again"
+
+
 """None: the check passes."""
 
 _KEY_FAULTS: Final[Mapping[KeyFault | None, str]] = {
