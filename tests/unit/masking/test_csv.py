@@ -138,6 +138,20 @@ def test_messages_say_how_rows_are_counted(
     assert header or "header" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty (0 bytes)"),
+        (b"a,b\n", "has a header and no rows"),
+        (b"\xef\xbb\xbf", "mark"),
+    ],
+)
+def test_a_file_without_data_says_what_it_holds(volume: Volume, data: bytes, words: str) -> None:
+    with pytest.raises(JobError) as caught:
+        volume.inspect(volume.write("a.csv", data))
+    assert words in caught.value.message
+
+
 @pytest.mark.parametrize("rows_after", [0, 1, 2, 7, 300])
 @pytest.mark.parametrize(
     "row", ['"Doe, Ann",x,"1 Main St, York"', '"A ""B"" C",y,""', '"a",b,"c"', 'a,"b\n1, b",c']

@@ -181,7 +181,7 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
             with _sealed_errors(file):
                 content = SealedContent(file, str(path), keys)
             if not content.size:
-                raise empty()
+                raise empty("holds an empty file (0 bytes), sealed")
             yield content
 
 
@@ -269,9 +269,9 @@ def changed(how: str) -> JobError:
     )
 
 
-def empty() -> JobError:
+def empty(how: str = "is empty (0 bytes)") -> JobError:
     """There is nothing to work on."""
-    return JobError("FileEmpty", "the source has no rows", "put a file with data in its place")
+    return JobError("FileEmpty", f"the source {how}", "put a file with data in its place")
 
 
 @contextmanager

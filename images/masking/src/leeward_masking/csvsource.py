@@ -92,7 +92,7 @@ class CsvReader:
             row += records.count
             yield frame
         if row == 1:
-            raise empty()
+            raise empty("has a header and no rows")
 
     def _first_bytes(self) -> bytes:
         head = self._read(_FIRST_BYTES)
@@ -144,7 +144,7 @@ class CsvReader:
         """The header, taken off what is to be read; made-up names where the file has none."""
         data, records = self._next_records(0 if self._options.header else 1)
         if not records.count:
-            raise empty()
+            raise empty("holds a byte order mark and nothing else")
         count = int(np.flatnonzero(records.is_end)[0]) + 1
         length = int(records.borders[count - 1]) + 1
         numbered = [f"column_{place}" for place in range(1, count + 1)]

@@ -5,6 +5,7 @@ row or a column is to be named, the reader looks again at the block and finds it
 """
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -14,6 +15,7 @@ from leeward.formats.sealed import NoKeyForFile, NotSealed, SealedError, Unsuppo
 
 SOURCE: Final = "the source"
 """What the file that is read is called in messages."""
+_REMEDY: Final = re.compile(r"[:;] ((?:use|copy|check) [^:;]*)$")
 
 
 class JobError(Exception):
@@ -148,8 +150,16 @@ def from_sealed_error(error: SealedError, what: str, key_ids: list[str]) -> JobE
             " a plain file",
         )
     if isinstance(error, UnsupportedVersion):
-        return JobError("WrongFormat", f"{what}: {error}", "use a later image, or seal it again")
-    return JobError("Tampered", f"{what}: {error}", "use an intact copy of the file")
+        fault, _ = _in_two(error)
+        return JobError("WrongFormat", f"{what}: {fault}", "use a later image, or seal it again")
+    fault, remedy = _in_two(error)
+    return JobError("Tampered", f"{what}: {fault}", remedy or "use an intact copy of the file")
+
+
+def _in_two(error: SealedError) -> tuple[str, str]:
+    """What is wrong, and what to do, which stands behind it in texts of the sealed format."""
+    found = _REMEDY.search(str(error))
+    return (str(error)[: found.start()], found[1]) if found else (str(error), "")
 
 
 @contextmanager

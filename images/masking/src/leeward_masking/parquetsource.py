@@ -87,7 +87,7 @@ class ParquetReader:
                         row += frame.height
                         self._shown = before + (self._done - before) * (row - first) // rows
         if not row:
-            raise empty()
+            raise empty("has columns and no rows")
         self._check_footer()
 
     def _block_rows(self, frame: pl.DataFrame, per_row: float) -> int:
