@@ -15,6 +15,7 @@ from leeward.plans.shared.model import (
     Outcome,
     PublishArtefactKey,
 )
+from leeward.plans.shared.names import ref_of
 from unit.plans.clinic import COLUMNS, DIGEST, NAMESPACE, dataset_spec
 from unit.plans.datasets import DATA, OTHER_KEY, config, dataset, fails, found, record
 from unit.plans.simulator import ready
@@ -34,6 +35,17 @@ def test_plain_file_is_inspected() -> None:
     assert (status["digest"], status["rows"], status["sealed"]) == (DIGEST, 3, False)
     assert world.of_kind("Job") == []
     assert engine.settle(DATA) == status
+
+
+def test_policy_is_put_back_after_the_inspection() -> None:
+    world, engine = dataset()
+    engine.settle(DATA)
+    world.succeed(found())
+    engine.settle(DATA)
+    policy = world.only("NetworkPolicy")
+    world.remove(ref_of(policy))
+    assert ready(engine.settle(DATA))[1] == "Inspected"
+    assert world.only("NetworkPolicy")["spec"] == policy["spec"]
 
 
 def test_waiting_for_the_file() -> None:

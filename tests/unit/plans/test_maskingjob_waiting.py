@@ -22,6 +22,7 @@ from unit.plans.clinic import (
     NAMESPACE,
     OUTPUT_DIGEST,
     SOURCE,
+    answer,
     clinic,
     config_ref,
     dataset_spec,
@@ -41,6 +42,20 @@ def test_policy_edited_or_deleted_by_hand_is_put_back() -> None:
     world.remove(ref)
     engine.settle(JOB)
     assert world.objects[ref]["spec"] == wanted
+
+
+def test_policy_is_put_back_until_the_pods_of_a_finished_job_go() -> None:
+    world, engine = started(ttlAfterFinished="1h")
+    ref = ObjectRef("networking.k8s.io/v1", "NetworkPolicy", NAMESPACE, "mj-mask")
+    wanted = world.objects[ref]["spec"]
+    world.succeed(answer(world))
+    engine.settle(JOB)
+    world.change(ref, spec={**wanted, "egress": [{}]})
+    engine.settle(JOB)
+    assert world.objects[ref]["spec"] == wanted
+    world.pass_time(3600)
+    engine.settle(JOB)
+    assert ref not in world.objects
 
 
 def test_config_deleted_before_it_was_read_is_put_back() -> None:

@@ -29,6 +29,7 @@ from leeward.plans.shared.model import (
 )
 from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, Owner
 from leeward.plans.shared.podstate import Active, Failed, Succeeded, lacks_image, own_pods, read_job
+from leeward.plans.shared.policies import policy_upkeep
 from leeward.plans.shared.progress import parse_progress
 from leeward.plans.shared.sources import check_claim, produced_message, volume_of
 from leeward.plans.shared.steps import progress
@@ -235,6 +236,9 @@ def _end(view: View, reason: str, message: str) -> Plan:
 def _concluded(view: View) -> Plan:
     """What the last inspection found."""
     inspection.tidy(view)
+    plan = policy_upkeep(view)
+    if plan is not None:
+        return plan
     record = view.status["inspection"]
     reason = record["result"]
     if reason == "Inspected":

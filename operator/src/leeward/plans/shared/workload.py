@@ -36,6 +36,7 @@ from leeward.plans.shared.model import (
 )
 from leeward.plans.shared.names import child_name, ref_of
 from leeward.plans.shared.pods import Claims
+from leeward.plans.shared.policies import policy_upkeep
 from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.steps import Progression, progress
 from leeward.plans.shared.verdict import Denied, Unseen
@@ -129,7 +130,7 @@ def retire(run: Run) -> Plan:
             return Plan(run.status, actions=late.pending)
     left = _time_to_live(run, age)
     if left is None or left > 0:
-        return Plan(run.status, requeue_after=left)
+        return policy_upkeep(run) or Plan(run.status, requeue_after=left)
     strike(run.draft, lambda ref: ref.name != run.report_name)
     return Plan(run.status)
 
