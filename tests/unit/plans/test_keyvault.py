@@ -61,7 +61,9 @@ def test_vault_made_again_waits_for_adoption() -> None:
     status = engine.settle(VAULT)
     assert ready(status)[:2] == ("False", "KeysetRetained")
     assert f"leeward.dev/adopt={kept}" in ready(status)[2]
+    assert "not its id" not in ready(status)[2]
     world.annotate(VAULT, adopt="00" * 16)
+    assert "not its id" in ready(engine.settle(VAULT))[2]
     assert ready(engine.settle(VAULT))[1] == "KeysetRetained"
     world.annotate(VAULT, adopt=kept)
     status = engine.settle(VAULT)

@@ -115,11 +115,13 @@ def _after(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, ensured: Outcom
 
 
 def _retained(owner: Owner, draft: StatusDraft, info: KeysetInfo) -> Plan:
+    given = ADOPT_ANNOTATION in owner.annotations
+    other = f"; the id in annotation {ADOPT_ANNOTATION} now is not its id" if given else ""
     return _not_ready(
         draft,
         "KeysetRetained",
         f"the keyset {info.vault_id} of an earlier KeyVault with this name was retained, and is not"
-        " given to another one unasked: to take it over, run: kubectl annotate keyvault"
+        f" given to another one unasked{other}: to take it over, run: kubectl annotate keyvault"
         f" {owner.name} -n {owner.namespace} --overwrite {ADOPT_ANNOTATION}={info.vault_id} (or"
         " choose another name for this vault)",
     )
