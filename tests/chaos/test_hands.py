@@ -87,6 +87,30 @@ def test_a_job_that_was_deleted_is_not_run_a_second_time() -> None:
     assert len([name for name in started if "clean" not in name]) == 1
 
 
+def test_a_job_whose_pod_was_removed_before_its_answer_was_read_runs_once_more() -> None:
+    async def meddle(api: FakeApi, _: Replica) -> None:
+        def refuse_to_tell(method: str, _: Manifest | None, place: Place) -> Answer | None:
+            blind = method == "GET" and place.plural == "pods"
+            return refusal(500, "InternalError", "not now") if blind else None
+
+        api.refusals.append(refuse_to_tell)
+        (job,) = [job for job in api.find("Job") if "mj-mask" in job["metadata"]["name"]]
+        (pod,) = [pod for pod in api.find("Pod") if "mj-mask" in pod["metadata"]["name"]]
+        async with asyncio.timeout(600):
+            while not job.get("status", {}).get("conditions"):
+                await asyncio.sleep(0.5)
+                (job,) = [job for job in api.find("Job") if "mj-mask" in job["metadata"]["name"]]
+        api.remove("Pod", NAMESPACE, pod["metadata"]["name"])
+        api.refusals.remove(refuse_to_tell)
+
+    world, replica = meddled(meddle)
+    assert ready(world.api, "MaskingJob", "mask", "Published")
+    assert "AnswerLost" in [reason for _, _, reason in replica.journal.events]
+    started = [name for name in world.pods_started.elements() if name.startswith("mj-mask")]
+    assert len(started) == 2
+    assert not _unpublished_keys(world.api)
+
+
 def test_a_masking_job_that_is_deleted_while_it_runs_leaves_nothing() -> None:
     async def meddle(api: FakeApi, _: Replica) -> None:
         assert _unpublished_keys(api)
