@@ -188,7 +188,7 @@ class WorkloadStatus(Status):
     job_uid: str | None = Field(
         default=None,
         max_length=64,
-        description="UID of the one Job that runs this workload. Another takes its place only once it is gone.",
+        description="UID of the Job that runs this workload. Another only follows when it is gone.",
     )
     progress: Progress | None = None
     started_at: Timestamp | None = Field(default=None, description="When its pod started.")
