@@ -28,6 +28,21 @@ def test_output_name_taken(words: Clinic) -> None:
     words.delete("dataset", "squat-out")
 
 
+def test_pod_that_is_drained_while_it_works_loses_nothing(words: Clinic) -> None:
+    words.apply(masking_job("drained", "words", KEEP_WORDS))
+    selector = "leeward.dev/name=drained,leeward.dev/role=masking"
+
+    def running() -> bool:
+        pods = words.items("pods", selector)
+        return any(pod["status"]["phase"] in {"Running", "Succeeded"} for pod in pods)
+
+    words.until("a pod works", running)
+    words.run("delete", "pods", "-l", selector, "--wait=false")
+    words.reason("maskingjob", "drained", "Published", timeout=180)
+    assert words.get("dataset", "drained-out")["status"]["rows"] == 400_000
+    words.delete("maskingjob", "drained")
+
+
 def test_volume_claim_missing(words: Clinic) -> None:
     job = masking_job("nowhere", "words", KEEP_WORDS)
     job["spec"]["output"]["location"]["volume"]["claimName"] = "nope"
