@@ -140,16 +140,21 @@ def test_local_commands_do_not_touch_a_user_cluster() -> None:
     assert "works on the local cluster only" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_without_root_and_sudo_it_says_what_to_do() -> None:
-    done = subprocess.run(
-        ["/usr/bin/python3", "-c", _AS_NOBODY, str(TOOL)],
+def run_program(program: str, path: str) -> subprocess.CompletedProcess[str]:
+    """A Python program that is given the tool's folder, with nothing but this PATH."""
+    return subprocess.run(
+        ["/usr/bin/python3", "-c", program, str(TOOL)],
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
-        env={"PATH": "/nowhere"},
+        env={"PATH": path},
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_without_root_and_sudo_it_says_what_to_do() -> None:
+    done = run_program(_AS_NOBODY, "/nowhere")
     assert done.returncode == 1
     assert "must run as root, and sudo is not installed" in done.stderr
     assert "apt-get install sudo" in done.stderr
@@ -167,14 +172,8 @@ print(os.environ["PATH"])
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root finds, or a user behind sudo")
 def test_programs_for_administrators_are_found_on_the_path_of_a_user() -> None:
-    done = subprocess.run(
-        ["/usr/bin/python3", "-c", _PATH_OF_ROOT, str(TOOL)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-        env={"PATH": "/home/user/go/bin:/usr/bin:/bin"},
-    )
+    done = run_program(_PATH_OF_ROOT, "/home/user/go/bin:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
     assert done.stdout.strip().startswith("/home/user/go/bin:/usr/bin:/bin:")
     assert "/usr/sbin" in done.stdout.strip().split(":")
 

@@ -110,6 +110,19 @@ class Program:
         return result
 
 
+def assert_interrupted(program: Program, after: str) -> None:
+    """Stopped once it has logged ``after``, the program says so, and may be tried again."""
+    assert program.process.stdout is not None
+    for line in program.process.stdout:
+        if after in line:
+            break
+    program.process.send_signal(signal.SIGTERM)
+    assert program.end()[0] == 1
+    error = program.result().error
+    assert error is not None
+    assert error.code == "Interrupted"
+
+
 def test_the_pod_masks_a_sealed_file_and_says_no_value(volume: Volume) -> None:
     path = volume.folder / "a.csv.lwe1"
     seal_file(volume.write("a.csv", DATA), path, [PAIR.public_key])
@@ -138,16 +151,7 @@ def test_a_stopped_pod_leaves_nothing_and_may_be_tried_again(volume: Volume) -> 
         "waitSeconds": 600,
         "source": {"path": str(volume.folder / "later.csv"), "format": "CSV"},
     }
-    program = Program(volume.folder, config)
-    assert program.process.stdout is not None
-    for line in program.process.stdout:
-        if "task began" in line:
-            break
-    program.process.send_signal(signal.SIGTERM)
-    assert program.end()[0] == 1
-    error = program.result().error
-    assert error is not None
-    assert error.code == "Interrupted"
+    assert_interrupted(Program(volume.folder, config), "task began")
 
 
 def test_an_unreadable_config(volume: Volume) -> None:
@@ -368,16 +372,7 @@ def test_a_pod_whose_result_waits_ends_when_it_is_told_to(volume: Volume) -> Non
         "waitSeconds": 0,
         "source": {"path": str(path), "format": "CSV"},
     }
-    program = Program(volume.folder, config)
-    assert program.process.stdout is not None
-    for line in program.process.stdout:
-        if "task succeeded" in line:
-            break
-    program.process.send_signal(signal.SIGTERM)
-    assert program.end()[0] == 1
-    error = program.result().error
-    assert error is not None
-    assert error.code == "Interrupted"
+    assert_interrupted(Program(volume.folder, config), "task succeeded")
 
 
 def test_a_task_that_ends_by_itself_needs_no_stop(volume: Volume, box: ResultBox) -> None:

@@ -29,6 +29,7 @@ from leeward.plans.shared.podstate import (
     left_pods,
     own_pods,
     read_job,
+    unfinished,
 )
 from leeward.plans.shared.policies import job_policy
 from leeward.plans.shared.progress import parse_progress, progress_status
@@ -104,12 +105,12 @@ def _replace(run: Run, state: Active, job: Manifest, pods: Sequence[Manifest]) -
     image may come just then, and there must never be two.
     """
     own = own_pods(pods, run.status["jobUid"])
-    begun = (condition_of(run.status, "Running") or {}).get("reason") == IMAGE_REPLACED
+    begun = (condition_of(run.status, "Running") or {}).get("reason") == _IMAGE_REPLACED
     waits = not run.spec.suspend and lacks_image(state, job, own)
     if not (waits or (begun and state.phase == "Suspended")) or not is_outdated(run):
         return None
-    run.draft.set("Running", False, IMAGE_REPLACED, _REPLACED)
-    run.draft.set("Ready", False, IMAGE_REPLACED, _REPLACED)
+    run.draft.set("Running", False, _IMAGE_REPLACED, _REPLACED)
+    run.draft.set("Ready", False, _IMAGE_REPLACED, _REPLACED)
     if run.draft.differs("conditions"):
         # Whoever leads next must not resume it.
         return Plan(run.status, actions=(WriteStatus(),))
@@ -117,13 +118,13 @@ def _replace(run: Run, state: Active, job: Manifest, pods: Sequence[Manifest]) -
     if change is not None:
         plan = carry_on(run, progress(run.observed, (Apply(change),)), started=True)
         return plan or Plan(run.status, requeue_after=RUNNING_INTERVAL)
-    if not any((pod.get("status") or {}).get("phase") in {"Pending", "Running"} for pod in own):
+    if not unfinished(own):
         run.draft.put(jobUid=None, startedAt=None)
         strike(run.draft, lambda ref: ref.kind == "Job")
     return Plan(run.status, requeue_after=RUNNING_INTERVAL)
 
 
-IMAGE_REPLACED: Final = "ImageReplaced"
+_IMAGE_REPLACED: Final = "ImageReplaced"
 _REPLACED: Final = "the image of the Helm values is another one now: a Job with that one begins"
 
 
@@ -137,11 +138,7 @@ def fail(
     """Shred the keys that were this job's own, have the volume cleaned, and say it has failed."""
     # The keys first: nothing that is refused after them keeps them.
     steps: list[Action] = [ShredArtefactKey(key_id) for key_id in workload.own_keys(run)]
-    steps.extend(
-        Delete(ref_of(pod), pod["metadata"]["uid"])
-        for pod in pods
-        if (pod.get("status") or {}).get("phase") in {"Pending", "Running"}
-    )
+    steps.extend(Delete(ref_of(pod), pod["metadata"]["uid"]) for pod in unfinished(pods))
     shredding = progress(run.observed, steps)
     if shredding.pending and shredding.failed is None:
         return Plan(run.status, actions=shredding.pending)

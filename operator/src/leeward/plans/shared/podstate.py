@@ -130,6 +130,15 @@ def left_pods(pods: Sequence[Manifest], job_uid: str) -> list[Manifest]:
     ]
 
 
+def unfinished(pods: Sequence[Manifest]) -> list[Manifest]:
+    """Those that run or may yet run, also while they are being removed."""
+    return [
+        pod
+        for pod in pods
+        if (pod.get("status") or {}).get("phase", "Pending") in {"Pending", "Running"}
+    ]
+
+
 def _controller(pod: Manifest) -> str | None:
     for owner in pod["metadata"].get("ownerReferences") or ():
         if owner.get("controller"):
@@ -266,12 +275,7 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
         return Active("Suspended", "Suspended", "suspended: set spec.suspend to false to go on")
     if _job_condition(job, "FailureTarget") or _job_condition(job, "SuccessCriteriaMet"):
         return _ENDING
-    alive = [
-        pod
-        for pod in pods
-        if (pod.get("status") or {}).get("phase", "Pending") in {"Pending", "Running"}
-        and "deletionTimestamp" not in pod["metadata"]
-    ]
+    alive = [pod for pod in unfinished(pods) if "deletionTimestamp" not in pod["metadata"]]
     if not alive:
         return _without_pod(job, pods, now)
     pod = alive[-1]

@@ -28,6 +28,7 @@ from leeward.plans.shared.names import (
     short_hash,
 )
 from leeward.plans.shared.pods import PodParts
+from leeward.plans.shared.podstate import unfinished
 from leeward.plans.shared.policies import job_policy
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
@@ -153,7 +154,7 @@ def repeat(run: Run, left: Sequence[Manifest]) -> Plan | None:
     """
     if _is_repeated(run):
         return None
-    if any((pod.get("status") or {}).get("phase") in {"Pending", "Running"} for pod in left):
+    if unfinished(left):
         return Plan(run.status, requeue_after=_LEFT_INTERVAL)
     run.draft.put(jobUid=None, startedAt=None, progress=None)
     for type_, value in ((REPEATED, True), ("Running", False), ("Ready", False)):
