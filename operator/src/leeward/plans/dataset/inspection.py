@@ -34,9 +34,8 @@ from leeward.plans.shared.names import (
     short_hash,
 )
 from leeward.plans.shared.pods import Claims, PodParts
-from leeward.plans.shared.policies import job_policy
+from leeward.plans.shared.policies import job_policy, policy_steps
 from leeward.plans.shared.sources import volume_of
-from leeward.plans.shared.steps import drifted
 
 ROLE: Final = "inspect"
 WAIT_SECONDS: Final = 60
@@ -133,14 +132,15 @@ def steps(view: View) -> tuple[ObjectRef, ...] | list[Action]:
     """What to make (again) for the recorded inspection, or what to look at first."""
     record = view.status["inspection"]
     namespace, name = view.owner.namespace, record["name"]
-    policy = job_policy(view.owner, view.context)
-    needs = (ref_of(policy), config_ref(namespace, name), job_ref(namespace, name))
+    needs = (
+        ref_of(job_policy(view.owner, view.context)),
+        config_ref(namespace, name),
+        job_ref(namespace, name),
+    )
     unseen = tuple(need for need in needs if not view.observed.has(need))
     if unseen:
         return unseen
-    made: list[Action] = []
-    if drifted(view.observed.current(needs[0]), policy):
-        made.append(Apply(policy))
+    made = policy_steps(view)
     if view.observed.current(needs[1]) is None:
         made.append(Apply(config_map(view.owner, name, config(view))))
     found: Manifest | None = view.observed.current(needs[2])

@@ -31,7 +31,7 @@ from leeward.plans.shared.podstate import (
     read_job,
     unfinished,
 )
-from leeward.plans.shared.policies import job_policy
+from leeward.plans.shared.policies import job_policy, policy_steps
 from leeward.plans.shared.progress import parse_progress, progress_status
 from leeward.plans.shared.starting import (
     delivery,
@@ -41,7 +41,7 @@ from leeward.plans.shared.starting import (
     repeat,
     start,
 )
-from leeward.plans.shared.steps import drifted, progress
+from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import (
     Run,
@@ -229,10 +229,7 @@ def _upkeep(
     workload: Workload, run: Run, state: Active, job: Manifest
 ) -> list[Action] | Unseen | None:
     """What to put right; None: the config is lost."""
-    steps: list[Action] = []
-    policy = job_policy(run.owner, run.context)
-    if drifted(run.observed.current(ref_of(policy)), policy):
-        steps.append(Apply(policy))
+    steps = policy_steps(run)
     admission = run.status["admission"]
     config_need = config_ref(run.owner.namespace, admission["jobName"])
     if state.phase != "Running" and run.observed.current(config_need) is None:

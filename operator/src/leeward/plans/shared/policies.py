@@ -4,7 +4,7 @@ from leeward.api.meta import Model
 from leeward.formats.jobconfig import HTTP_PORT
 from leeward.plans.shared.inventory import children
 from leeward.plans.shared.look import Look
-from leeward.plans.shared.model import Apply, Context, Manifest, Plan
+from leeward.plans.shared.model import Action, Apply, Context, Manifest, Plan
 from leeward.plans.shared.names import KIND_LABEL, NAME_LABEL, Owner, child_name, metadata, ref_of
 from leeward.plans.shared.steps import drifted, progress
 
@@ -18,21 +18,24 @@ def job_policy(owner: Owner, context: Context) -> Manifest:
     )
 
 
+def policy_steps(look: Look[Model]) -> list[Action]:
+    """What makes or puts back the policy of a resource; it must have been looked at."""
+    wanted = job_policy(look.owner, look.context)
+    return [Apply(wanted)] if drifted(look.observed.current(ref_of(wanted)), wanted) else []
+
+
 def policy_upkeep(look: Look[Model]) -> Plan | None:
     """Put the policy of a resource back, also when its work has ended; None: nothing is to do.
 
     A pod that is being removed, or one that cleans a volume up, may run for a while yet. Where it
     is refused (the namespace is going), the next look tries again.
     """
-    wanted = job_policy(look.owner, look.context)
-    ref = ref_of(wanted)
+    ref = ref_of(job_policy(look.owner, look.context))
     if ref not in children(look.status):
         return None
     if not look.observed.has(ref):
         return Plan(look.status, needs=(ref,))
-    if not drifted(look.observed.current(ref), wanted):
-        return None
-    steps = progress(look.observed, (Apply(wanted),))
+    steps = progress(look.observed, policy_steps(look))
     return Plan(look.status, actions=steps.pending) if steps.pending else None
 
 

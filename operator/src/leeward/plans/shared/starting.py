@@ -29,7 +29,7 @@ from leeward.plans.shared.names import (
 )
 from leeward.plans.shared.pods import PodParts
 from leeward.plans.shared.podstate import unfinished
-from leeward.plans.shared.policies import job_policy
+from leeward.plans.shared.policies import job_policy, policy_steps
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import (
@@ -222,9 +222,7 @@ def _steps(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) ->
     claim = workload.claim(run)
     steps: list[Action] = [] if claim is None else claim_steps(claim, run.observed)
     steps += [key.ensure for key in recipe.keys if key.ensure is not None]
-    policy = job_policy(run.owner, run.context)
-    if drifted(run.observed.current(ref_of(policy)), policy):
-        steps.append(Apply(policy))
+    steps += policy_steps(run)
     made = run.observed.current(job_ref(namespace, name))
     config = config_map(run.owner, name, recipe.config)
     if drifted(run.observed.seen.get(ref_of(config)), config):
