@@ -22,8 +22,8 @@ from leeward.engine.queue import Backoff
 from leeward.engine.ratelimit import TokenBucket
 from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
+from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
-from leeward.kube.keystore import EmbeddedKeyStore
 from leeward.kube.objects import ObjectStore
 from leeward.plans.shared.conditions import NOT_YET
 from leeward.plans.shared.model import Context, Event, Manifest

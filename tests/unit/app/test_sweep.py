@@ -11,7 +11,7 @@ import pytest
 from leeward.app.sweep import Sweeper
 from leeward.engine.errors import TooManyRoundsError
 from leeward.engine.steps import Steps
-from leeward.kube.keyrecords import UnpublishedKeys
+from leeward.keystore.records import UnpublishedKeys
 from leeward.plans.shared.faults import TransientError
 from leeward.plans.shared.model import ArtefactKeyInfo, Context
 

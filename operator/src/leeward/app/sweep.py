@@ -12,8 +12,8 @@ from typing import Final
 
 from leeward.engine.errors import EngineError, described
 from leeward.engine.steps import Steps
+from leeward.keystore.records import UnpublishedKeys
 from leeward.kube.errors import RefusedError
-from leeward.kube.keyrecords import UnpublishedKeys
 from leeward.plans.shared.clean import plan_orphan
 from leeward.plans.shared.faults import FaultError
 from leeward.plans.shared.model import ArtefactKeyInfo, Context, Manifest, Observed

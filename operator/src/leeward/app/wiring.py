@@ -25,9 +25,9 @@ from leeward.engine.inventory import Key
 from leeward.engine.ratelimit import TokenBucket
 from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
+from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
 from leeward.kube.events import EventRecorder
-from leeward.kube.keystore import EmbeddedKeyStore
 from leeward.kube.lease import LeaderLease, LeaseTimes
 from leeward.kube.objects import ObjectStore
 from leeward.kube.pods import PodHttp

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
 from leeward.formats.wrapped import RootKey, UnwrapError
-from leeward.kube.errors import AlreadyExistsError, NotFoundError
-from leeward.kube.keyrecords import (
+from leeward.keystore.records import (
     ROOT_ROLE,
     ROOT_SECRET,
     WRAPPED_SELECTOR,
@@ -16,6 +15,7 @@ from leeward.kube.keyrecords import (
     root_secret,
     secret_ref,
 )
+from leeward.kube.errors import AlreadyExistsError, NotFoundError
 from leeward.plans.shared.model import Manifest, ObjectRef
 
 _log = logging.getLogger(__name__)

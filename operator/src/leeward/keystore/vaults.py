@@ -20,8 +20,7 @@ from leeward.formats.wrapped import (
     unwrap,
     wrap,
 )
-from leeward.kube.errors import AlreadyExistsError, NotFoundError
-from leeward.kube.keyrecords import (
+from leeward.keystore.records import (
     KEYSET_ROLE,
     DamagedRecordError,
     keyset_name,
@@ -30,7 +29,8 @@ from leeward.kube.keyrecords import (
     replacement,
     secret_ref,
 )
-from leeward.kube.rootkey import MANAGER, RootKeyCustodian, SecretClient
+from leeward.keystore.rootkey import MANAGER, RootKeyCustodian, SecretClient
+from leeward.kube.errors import AlreadyExistsError, NotFoundError
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import EnsureKeyset, KeyFault, KeysetInfo, Manifest, Outcome

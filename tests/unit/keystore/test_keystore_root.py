@@ -13,7 +13,7 @@ from leeward.plans.shared.model import (
     KeysetOf,
     Manifest,
 )
-from unit.kube.keystore_world import (
+from unit.keystore.keystore_world import (
     CLINIC,
     ENSURE,
     KEYS,

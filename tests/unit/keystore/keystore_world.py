@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from fakeapi.store import FakeApi
 from leeward.formats.keyset import PodKeyset
+from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
-from leeward.kube.keystore import EmbeddedKeyStore
 from leeward.plans.shared.model import (
     DeliverKeys,
     EnsureArtefactKey,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fakeapi.store import Answer, Place
-from leeward.kube.keyrecords import UnpublishedKeys
+from leeward.keystore.records import UnpublishedKeys
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
     AdoptArtefactKey,
@@ -25,7 +25,7 @@ from leeward.plans.shared.model import (
     PublishArtefactKey,
     ShredArtefactKey,
 )
-from unit.kube.keystore_world import (
+from unit.keystore.keystore_world import (
     CLINIC,
     DELIVER,
     ENSURE,

@@ -27,15 +27,7 @@ from leeward.formats.wrapped import (
     unwrap,
     wrap,
 )
-from leeward.kube.errors import (
-    AlreadyExistsError,
-    ForbiddenError,
-    InvalidError,
-    NotFoundError,
-    RefusedError,
-    outcome_of,
-)
-from leeward.kube.keyrecords import (
+from leeward.keystore.records import (
     ARTEFACT_ROLE,
     FINGERPRINT_LABEL,
     UNPUBLISHED_SELECTOR,
@@ -50,8 +42,16 @@ from leeward.kube.keyrecords import (
     replacement,
     secret_ref,
 )
-from leeward.kube.rootkey import MANAGER, RootKeyCustodian, RootKeyState, SecretClient
-from leeward.kube.vaultkeys import KeyFaultError, VaultKeys
+from leeward.keystore.rootkey import MANAGER, RootKeyCustodian, RootKeyState, SecretClient
+from leeward.keystore.vaults import KeyFaultError, VaultKeys
+from leeward.kube.errors import (
+    AlreadyExistsError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    outcome_of,
+)
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.faults import DeniedError, StaleWriteError
 from leeward.plans.shared.keyowners import is_of_other_dataset
