@@ -56,6 +56,25 @@ class Wrapped(Document):
     ciphertext: str
 
 
+class TransitWrapped(Document):
+    """One key that a Transit key of HashiCorp Vault or OpenBao wraps.
+
+    Attributes:
+        ciphertext: As Transit gave it: ``vault:v``, the version of its key, ``:``, base64.
+    """
+
+    ciphertext: str = Field(pattern=r"^vault:v[1-9][0-9]{0,8}:[A-Za-z0-9+/]+={0,2}$")
+
+    @property
+    def key_version(self) -> int:
+        """The version of the Transit key that wraps it."""
+        return int(self.ciphertext.split(":", 2)[1].removeprefix("v"))
+
+
+AnyWrapped = Wrapped | TransitWrapped
+"""A wrapped key, whatever wraps it; by its members, one is never taken for the other."""
+
+
 class RootKey(Document):
     """The key that wraps all vault keys, in the clear: it stands in the operator's namespace only.
 
