@@ -13,7 +13,8 @@ once for each version of a vault key and process, and at rotations, but for no p
     ├── ProviderKeyReplacedError     ProviderKeyReplaced    no
     ├── ProviderKeyUnsuitableError   ProviderKeyUnsuitable  no
     ├── ProviderThrottledError       ProviderThrottled      yes
-    └── ProviderProtocolError        ProviderProtocol       no
+    ├── ProviderProtocolError        ProviderProtocol       no
+    └── ProviderNotAllowedError      ProviderNotAllowed     no
 
 That a wrapped key does not open, although its provider answered, is an ``UnwrapError`` of
 ``formats.wrapped``.
@@ -37,6 +38,7 @@ ProviderReason = Literal[
     "ProviderKeyUnsuitable",
     "ProviderThrottled",
     "ProviderProtocol",
+    "ProviderNotAllowed",
 ]
 """Reasons of conditions; labels of ``leeward_provider_errors_total``, too."""
 
@@ -126,6 +128,12 @@ class ProviderProtocolError(ProviderError):
     reason = "ProviderProtocol"
 
 
+class ProviderNotAllowedError(ProviderError):
+    """The operator is not set up to send its credentials to that address."""
+
+    reason = "ProviderNotAllowed"
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """What a wrapped key is bound to.
@@ -145,6 +153,13 @@ class KeyProvider(Protocol):
     @property
     def kind(self) -> ProviderKind:
         """Which kind it is."""
+
+    async def check(self) -> tuple[str, ...]:
+        """Whether it can wrap and unwrap now: raises what stands in the way.
+
+        Returns:
+            What works, and ought to be different, as sentences.
+        """
 
     async def key_id(self) -> str:
         """The key that it wraps with now: 32 hexadecimal digits, to be recorded with the keyset.
