@@ -116,10 +116,19 @@ class ProviderKeyUnsuitableError(ProviderError):
 
 
 class ProviderThrottledError(ProviderError):
-    """The provider asked to be asked less often."""
+    """The provider asked to be asked less often.
+
+    Attributes:
+        retry_after: Seconds that it asked to wait, where it did.
+    """
 
     reason = "ProviderThrottled"
     passing = True
+
+    def __init__(self, message: str, remedy: str, retry_after: float | None = None) -> None:
+        """Say what is wrong, what to do, and when."""
+        super().__init__(message, remedy)
+        self.retry_after = retry_after
 
 
 class ProviderProtocolError(ProviderError):
