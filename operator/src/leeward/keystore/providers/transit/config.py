@@ -1,13 +1,20 @@
 """Which Transit key, where, and how to log in there. Holds names only, never a secret."""
 
 import hashlib
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Final
 
 from leeward.formats.document import canonical_json
 
-_ORIGIN: Final = re.compile(r"https://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
+_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PORT: Final = (
+    r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+)
+_ORIGIN: Final = re.compile(
+    rf"https://({_LABEL}(\.{_LABEL})*|\[(?P<v6>[0-9A-Fa-f:.]+)\])(:({_PORT}))?"
+)
 _SEGMENT: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _PATH: Final = re.compile(f"{_SEGMENT}(/{_SEGMENT})*")
 _KEY: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -100,7 +107,7 @@ class TransitConfig:
         Raises:
             InvalidTransitConfigError: A field does not fit.
         """
-        _check("address", _ORIGIN, self.address, "https://host or https://host:port")
+        _check_address(self.address)
         _check("mount", _PATH, self.mount, "a path of letters, digits, '_', '-' and '.'")
         _check("key", _KEY, self.key, "a name of letters, digits, '_', '-' and '.'")
         if self.namespace:
@@ -143,6 +150,19 @@ class TransitConfig:
                 (self.encrypt_path, "update"),
                 (self.decrypt_path, "update"),
             )
+        )
+
+
+def _check_address(address: str) -> None:
+    found = _ORIGIN.fullmatch(address)
+    try:
+        if found and found["v6"]:
+            ipaddress.IPv6Address(found["v6"])
+    except ValueError:
+        found = None
+    if not found:
+        raise InvalidTransitConfigError(
+            "transit.address must be https://host or https://host:port, without a path"
         )
 
 

@@ -226,14 +226,17 @@ def login_refused(config: TransitConfig, mount: str, what: str) -> ProviderError
     )
 
 
+def no_namespace(config: TransitConfig) -> ProviderError:
+    """There is no such namespace."""
+    return ProviderKeyMissingError(
+        f"the server at {config.address} has no namespace {config.namespace}",
+        "Correct transit.namespace, or make it: bao namespace create.",
+    )
+
+
 def key_missing(config: TransitConfig, answer: Answer) -> ProviderError:
-    """There is no such key, mount or namespace."""
+    """There is no such key or mount."""
     place = f"{config.address}{_in_namespace(config)}"
-    if answer.says("namespace not found"):
-        return ProviderKeyMissingError(
-            f"the server at {config.address} has no namespace {config.namespace}",
-            "Correct transit.namespace, or make it: bao namespace create.",
-        )
     if answer.says("no handler for route"):
         return ProviderKeyMissingError(
             f"nothing is mounted at {config.mount} of {place}",

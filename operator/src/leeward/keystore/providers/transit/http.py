@@ -51,7 +51,8 @@ class TransitHttp:
             What the server said, with a status of 2xx or 4xx.
 
         Raises:
-            ProviderError: It cannot be reached or trusted, is sealed, throttles, or is another.
+            ProviderError: It cannot be reached or trusted, is sealed, throttles, lacks the
+                namespace, or is something else.
         """
         if self._failure is not None and self._pace.monotonic() < self._failing_until:
             raise type(self._failure)(str(self._failure), self._failure.remedy)
@@ -145,6 +146,8 @@ class TransitHttp:
             raise faults.failing(self._config, path, status)
         if document is None or (status >= 400 and "errors" not in document):
             raise faults.not_transit(self._config, f"HTTP status {status} without its JSON")
+        if answer.says("namespace not found"):
+            raise faults.no_namespace(self._config)
         return answer
 
     def _session(self) -> aiohttp.ClientSession:

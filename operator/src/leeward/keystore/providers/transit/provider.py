@@ -138,7 +138,7 @@ class TransitProvider:
             return found
         # A key that was lost is not made anew under its name: what it wrapped stays shut, and
         # would look damaged.
-        if found.says("no handler for route", "namespace not found") or not (
+        if found.says("no handler for route") or not (
             await self._sources.is_unused(self._config.key_id)
         ):
             raise faults.key_missing(self._config, found)
@@ -201,10 +201,9 @@ class TransitProvider:
             raise faults.forbidden(self._config, path, "update")
         if not answer.is_ok:
             raise await self._why_shut(wrapped, answer)
-        plaintext = answer.member("data").get("plaintext")
         try:
-            return base64.b64decode(str(plaintext), validate=True)
-        except (binascii.Error, ValueError):
+            return base64.b64decode(answer.member("data")["plaintext"], validate=True)
+        except (KeyError, TypeError, binascii.Error, ValueError):
             raise faults.not_transit(self._config, "an answer without a plaintext") from None
 
     async def _why_shut(self, wrapped: TransitWrapped, answer: Answer) -> Exception:
