@@ -152,6 +152,13 @@ async def test_a_server_that_is_not_ready_is_told_at_once(
     assert world.pauses == []
 
 
+async def test_a_refusal_that_speaks_of_sealing_is_a_refusal(
+    fake: FakeTransit, client: Maker
+) -> None:
+    fake.faults.append(answering(400, "the key is sealed"))
+    assert await status(client()) == 400
+
+
 async def test_while_a_server_is_down_only_one_in_some_seconds_asks_it(
     fake: FakeTransit, client: Maker, world: World
 ) -> None:
@@ -285,6 +292,17 @@ async def test_a_bundle_without_a_certificate_is_never_replaced_by_the_machines(
 ) -> None:
     with pytest.raises(ProviderCertificateError, match="holds no certificate"):
         await status(client(ca_pem=bundle))
+
+
+async def test_the_machines_authorities_are_trusted_only_where_there_is_no_bundle(
+    client: Maker, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_machine = tmp_path / "machine.pem"
+    of_machine.write_text(authority.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(of_machine))
+    assert await status(client(ca_pem=None)) == 200
+    with pytest.raises(ProviderCertificateError):
+        await status(client(ca_pem=Authority("another").pem))
 
 
 async def test_a_bundle_may_hold_comments_and_several_authorities(

@@ -57,12 +57,10 @@ class TransitHttp:
         if self._failure is not None and self._pace.monotonic() < self._failing_until:
             raise type(self._failure)(str(self._failure), self._failure.remedy)
         try:
-            answer = await self._attempts(method, path, token, body)
+            return await self._attempts(method, path, token, body)
         except (ProviderUnreachableError, ProviderSealedError, ProviderThrottledError) as error:
             self._cool_down(error)
             raise
-        self._failure = None
-        return answer
 
     async def close(self) -> None:
         """Close all connections; another request opens them again."""

@@ -21,7 +21,8 @@ class TransitKey:
         type: As the server names it.
         latest: Its newest version.
         oldest_decrypting: The oldest version that may decrypt.
-        oldest_available: The oldest version that was not trimmed away; 0: all are there.
+        oldest_available: The oldest version that was not trimmed away; 0: all are there. It is
+            never above ``oldest_decrypting``.
         derived: Whether each use derives a key of its own.
         deleted: Whether it is marked as deleted.
         leaks: Settings that let the key itself leave the server, or go.
@@ -75,7 +76,7 @@ class TransitKey:
         """Why it cannot unwrap what that version of it wrapped."""
         if version > self.latest:
             return faults.version_unknown(config, version, self.latest)
-        if version < max(self.oldest_decrypting, self.oldest_available):
+        if version < self.oldest_decrypting:
             return faults.version_missing(config, version, self.oldest_available)
         return self.obstacle(config)
 

@@ -211,7 +211,6 @@ class TransitProvider:
         key = await self._read()
         if isinstance(key, Answer):
             return faults.key_missing(self._config, key)
-        self._key, self._looked_at = key, self._pace.monotonic()
         obstacle = key.obstacle_to(self._config, wrapped.key_version)
         if obstacle is not None:
             return obstacle
