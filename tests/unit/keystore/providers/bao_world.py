@@ -7,6 +7,7 @@ from typing import Any
 
 from leeward.keystore.providers.transit.config import (
     AppRoleAuth,
+    KubernetesAuth,
     TokenAuth,
     TransitAuth,
     TransitConfig,
@@ -63,6 +64,22 @@ class BaoWorld:
         secret = self.server.call("POST", f"{path}/role/leeward/secret-id")["data"]["secret_id"]
         self.world.values[SECRET_ID] = secret
         return AppRoleAuth(role, SECRET_ID, f"{self.mount}-roles")
+
+    def kubernetes_auth(self, api_server: str, ca_pem: str) -> KubernetesAuth:
+        """A role that is bound to the operator's service account, as in the guide."""
+        path = f"{self.mount}-cluster"
+        self.server.call("POST", f"sys/auth/{path}", {"type": "kubernetes"})
+        reviewer = {"token_reviewer_jwt": "reviewer", "disable_local_ca_jwt": True}
+        cluster = {"kubernetes_host": api_server, "kubernetes_ca_cert": ca_pem}
+        self.server.call("POST", f"auth/{path}/config", reviewer | cluster)
+        role = {
+            "bound_service_account_names": ["leeward"],
+            "bound_service_account_namespaces": ["leeward-system"],
+            "audience": "leeward-transit",
+            "token_policies": [self.mount],
+        }
+        self.server.call("POST", f"auth/{path}/role/leeward", role)
+        return KubernetesAuth("leeward", path)
 
     def config(self, auth: TransitAuth | None = None, **changes: Any) -> TransitConfig:
         fields: dict[str, Any] = {

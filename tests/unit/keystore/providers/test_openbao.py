@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from leeward.formats.wrapped import UnwrapError
 from leeward.keystore.providers.port import (
@@ -22,11 +25,12 @@ from leeward.keystore.providers.port import (
 from leeward.keystore.providers.transit.config import AppRoleAuth, KubernetesAuth
 from leeward.keystore.providers.transit.provider import TransitProvider
 from leeward.keystore.providers.transit.surroundings import Limits
-from openbao.certificates import Authority
+from openbao.certificates import Authority, ServerFiles
 from openbao.proxy import Proxy
 from openbao.server import OpenBao
 from unit.keystore.providers.bao_world import QUICK, BaoWorld
 from unit.keystore.providers.provider_world import MATERIAL, SECRET_ID, TOKEN, place
+from unit.keystore.providers.tokenreview_fake import TokenReviews
 
 IMPATIENT = Limits(request=0.1, deadline=0.3, backoff=0.01, cool_down=0.0)
 
@@ -213,12 +217,40 @@ async def test_a_wrong_login_is_told(bao: BaoWorld) -> None:
     assert await bao.provider(auth).check() == ()
 
 
-async def test_kubernetes_auth_without_its_role_is_told(bao: BaoWorld) -> None:
-    path = f"{bao.mount}-cluster"
-    bao.server.call("POST", f"sys/auth/{path}", {"type": "kubernetes"})
-    with pytest.raises(ProviderLoginFailedError, match=f"login at auth/{path}") as caught:
-        await bao.provider(KubernetesAuth("leeward", path)).check()
-    assert "role leeward" in caught.value.remedy
+async def test_kubernetes_auth_logs_in_by_the_operators_service_account(
+    bao: BaoWorld, files: ServerFiles, authority: Authority
+) -> None:
+    token = service_account_token("leeward-system", "leeward")
+    async with TokenReviews(files, token, "leeward-transit") as reviews:
+        auth = bao.kubernetes_auth(reviews.address, authority.pem)
+        bao.world.jwt = token
+        assert await bao.provider(auth).check() == ()
+        assert reviews.audiences == [["leeward-transit"]]
+        others = service_account_token("clinic", "somebody")
+        for wrong in (others, token[:-4] + "AAAA", "no-token"):
+            bao.world.jwt = wrong
+            with pytest.raises(ProviderLoginFailedError, match=f"login at auth/{auth.mount}"):
+                await bao.provider(auth).check()
+        with pytest.raises(ProviderLoginFailedError) as caught:
+            await bao.provider(KubernetesAuth("no-such-role", auth.mount)).check()
+        assert "role no-such-role" in caught.value.remedy
+
+
+def service_account_token(namespace: str, name: str) -> str:
+    """As a cluster makes them (RFC 7519); the TokenReview alone decides whether it is good."""
+    claims = {
+        "iss": "https://kubernetes.default.svc",
+        "sub": f"system:serviceaccount:{namespace}:{name}",
+        "aud": ["leeward-transit"],
+        "iat": int(time.time()),
+        "nbf": int(time.time()),
+        "exp": int(time.time()) + 3600,
+        "kubernetes.io": {
+            "namespace": namespace,
+            "serviceaccount": {"name": name, "uid": "uid-1"},
+        },
+    }
+    return jwt.encode({"alg": "ES256"}, claims, ECKey.generate_key("P-256"))
 
 
 async def test_an_expired_token_is_told_until_the_secret_holds_another(bao: BaoWorld) -> None:
