@@ -11,6 +11,10 @@ the 16-byte tag}``. Its associated data is the canonical JSON (sorted, no spaces
                    publicKey or ""]
 
 so none of them opens in the place of another. Golden vectors: tests/golden/wrapped.json.
+
+A version of a vault key may be wrapped by a Transit key instead of the root key
+(``keystore.providers.transit``). Then it is ``{"ciphertext": what Transit gave}``, the same bytes
+are Transit's ``associated_data``, and rootKeyId is the id of the Transit key.
 """
 
 import base64
