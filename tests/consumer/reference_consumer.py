@@ -13,6 +13,7 @@ authorities, is not taken: what was held before stays, and ``/keys`` goes on to 
 
 import argparse
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -38,13 +39,7 @@ _CHUNK: Final = 65536
 
 @dataclass(frozen=True)
 class Tls:
-    """A certificate in use.
-
-    Attributes:
-        server: For connections from peers, which must show a certificate, too.
-        client: For connections to peers.
-        certificate: As the peers see it: ``serialNumber``, ``notAfter``, ``subjectAltName``.
-    """
+    """A certificate in use, for connections from peers and to them, and as they see it."""
 
     server: ssl.SSLContext
     client: ssl.SSLContext
@@ -53,15 +48,10 @@ class Tls:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What one keyset holds; key material is dropped as soon as it has been looked at."""
+    """What one keyset holds, without the material: role, id and version of each key."""
 
     keys: tuple[tuple[str, str, int], ...] = ()
     tls: Tls | None = None
-
-    def report(self) -> dict[str, Any]:
-        """The answer of ``/keys``."""
-        keys = [{"role": role, "id": id_, "version": version} for role, id_, version in self.keys]
-        return {"formatVersion": FORMAT_VERSION, "keys": keys}
 
 
 def load(data: bytes, tls_role: str | None) -> Loaded:
@@ -100,7 +90,7 @@ def make_tls(pair: bytes, trust: str) -> Tls:
             context.minimum_version = ssl.TLSVersion.TLSv1_3
             context.verify_mode = ssl.CERT_REQUIRED
             context.verify_flags |= ssl.VERIFY_X509_STRICT
-            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+            context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")
             context.load_verify_locations(cadata=trust)
             contexts.append(context)
     finally:
@@ -122,14 +112,9 @@ def _own_certificate(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str
     client.check_hostname = False
     theirs = client.wrap_bio(to_client, to_server)
     client.check_hostname = True
-    waiting = [theirs, ours]
-    while waiting:
-        for side in tuple(waiting):
-            try:
-                side.do_handshake()
-                waiting.remove(side)
-            except ssl.SSLWantReadError:
-                continue
+    for side in (theirs, ours, theirs, ours):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
     return dict(theirs.getpeercert() or {})
 
 
@@ -144,7 +129,7 @@ class Consumer:
     path: str = KEYSET
     tls_role: str | None = None
     acknowledges: bool = True
-    log: Callable[[str], None] = lambda _: None
+    log: Callable[[str], object] = lambda _: None
     loaded: Loaded = Loaded()
     counts: Counter[str] = field(default_factory=Counter)
     last_error: str = ""
@@ -182,7 +167,8 @@ class Consumer:
     def page(self, path: str) -> tuple[int, dict[str, Any]]:
         """Status and body of an answer."""
         if path == "/keys":
-            return 200, self._reported.report()
+            keys = [{"role": r, "id": i, "version": v} for r, i, v in self._reported.keys]
+            return 200, {"formatVersion": FORMAT_VERSION, "keys": keys}
         if path == "/healthz":
             ready = bool(self.loaded.keys)
             return (200 if ready else 503), {"ready": ready}
@@ -222,10 +208,7 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(
-        self,
-        consumer: Consumer,
-        address: tuple[str, int],
-        handler: type[socketserver.BaseRequestHandler],
+        self, consumer: Consumer, address: tuple[str, int], handler: "type[Pages | Echo]"
     ) -> None:
         self.consumer = consumer
         super().__init__(address, handler)
@@ -275,8 +258,8 @@ class Echo(socketserver.BaseRequestHandler):
                 connection.sendall(data)
 
 
-def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> None:
-    """Run until SIGTERM, or until ``stop`` is set."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until SIGTERM."""
     parser = argparse.ArgumentParser(description="Reads keys, says which, and echoes over TLS.")
     parser.add_argument("--keyset", default=KEYSET)
     parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - the pod's own addresses
@@ -287,31 +270,22 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     parser.add_argument("--interval", type=float, default=0.2, help="seconds between looks")
     parser.add_argument("--never-acknowledge", action="store_true")
     options = parser.parse_args(arguments)
-    stop = stop or threading.Event()
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    consumer = Consumer(
-        options.keyset,
-        options.tls_role,
-        acknowledges=not options.never_acknowledge,
-        log=lambda line: print(line, flush=True),
-    )
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    consumer = Consumer(options.keyset, options.tls_role, not options.never_acknowledge, print)
     servers = [Server(consumer, (options.host, options.port), Pages)]
     if options.tls_role:
         servers.append(Server(consumer, (options.host, options.tls_port), Echo))
     for server in servers:
+        print("listens at {}:{}".format(*server.server_address))
         threading.Thread(target=server.serve_forever, daemon=True).start()
     for peer in options.call:
         # A thread each: a peer that is away must not keep anybody from looking at the keys.
-        threading.Thread(
-            target=_call_on, args=(consumer, peer, stop, options.interval), daemon=True
-        ).start()
+        work = (consumer, peer, stop, options.interval)
+        threading.Thread(target=_call_on, args=work, daemon=True).start()
     consumer.poll()
     while not stop.wait(options.interval):
         consumer.poll()
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 def _call_on(consumer: Consumer, peer: str, stop: threading.Event, interval: float) -> None:

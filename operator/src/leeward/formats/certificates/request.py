@@ -24,11 +24,11 @@ MAX_DURATION: Final = datetime.timedelta(days=90)
 DEFAULT_DURATION: Final = datetime.timedelta(hours=24)
 MAX_DNS_NAMES: Final = 100
 
-TOLERANT_DURATION: Final = datetime.timedelta(hours=4)
-"""The shortest life of a leaf that outlasts a clock one hour off, the operator's or a peer's.
+TOLERANT_DURATION: Final = datetime.timedelta(hours=7)
+"""The shortest life of a leaf that outlasts clocks one hour off, the operator's and its peers'.
 
-A leaf is renewed at two thirds of its life at the latest; an hour later by a wrong clock, and some
-minutes for delivery, must still lie before its end: a third of the life is more than that.
+A leaf is renewed at two thirds of its life at the latest. The third that is left covers two clocks
+that are two hours apart, and some minutes for delivery.
 """
 
 

@@ -1,17 +1,17 @@
 """The life of a certificate: back-dated at its start, renewed at two thirds.
 
-Clocks may be wrong by an hour either way, the operator's and each peer's. A certificate that was
-issued by a clock an hour ahead, or is looked at by one an hour behind, must be valid already:
-every certificate begins 65 minutes before it is issued. That gives away nothing, for it lengthens
-its life into the past only. The other end cannot be stretched without making the life longer than
-was asked for: leaves of four hours and more (``TOLERANT_DURATION``) outlast a wrong clock because a
-third of their life is left when they are renewed.
+Clocks may be wrong by an hour either way, the operator's and each peer's, so that two of them are
+two hours apart. A certificate that was issued by a clock that is ahead, or is looked at by one that
+is behind, must be valid already: every certificate begins 125 minutes before it is issued. That
+gives nothing away, for it lengthens its life into the past only. Its end cannot be moved without
+making the life longer than was asked for: leaves of seven hours and more (``TOLERANT_DURATION``)
+outlast wrong clocks, for a third of their life is left when they are renewed; shorter ones do not.
 """
 
 import datetime
 from typing import Final
 
-BACKDATING: Final = datetime.timedelta(minutes=65)
+BACKDATING: Final = datetime.timedelta(minutes=125)
 """How far before its issue a certificate begins to be valid."""
 
 _JITTER: Final = 0.05
