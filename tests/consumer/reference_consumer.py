@@ -89,15 +89,13 @@ def make_tls(pair: bytes, trust: str) -> Tls:
             context = ssl.SSLContext(protocol)
             context.minimum_version = ssl.TLSVersion.TLSv1_3
             context.verify_mode = ssl.CERT_REQUIRED
-            context.verify_flags |= ssl.VERIFY_X509_STRICT
+            context.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python does from 3.13 on
             context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")
             context.load_verify_locations(cadata=trust)
             contexts.append(context)
     finally:
         os.close(descriptor)
     server, client = contexts
-    # A resumed session would go on under authorities that are no longer trusted.
-    server.num_tickets = 0
     return Tls(server, client, _own_certificate(server, client))
 
 

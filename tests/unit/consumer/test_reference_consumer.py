@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -323,6 +323,17 @@ def test_a_peer_without_a_certificate_of_ours_is_refused_and_counted(
     assert mesh.counts["handshakes done"] == 0
 
 
+def test_it_speaks_tls_1_3_only(mesh: Consumer) -> None:
+    dated = ssl.create_default_context(cadata=authority().pem)
+    dated.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        serving(mesh, Echo) as port,
+        socket.create_connection(("127.0.0.1", port), 10) as raw,
+        pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"),
+    ):
+        dated.wrap_socket(raw, server_hostname="localhost")
+
+
 def test_it_calls_nobody_whom_its_authorities_did_not_name(
     mesh: Consumer, make_volume: Callable[[str], Volume]
 ) -> None:
@@ -332,10 +343,16 @@ def test_it_calls_nobody_whom_its_authorities_did_not_name(
     stranger.poll()
     with serving(stranger, Echo) as port:
         mesh.call("localhost", port)
-        # Named for another host than it was called by.
-        mesh.call("127.0.0.1", port)
-    assert mesh.counts["calls failed"] == 2
+    assert mesh.counts["calls failed"] == 1
     assert mesh.last_error == "calls failed: CERTIFICATE_VERIFY_FAILED"
+
+
+def test_it_calls_nobody_by_another_name_than_is_certified(mesh: Consumer) -> None:
+    with serving(mesh, Echo) as port:
+        mesh.call("127.0.0.1", port)
+        assert mesh.last_error == "calls failed: CERTIFICATE_VERIFY_FAILED"
+        mesh.call("localhost", port)
+    assert mesh.counts["calls answered"] == 1
 
 
 def test_authorities_change_in_two_phases_without_a_failed_call(
@@ -429,6 +446,16 @@ def test_a_certificate_that_cannot_be_used_is_not_taken(
     assert reported(mesh)[0] == ("mesh", 1)
     assert mesh.page("/tls")[1]["serial"] == before
     assert mesh.counts["keysets refused"] == 1
+
+
+@pytest.mark.parametrize("usage", ["server", "client"])
+def test_a_leaf_for_one_side_only_is_not_taken(
+    mesh: Consumer, volume: Volume, usage: Literal["server", "client"]
+) -> None:
+    request = LeafRequest("KeyDelivery clinic/ward", ("localhost",), usages=frozenset({usage}))
+    volume.write(*certificate(authority().issue(request), authority(), version=2))
+    mesh.poll()
+    assert reported(mesh)[0] == ("mesh", 1)
 
 
 def test_an_expired_leaf_is_not_taken(mesh: Consumer, volume: Volume) -> None:

@@ -116,7 +116,7 @@ def _is_address(name: str) -> bool:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:
         last = name.rstrip(".").rsplit(".", 1)[-1]
-        return ":" in name or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last.lower()) is not None
+        return re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last.lower()) is not None
     return True
 
 
