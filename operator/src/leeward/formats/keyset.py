@@ -10,7 +10,9 @@ from leeward.formats.document import Document
 KEYSET_PATH: Final = "/run/leeward/keys/keyset.json"
 KEYSET_FILE: Final = "keyset.json"
 
-PodKeyAlgorithm = Literal["AES256_GCM", "AES256_SIV", "HMAC_SHA256", "HPKE_X25519"]
+PodKeyAlgorithm = Literal[
+    "AES256_GCM", "AES256_SIV", "FERNET", "FF1_AES256", "HMAC_SHA256", "HPKE_X25519"
+]
 
 
 class PodKey(Document):
@@ -19,8 +21,9 @@ class PodKey(Document):
     Attributes:
         id: 32 hexadecimal digits; sealed files name it.
         role: What the pod uses it for: ``source``, ``output``, or ``rule:NAME``.
-        material: Base64. AES256_GCM and HMAC_SHA256: 32 bytes; AES256_SIV: 64 bytes (RFC 5297, MAC
-            key first); HPKE_X25519: the 32-byte private key.
+        material: Base64. AES256_GCM, FF1_AES256 and HMAC_SHA256: 32 bytes; AES256_SIV: 64 bytes
+            (RFC 5297, MAC key first); FERNET: 32 bytes, the signing key first; HPKE_X25519: the
+            32-byte private key.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
