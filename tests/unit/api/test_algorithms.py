@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from leeward.api.keyvault import ALGORITHMS, BANNED_ALGORITHMS
+from leeward.api.algorithms import ALGORITHMS, BANNED_ALGORITHMS
 
 BANNED = {
     "equal blocks": "AES128_ECB AES-256-ECB aes/ecb/PKCS5Padding AES_ECB",
@@ -22,6 +22,9 @@ BANNED = {
     "Bleichenbacher": "RSA_PKCS1 RSA_PKCS1V15 RSA1_5 RSAES_PKCS1_v1_5 RSA-PKCS1-v1.5",
     "can be factored": "RSA_1024 RSA1024 RSA_OAEP_1024_SHA256",
     "3072": "RSA2048 RSA_2048 RSA_OAEP_2048 RSA-OAEP-2048-SHA256",
+    "signatures can be forged": "RSA_SHA1 RSA-PSS-SHA1 SHA1withRSA MD5withRSA ECDSA_SHA1 DSA_SHA1",
+    "MD5 are withdrawn": "RSA_OAEP_SHA1 RSA-OAEP-MD5",
+    "FIPS 186-5": "DSA DSA_2048",
     "Durak": "FF3",
     "SP 800-38G": "FF3_1 FF3-1",
 }
@@ -29,6 +32,8 @@ UNKNOWN = [
     "AES128_GCM",
     "RSA_4096",
     "RSA_OAEP_SHA512",
+    "RSA_PSS_SHA256",
+    "ECDSA_SHA384",
     "HMAC_SHA512",
     "SHA256",
     "ChaCha20",

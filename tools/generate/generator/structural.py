@@ -69,6 +69,8 @@ class _Converter:
         if "description" in flat:
             made["description"] = " ".join(str(flat["description"]).replace("``", "").split())
         made |= {name: flat[name] for name in KEPT if name in flat}
+        if isinstance(made.get("default"), dict):
+            made["default"] = {k: v for k, v in made["default"].items() if v is not None}
         if "const" in flat:
             made["enum"] = [flat["const"]]
         if not self._defaults or made.get("default") in (None, [], {}):

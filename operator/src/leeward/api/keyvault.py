@@ -4,6 +4,17 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from leeward.api.algorithms import (
+    ALGORITHMS,
+    OPERATIONS_BY_ALGORITHM,
+    Operation,
+    Profile,
+    algorithm_rules,
+    profile_rules,
+    quoted,
+)
+from leeward.api.keyorigin import Origin
+from leeward.api.keyprovider import EmbeddedProvider, Provider
 from leeward.api.meta import (
     AGE,
     IMMUTABLE,
@@ -11,6 +22,7 @@ from leeward.api.meta import (
     REASON,
     Cel,
     Column,
+    Duration,
     Empty,
     Hex128,
     Kind,
@@ -24,71 +36,34 @@ from leeward.api.meta import (
     Timestamp,
 )
 
-Operation = Literal["Seal", "Open", "Mask"]
-WorkloadKind = Literal["MaskingJob", "DatasetPreview"]
+WorkloadKind = Literal["MaskingJob", "DatasetPreview", "KeyDelivery"]
+VersionState = Literal["Pending", "Primary", "Enabled", "Disabled", "Destroyed"]
 
-OPERATIONS_BY_ALGORITHM: Final[dict[str, frozenset[str]]] = {
-    "AES256_GCM": frozenset({"Seal", "Open", "Mask"}),
-    "HPKE_X25519": frozenset({"Seal", "Open"}),
-    "AES256_SIV": frozenset({"Mask"}),
-    "HMAC_SHA256": frozenset({"Mask"}),
-}
-"""What a key may be used for. Sealing is of files; masking is of values in columns."""
-
-_SWEET32: Final = "its 64-bit block leaks after 32 GiB (Sweet32); use AES256_GCM"
-
-BANNED_ALGORITHMS: Final[dict[str, str]] = {
-    "ECB": "equal blocks stay visible; use AES256_GCM, or AES256_SIV for equal tokens",
-    "^([23]?TDE[AS]|3DES|DESEDE|DES3|TRIPLEDES)": _SWEET32,
-    "^DES": "its 56-bit key is found in hours; use AES256_GCM",
-    "^(BLOWFISH|CAST5|CAST128|IDEA)": _SWEET32,
-    "^A?RC2": "its short keys and 64-bit block are broken; use AES256_GCM",
-    "^(A?RC4|ARCFOUR)": "its key stream is biased (RFC 7465); use AES256_GCM",
-    "^HMAC.*MD[245]|MD[245].*HMAC": "MD5 is broken as a hash; use HMAC_SHA256",
-    "^HMACSHA1?$": "SHA-1 is withdrawn by NIST; use HMAC_SHA256",
-    "MD[245]": "collisions are made in seconds; use HMAC_SHA256",
-    "SHA1?$": "collisions are practical (SHAttered); use HMAC_SHA256",
-    "^AES[0-9]*(CBC|CFB|OFB|CTR)": "it is not authenticated; use AES256_GCM",
-    "^RSA.*PKCS1(PADDING|V?15)?$|^RSA(ES)?15$": (
-        "padding oracles recover plaintexts (Bleichenbacher); use HPKE_X25519"
-    ),
-    "^RSA[A-Z]*(768|1024)([^0-9]|$)": "RSA of 1024 bits can be factored; use HPKE_X25519",
-    "^RSA[A-Z]*(1536|2048)([^0-9]|$)": (
-        "RSA below 3072 bits is below 128-bit strength; use HPKE_X25519"
-    ),
-    "^FF3V?1": "withdrawn by NIST (SP 800-38G Rev. 1, 2025); use AES256_SIV tokens",
-    "^FF3": "broken (Durak and Vaudenay, 2017); use AES256_SIV tokens",
-}
-"""Refused with the reason and the replacement (checked by CEL at apply).
-
-A name is compared in capitals, letters and digits only: ``aes-128/ecb`` is AES128ECB. The first
-regular expression (RE2) that finds something in it says why.
-"""
-
-ALGORITHMS: Final = tuple(OPERATIONS_BY_ALGORITHM)
 _USES: Final = ", ".join(
     f"{name} ({', '.join(sorted(uses))})" for name, uses in OPERATIONS_BY_ALGORITHM.items()
 )
 
 
-class EmbeddedProvider(Model):
-    """Keys are wrapped by the operator's own root key."""
+class Rotation(Model):
+    """When a key gets a new version, and what becomes of the old ones."""
 
-
-class Provider(Model):
-    """Who wraps the vault's keys. Exactly one member."""
-
-    embedded: EmbeddedProvider | None = Field(
-        default=None, description="The operator's own root key, a Secret in its namespace."
+    every: Duration | None = Field(
+        default=None, description="Age of the primary version at which a new one takes its place."
     )
-    cel: ClassVar = (Cel("has(self.embedded)", "name one provider: embedded: {}"),)
-
-
-class Origin(Model):
-    """Where the key material comes from. Exactly one member."""
-
-    generate: Empty | None = Field(default=None, description="Made at random by the operator.")
-    cel: ClassVar = (Cel("has(self.generate)", "name one origin: generate: {}"),)
+    retire_after: Duration | None = Field(
+        default=None,
+        description="Age at which a version that is not primary any more is disabled, as soon as"
+        " no artefact key is wrapped by it.",
+    )
+    destroy_after: Duration | None = Field(
+        default=None,
+        description="Age at which a disabled version is destroyed, for good.",
+    )
+    renewed_after: Moment | None = Field(
+        default=None,
+        description="The primary version is to be made after this time: leeward keys rotate sets"
+        " it to now. A time to come rotates then, once.",
+    )
 
 
 class KeyGrant(Model):
@@ -106,10 +81,17 @@ class KeyGrant(Model):
         default=None, description="Names of those workloads. Left out: any name."
     )
     operations: Annotated[list[Operation], Field(min_length=1, max_length=8)] = Field(
-        description="What they may do: Seal and Open files, Mask values. A preview only opens."
+        description="What they may do: Seal and Open files, Mask values, Sign with a certified key"
+        " of their own, Verify by the vault's public half, Issue certificates to them. A preview"
+        " only opens. With a symmetric key Seal and Open are one, and so are Mask and unmask.",
     )
     not_after: Moment | None = Field(
         default=None, description="The grant ends at this time. Left out: it does not end."
+    )
+    max_deliveries: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None,
+        description="To how many workloads the key is given by this grant, ever. Left out: to any"
+        " number.",
     )
     cel: ClassVar = (
         Cel(
@@ -121,43 +103,81 @@ class KeyGrant(Model):
     )
 
 
-def _algorithm_rules() -> tuple[Cel, ...]:
-    known = f"use one of {', '.join(ALGORITHMS)}"
-    spelled = "self.algorithm.upperAscii()"
-    for mark in "_-/. ":
-        spelled += f".replace('{mark}', '')"
-    is_known = f"self.algorithm in [{', '.join(repr(name) for name in ALGORITHMS)}]"
-    is_banned = f"{spelled}.matches('{'|'.join(BANNED_ALGORITHMS)}')"
-    reasons = " : ".join(
-        f"s.matches('{pattern}') ? '{why}'" for pattern, why in BANNED_ALGORITHMS.items()
+class Authority(Model):
+    """What the certificates are for that a signing key of the vault issues."""
+
+    trust_domain: Annotated[str, Field(max_length=255)] = Field(
+        description="SPIFFE trust domain of the certificates, as clinic.example.",
     )
-    return (
+    dns_suffixes: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=16)] = (
+        Field(
+            default=[],
+            description="Certificates may name hosts under these domains, as svc.cluster.local."
+            " Left out: none.",
+        )
+    )
+    lifetime: Duration = Field(
+        default="365d", description="How long a certificate of the authority itself is valid."
+    )
+    max_duration: Duration = Field(
+        default="24h", description="How long a certificate that it issues may be valid."
+    )
+    cel: ClassVar = (
         Cel(
-            f"{is_known} || !{is_banned}",
-            f"this algorithm is banned: {known}",
-            "'algorithm ' + self.algorithm + ' is banned: '"
-            f" + [{spelled}].map(s, {reasons} : '')[0]",
-            field_path=".algorithm",
-        ),
-        Cel(
-            f"{is_known} || {is_banned}",
-            f"unknown algorithm: {known}",
-            f"'unknown algorithm ' + self.algorithm + ': {known}'",
-            field_path=".algorithm",
+            "self.trustDomain.matches('^[a-z0-9._-]+$')",
+            "a trust domain holds lower-case letters, digits, '.', '-' and '_', as clinic.example",
+            field_path=".trustDomain",
         ),
     )
 
 
 def _usage_rules() -> tuple[Cel, ...]:
-    return tuple(
+    by_operations: dict[frozenset[Operation], list[str]] = {}
+    for algorithm, operations in OPERATIONS_BY_ALGORITHM.items():
+        by_operations.setdefault(operations, []).append(algorithm)
+    usable = tuple(
         Cel(
-            f"self.algorithm != '{algorithm}' || !has(self.grants) || self.grants.all(g, "
-            f"g.operations.all(o, o in [{', '.join(repr(o) for o in sorted(operations))}]))",
-            f"a key with algorithm {algorithm} can be granted for {', '.join(sorted(operations))}"
-            " only: remove the other operations, or use a key with another algorithm",
+            f"!(self.algorithm in [{quoted(algorithms)}]) || !has(self.grants)"
+            f" || self.grants.all(g, g.operations.all(o, o in [{quoted(sorted(operations))}]))",
+            f"a key with algorithm {' or '.join(algorithms)} can be granted for"
+            f" {', '.join(sorted(operations))} only: remove the other operations, or use a key with"
+            " another algorithm",
             field_path=".grants",
         )
-        for algorithm, operations in OPERATIONS_BY_ALGORITHM.items()
+        for operations, algorithms in by_operations.items()
+    )
+    symmetric = [name for name, known in ALGORITHMS.items() if known.key_class == "Symmetric"]
+    return (
+        *usable,
+        Cel(
+            f"!(self.algorithm in [{quoted(symmetric)}]) || !has(self.grants)"
+            " || self.grants.all(g, !('Seal' in g.operations) || 'Open' in g.operations)",
+            "Seal without Open needs a public-key algorithm, since a symmetric key that seals also"
+            " opens: add Open to the operations, or use HPKE_X25519",
+            field_path=".grants",
+        ),
+    )
+
+
+def _origin_rules() -> tuple[Cel, ...]:
+    given = "(has(self.origin) && (has(self.origin.passphrase) || has(self.origin.__import__)))"
+    pairs = [
+        name for name in ALGORITHMS if name.startswith(("RSA", "ECDSA")) or name == "HPKE_P256"
+    ]
+    return (
+        Cel(
+            f"!{given} || !has(self.rotation) || !has(self.rotation.every)",
+            "a key from a passphrase or an import cannot be renewed by the operator: leave"
+            " rotation.every out, put the new secret in the Secret, and run leeward keys rotate",
+            field_path=".rotation",
+        ),
+        Cel(
+            "!has(self.origin) || !(has(self.origin.passphrase) || has(self.origin.derive))"
+            f" || !(self.algorithm in [{quoted(pairs)}])",
+            "a key of this algorithm cannot be made from a passphrase or another key: use origin"
+            " generate or import, or algorithm HPKE_X25519 or ED25519",
+            field_path=".origin",
+        ),
     )
 
 
@@ -168,19 +188,51 @@ class VaultKey(Model):
     algorithm: Annotated[str, Field(max_length=64)] = Field(
         description=f"Algorithm of the artefact keys made under it, and its operations: {_USES}.",
     )
-    origin: Origin = Field(
-        default=Origin(generate=Empty()), description="Where the key comes from."
+    origin: Annotated[
+        Origin,
+        Rules(
+            (
+                Cel(
+                    "self == oldSelf",
+                    "the origin of a key cannot be changed: add a key with another name",
+                ),
+            )
+        ),
+    ] = Field(default=Origin(generate=Empty()), description="Where the key comes from.")
+    rotation: Rotation | None = Field(
+        default=None, description="When it is renewed. Left out: on demand only."
+    )
+    minimum_version: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="Versions below this one are disabled, as soon as no artefact key is wrapped"
+        " by them. It cannot go down.",
+    )
+    authority: Authority | None = Field(
+        default=None, description="For grants to Sign and Issue: what it certifies."
     )
     grants: Annotated[list[KeyGrant], Field(max_length=32), ListMap()] = Field(
         default=[], description="Who may use the key. None: nobody."
     )
     cel: ClassVar = (
-        *_algorithm_rules(),
+        *algorithm_rules(),
         *_usage_rules(),
+        *_origin_rules(),
         Cel(
             "self.algorithm == oldSelf.algorithm",
             "the algorithm of a key cannot be changed: add a key with another name",
             field_path=".algorithm",
+        ),
+        Cel(
+            "!has(oldSelf.minimumVersion) || (has(self.minimumVersion)"
+            " && self.minimumVersion >= oldSelf.minimumVersion)",
+            "minimumVersion cannot go down or be removed: what it disabled may be destroyed",
+            field_path=".minimumVersion",
+        ),
+        Cel(
+            "!has(self.grants) || has(self.authority)"
+            " || self.grants.all(g, !('Issue' in g.operations) && !('Sign' in g.operations))",
+            "grants to Sign or Issue need authority: give the key authority.trustDomain",
+            field_path=".authority",
         ),
     )
 
@@ -190,6 +242,18 @@ class KeyVaultSpec(Model):
 
     provider: Annotated[Provider, IMMUTABLE] = Field(
         default=Provider(embedded=EmbeddedProvider()), description="Who wraps the keys."
+    )
+    profile: Profile = Field(
+        default="Modern",
+        description="Which algorithms are allowed. Modern: those to choose today. Approved: those"
+        " approved by NIST (the module itself is not validated). Compatible: all that are not"
+        " banned.",
+    )
+    deletion_policy: Literal["Retain", "Shred"] = Field(
+        default="Retain",
+        description="What becomes of the keys when the KeyVault is deleted. Retain: they stay."
+        " Shred: they are destroyed, and all that they sealed with them, once annotation"
+        " leeward.dev/confirm-shred holds the UID of the KeyVault and no backup of them is known.",
     )
     keys: Annotated[
         list[VaultKey],
@@ -205,6 +269,18 @@ class KeyVaultSpec(Model):
             )
         ),
     ] = Field(description="The keys.")
+    cel: ClassVar = profile_rules()
+
+
+class VersionStatus(StatusModel):
+    """One version of a key."""
+
+    version: int = Field(ge=1, description="Its number.")
+    state: VersionState = Field(description="What it is good for now.")
+    created_at: Timestamp = Field(description="When it was made.")
+    artefact_keys: int = Field(
+        default=0, ge=0, description="How many artefact keys are wrapped by it."
+    )
 
 
 class KeyState(StatusModel):
@@ -214,6 +290,21 @@ class KeyState(StatusModel):
     algorithm: str = Field(max_length=32, description="Its algorithm.")
     primary_version: int = Field(ge=1, description="The version that new artefact keys use.")
     created_at: Timestamp = Field(description="When it was made.")
+    rotated_at: Timestamp | None = Field(
+        default=None, description="When the primary version was made."
+    )
+    next_rotation_at: Timestamp | None = Field(
+        default=None, description="When the next version is due."
+    )
+    minimum_version: int = Field(default=1, ge=1, description="Versions below are disabled.")
+    versions: Annotated[list[VersionStatus], Field(max_length=32)] = Field(
+        default=[], description="The newest versions, the newest first."
+    )
+    derivation: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None,
+        description="How the key was made from its passphrase (KDF, parameters, salt), so that it"
+        " can be made again elsewhere.",
+    )
 
 
 class KeyVaultStatus(Status):
@@ -224,7 +315,9 @@ class KeyVaultStatus(Status):
     )
     provider: str | None = Field(default=None, max_length=16, description="Who wraps the keys.")
     key_count: int | None = Field(default=None, ge=0, description="How many keys there are.")
-    oldest_key_at: Timestamp | None = Field(default=None, description="When the oldest was made.")
+    oldest_key_at: Timestamp | None = Field(
+        default=None, description="When the oldest primary version was made."
+    )
     keys: Annotated[list[KeyState], Field(max_length=32), ListMap()] = Field(
         default=[], description="The keys as they stand."
     )
@@ -232,6 +325,8 @@ class KeyVaultStatus(Status):
 
 ADOPT_ANNOTATION: Final = "leeward.dev/adopt"
 """Set to the id of a retained keyset, it gives that keyset to a vault that was made again."""
+CONFIRM_SHRED_ANNOTATION: Final = "leeward.dev/confirm-shred"
+"""Set to the UID of a resource, it confirms that its keys are to be destroyed."""
 
 KEYVAULT: Final = Kind(
     kind="KeyVault",

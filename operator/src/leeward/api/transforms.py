@@ -66,10 +66,71 @@ class Tokenize(Transform):
 
 
 class Encrypt(Transform):
-    """AES-GCM (equal values differ) or AES-SIV (equal values stay equal), as the key says."""
+    """AES-GCM or Fernet (equal values differ), or AES-SIV (equal values stay equal).
+
+    The algorithm is that of the key.
+    """
 
     key: Annotated[KeyRef, KEY]
     scope: Annotated[Scope, SCOPE] = "Vault"
+
+
+Alphabet = Literal[
+    "Digits",
+    "LowerLetters",
+    "UpperLetters",
+    "Letters",
+    "LowerHexadecimal",
+    "UpperHexadecimal",
+    "LowerAlphanumeric",
+    "UpperAlphanumeric",
+    "Alphanumeric",
+]
+
+MAX_KEPT: Final = 32
+"""Characters that formatPreserving may keep at each end."""
+
+
+class FormatPreserving(Transform):
+    """FF1 (NIST SP 800-38G Rev. 1) of a value: it keeps its length and its separators.
+
+    Equal values stay equal; the key leads back. Spaces and ASCII punctuation stay where they are,
+    and are not counted; all other characters are encrypted, but for those that are kept.
+    """
+
+    key: Annotated[KeyRef, KEY]
+    scope: Annotated[Scope, SCOPE] = "Vault"
+    alphabet: Alphabet = Field(
+        description="The ASCII characters that values consist of, and that results are made of."
+    )
+    keep_first: Annotated[int, Field(ge=0, le=MAX_KEPT)] = Field(
+        default=0, description="Letters and digits kept at the start, of any alphabet."
+    )
+    keep_last: Annotated[int, Field(ge=0, le=MAX_KEPT)] = Field(
+        default=0, description="Letters and digits kept at the end, of any alphabet."
+    )
+    check_digit: Literal["None", "Luhn"] = Field(
+        default="None",
+        description="Luhn: the last digit is a check digit (ISO/IEC 7812-1), and is made anew, so"
+        " that valid numbers stay valid.",
+    )
+    unsuitable: Literal["Fail", "Redact"] = Field(
+        default="Fail",
+        description="What becomes of a value that has other characters, or fewer than 1,000,000"
+        " possible results: the job fails and names the row, or the value is removed (null).",
+    )
+    cel: ClassVar = (
+        Cel(
+            "self.checkDigit == 'None' || self.alphabet == 'Digits'",
+            "a check digit needs alphabet Digits: change the alphabet, or remove checkDigit",
+            field_path=".alphabet",
+        ),
+        Cel(
+            "self.checkDigit == 'None' || self.keepLast == 0",
+            "the check digit is the last digit and changes: remove keepLast, or checkDigit",
+            field_path=".keepLast",
+        ),
+    )
 
 
 class Generalize(Transform):
@@ -142,13 +203,15 @@ TRANSFORMS: Final = (
     "hash",
     "tokenize",
     "encrypt",
+    "formatPreserving",
     "generalize",
     "dateShift",
 )
 KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
     "hash": frozenset({"HMAC_SHA256"}),
     "tokenize": frozenset({"AES256_SIV"}),
-    "encrypt": frozenset({"AES256_GCM", "AES256_SIV"}),
+    "encrypt": frozenset({"AES256_GCM", "AES256_SIV", "FERNET"}),
+    "formatPreserving": frozenset({"FF1_AES256"}),
     "dateShift": frozenset({"HMAC_SHA256", "AES256_SIV"}),
 }
 """Transforms that need a key, and the algorithms that key may have."""
@@ -173,6 +236,7 @@ class ColumnRule(Model):
     hash: Hash | None = None
     tokenize: Tokenize | None = None
     encrypt: Encrypt | None = None
+    format_preserving: FormatPreserving | None = None
     generalize: Generalize | None = None
     date_shift: DateShift | None = None
     keeps_unknown: ClassVar = True
@@ -215,7 +279,14 @@ class ColumnRule(Model):
     @property
     def key_use(self) -> tuple[KeyRef, Scope] | None:
         """The key that the transform needs, and its scope."""
-        for use in (self.hash, self.tokenize, self.encrypt, self.date_shift):
+        keyed = (
+            self.hash,
+            self.tokenize,
+            self.encrypt,
+            self.format_preserving,
+            self.date_shift,
+        )
+        for use in keyed:
             if use is not None:
                 return use.key, use.scope
         return None
