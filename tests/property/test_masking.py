@@ -5,25 +5,30 @@ import csv
 import hashlib
 import hmac
 import io
+import re
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leeward.api.transforms import PartialMask
+from leeward.api.transforms import FormatPreserving, PartialMask
 from leeward_masking import transforms
 from leeward_masking.content import PlainContent
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.csvtypes import TypeInference, parse_column
 from leeward_masking.dates import DateShift
 from leeward_masking.errors import JobError
+from leeward_masking.ff1 import BatchFf1
 from leeward_masking.footer import read_row_groups
+from leeward_masking.formatpreserving import FormatPreservingMask
 from leeward_masking.keys import derive
 from leeward_masking.siv import BatchSiv
 from leeward_masking.stats import DistinctSketch
+from unit.masking import ff1reference
 
 TEXTS = st.lists(st.none() | st.text(max_size=60), max_size=40)
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)
@@ -42,6 +47,96 @@ def test_siv_is_that_of_the_library_row_by_row(key: bytes, values: list[bytes | 
     assert BatchSiv(key).seal(column).to_list() == expected
     vectors = [vector.tobytes() for vector in BatchSiv(key).prf(column)]
     assert vectors == [single.encrypt(value or b"", None)[:16] for value in values]
+
+
+@st.composite
+def numeral_rows(draw: st.DrawFn) -> tuple[int, list[list[int]]]:
+    """A radix, and rows of one length with at least a million possible values."""
+    radix = draw(st.integers(2, 65536))
+    least = next(length for length in range(2, 21) if radix**length >= 1_000_000)
+    length = draw(st.integers(least, least + 40))
+    numeral = st.integers(0, radix - 1)
+    rows = st.lists(st.lists(numeral, min_size=length, max_size=length), min_size=1, max_size=6)
+    return radix, draw(rows)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([16, 24, 32]).flatmap(lambda size: st.binary(min_size=size, max_size=size)),
+    st.binary(max_size=40),
+    numeral_rows(),
+)
+def test_ff1_is_that_of_the_standard_row_by_row(
+    key: bytes, tweak: bytes, plain: tuple[int, list[list[int]]]
+) -> None:
+    radix, rows = plain
+    numerals = np.array(rows, np.uint16)
+    tweaks = np.tile(np.frombuffer(tweak, np.uint8), (len(rows), 1))
+    cipher = BatchFf1(key, radix)
+    sealed = cipher.encrypt(numerals, tweaks)
+    assert sealed.tolist() == [ff1reference.encrypt(key, radix, tweak, row) for row in rows]
+    assert cipher.decrypt(sealed, tweaks).tolist() == rows
+    assert ff1reference.decrypt(key, radix, tweak, sealed[0].tolist()) == rows[0]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.sampled_from(["None", "Luhn"]),
+    st.lists(st.none() | st.text("0123456789 -+", max_size=24) | st.text(max_size=12), max_size=30),
+)
+def test_formats_are_preserved_and_lead_back(
+    first: int, last: int, check: str, values: list[str | None]
+) -> None:
+    material = bytes(32)
+    last = 0 if check == "Luhn" else last
+    rule = FormatPreserving.model_validate(
+        {
+            "key": {"vault": {"name": "v"}, "key": "k"},
+            "alphabet": "Digits",
+            "keepFirst": first,
+            "keepLast": last,
+            "checkDigit": check,
+            "unsuitable": "Redact",
+        }
+    )
+    column = pl.Series("v", values, pl.String)
+    masked = FormatPreservingMask(material, rule)(column).to_list()
+    key = derive(material, "formatPreserving", 32)
+
+    def back(text: str) -> str:
+        digits = re.sub("[^0-9]", "", text)
+        has_check = check == "Luhn"
+        end = len(digits) - has_check - last
+        tweak = f"{digits[:first]}|{digits[end : end + last]}" if first + last else ""
+        core = ff1reference.decrypt(key, 10, tweak.encode(), [int(d) for d in digits[first:end]])
+        plain = digits[:first] + "".join(map(str, core)) + digits[end:]
+        if has_check:
+            plain = next(
+                found for digit in "0123456789" if luhn(found := plain[:-1] + digit) == luhn(digits)
+            )
+        letters = iter(plain)
+        return re.sub("[0-9]", lambda _: next(letters), text)
+
+    kept = first + last + (check == "Luhn")
+    for old, new in zip(values, masked, strict=True):
+        # ASCII without letters.
+        fits = old is not None and re.fullmatch(r"[ -@\[-`{-~]*", old)
+        enough = fits and len(re.sub("[^0-9]", "", old or "")) >= 6 + kept
+        assert new == old or new is None or enough
+        if enough:
+            assert new is not None
+            assert back(new) == old
+        elif old:
+            assert new is None
+
+
+def luhn(digits: str) -> int:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        total += sum(divmod(int(digit) * (1 + place % 2), 10))
+    return total % 10
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(16, 64), TEXTS)

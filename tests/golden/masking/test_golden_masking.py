@@ -22,6 +22,15 @@ RULES = [
     rule("income", "generalize", {"bins": ["0", "20000", "50000.5"]}),
     rule("postcode", "generalize", {"prefix": 3}),
     keep("ward"),
+    rule(
+        "policy",
+        "formatPreserving",
+        {"alphabet": "Digits", "keepFirst": 2, "unsuitable": "Redact"},
+        key="FF1_AES256",
+    ),
+    rule(
+        "card", "formatPreserving", {"alphabet": "Digits", "checkDigit": "Luhn"}, key="FF1_AES256"
+    ),
 ]
 
 

@@ -1,6 +1,7 @@
 """mask preview: the engine and a manifest, no cluster."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ def job(rules: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
     return {"kind": "MaskingJob", "metadata": {"name": "m"}, "spec": spec | changes}
 
 
+def shaped(name: str = "a", **parameters: Any) -> dict[str, Any]:
+    return {"name": name, "formatPreserving": {"key": KEY, "alphabet": "Digits", **parameters}}
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "visits.csv"
@@ -87,6 +92,22 @@ def test_dates_of_one_subject_move_together(data: Path) -> None:
     ]
     assert shift[0] == shift[1]
     assert 1 <= abs(shift[0].days) <= 10
+
+
+def test_formats_are_preserved_and_fernet_tokens_made(tmp_path: Path) -> None:
+    data = tmp_path / "cards.csv"
+    data.write_text("card,holder\n4111 1111 1111 1111,Ada\n4111 1111 1111 1111,Ada\n")
+    card = {"key": KEY | {"key": "cards"}, "alphabet": "Digits", "keepFirst": 4}
+    rules: list[dict[str, Any]] = [
+        {"name": "card", "formatPreserving": card},
+        {"name": "holder", "encrypt": {"key": KEY}},
+    ]
+    keys = {"spec": {"keys": [{"name": "tokens", "algorithm": "FERNET"}], "profile": "Compatible"}}
+    first, second = pairs(data, VAULT | keys, job(rules))
+    assert re.fullmatch(r"4111 \d{4} \d{4} \d{4}", first["after"]["card"])
+    assert first["after"]["card"] == second["after"]["card"] != first["before"]["card"]
+    assert first["after"]["holder"][:4] == second["after"]["holder"][:4] == "gAAA"
+    assert first["after"]["holder"] != second["after"]["holder"]
 
 
 def test_parquet_is_read_as_well(data: Path, tmp_path: Path) -> None:
@@ -135,6 +156,14 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
         ((job([{"name": "a", "generalize": {"bins": ["0", "0.0"]}}]),), "bins must rise"),
         ((job([{"name": "a", "generalize": {"bins": ["2", "10"], "dateTo": "Day"}}]),), "exactly"),
         ((job([{"name": "visited", "generalize": {"dateTo": "day"}}]),), "'Day'"),
+        ((DATASET, job([shaped("visited")], defaultAction="Drop")), "which formatPreserving needs"),
+        (
+            (DATASET, job([shaped("name")], defaultAction="Drop")),
+            'row 1: the value in column "name" has a character that is neither',
+        ),
+        ((job([shaped(alphabet="Letters", checkDigit="Luhn")]),), "needs alphabet Digits"),
+        ((job([shaped(checkDigit="Luhn", keepLast=1)]),), "the check digit is the last digit"),
+        ((job([shaped(alphabet="digits")]),), "formatPreserving.alphabet"),
         (({"kind": "MaskingJob", "metadata": "m", "spec": 3},), "MaskingJob, spec"),
     ],
 )

@@ -104,6 +104,37 @@ def test_report_counts(volume: Volume) -> None:
     assert b"distinctEstimated" not in result.canonical()
 
 
+def test_the_report_says_what_is_linkable(volume: Volume) -> None:
+    frame = pl.DataFrame({name: ["123456", None, "12"] for name in "abcdefg"})
+    digits: dict[str, object] = {"alphabet": "Digits", "unsuitable": "Redact"}
+    rules = [
+        rule("a", "tokenize", key="AES256_SIV"),
+        rule("b", "hash", key="HMAC_SHA256"),
+        rule("c", "formatPreserving", digits, key="FF1_AES256"),
+        rule("d", "encrypt", key="AES256_SIV"),
+        rule("e", "encrypt", key="AES256_GCM"),
+        rule("f", "partialMask"),
+        keep("g"),
+    ]
+    result = volume.mask(volume.source(volume.write_frame(frame), frame.schema), rules)
+    assert result.report is not None
+    columns = {column.name: column for column in result.report.columns}
+    assert [name for name, column in columns.items() if column.linkable] == ["a", "b", "c", "d"]
+    assert (columns["c"].nulls_before, columns["c"].nulls_after) == (1, 2)
+    assert (columns["c"].distinct_before, columns["c"].distinct_after) == (2, 1)
+    assert columns["c"].changed == 2
+    assert b'"linkable":false' not in result.canonical()
+
+
+def test_an_unsuitable_value_is_named_by_its_row_in_the_file(volume: Volume) -> None:
+    frame = pl.DataFrame({"card": [f"{number:06}" for number in range(20)] + ["SECRET"]})
+    path = volume.write_frame(frame, rows=4)
+    cards = rule("card", "formatPreserving", {"alphabet": "Digits"}, key="FF1_AES256")
+    error = failure(volume, volume.source(path, frame.schema), [cards])
+    assert (error.code, error.row, error.column) == ("UnsuitableColumn", 21, "card")
+    assert error.message.startswith('row 21: the value in column "card" has ')
+
+
 def test_the_report_says_which_counts_are_estimates(volume: Volume) -> None:
     few = SKETCH_SIZE
     frame = pl.DataFrame({"many": range(few + 1), "few": [*range(few), 0]})

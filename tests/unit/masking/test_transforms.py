@@ -1,9 +1,11 @@
+import base64
 import datetime as dt
 import hmac
 from decimal import Decimal
 
 import polars as pl
 import pytest
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 from leeward.api.transforms import Generalize, PartialMask
@@ -40,6 +42,7 @@ ANY_TEXT: dict[str, Transform] = {
     "tokenize": transforms.tokenize(MATERIAL),
     "encrypt siv": transforms.encrypt_siv(MATERIAL),
     "encrypt gcm": transforms.encrypt_gcm(MATERIAL),
+    "encrypt fernet": transforms.encrypt_fernet(MATERIAL[:32]),
     "prefix": transforms.generalize(Generalize(prefix=1)),
 }
 
@@ -144,6 +147,24 @@ def test_gcm_uses_a_fresh_nonce_for_every_value() -> None:
         if value is not None:
             raw = from_base64url(text)
             assert AESGCM(key).decrypt(raw[:12], raw[12:], None).decode() == value
+
+
+def test_fernet_tokens_are_read_with_the_key_itself() -> None:
+    material = bytes(range(32))
+    values = ["Ana", "Ana", None, "", "Žofie 😀", "x" * 5000]
+    fernet = Fernet(base64.urlsafe_b64encode(material))
+    times = iter([1_800_000_000.9, 0])
+    encrypt = transforms.encrypt_fernet(material, lambda: next(times))
+    tokens = encrypt(pl.Series("c", values)).to_list()
+    assert [token and fernet.decrypt(token).decode() for token in tokens] == values
+    assert tokens[0] != tokens[1]
+    tokens += encrypt(pl.Series("c", ["Bo"])).to_list()
+    assert {fernet.extract_timestamp(token) for token in tokens if token} == {1_800_000_000}
+
+
+def test_a_fernet_key_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="32"):
+        transforms.encrypt_fernet(MATERIAL)
 
 
 def test_bins_are_half_open() -> None:

@@ -74,19 +74,21 @@ def masked_blocks(
     progress.begin("bytes", source.reader.position()[1])
     blocks = source.reader.blocks()
 
-    def work(block: pl.DataFrame) -> pl.DataFrame:
-        masked = plan.mask(block)
+    def work(block: pl.DataFrame, first_row: int) -> pl.DataFrame:
+        masked = plan.mask(block, first_row)
         report.add(block, masked)
         return masked
 
     pending: deque[Future[pl.DataFrame]] = deque()
     with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(WORKERS, "mask") as pool:
         try:
+            first_row = 1
             ahead = reader.submit(next, blocks, None)
             while (block := ahead.result()) is not None:
                 progress.advance(source.reader.position()[0])
                 ahead = reader.submit(next, blocks, None)
-                pending.append(pool.submit(work, block))
+                pending.append(pool.submit(work, block, first_row))
+                first_row += block.height
                 if len(pending) > WORKERS:
                     yield pending.popleft().result()
             while pending:

@@ -57,6 +57,19 @@ class JobError(Exception):
             key_ids=self.key_ids,
         )
 
+    def in_block(self, first_row: int) -> "JobError":
+        """The same, where its row was counted from the first one of a block.
+
+        Args:
+            first_row: Row of the data that the block begins with.
+        """
+        if self.row is None:
+            return self
+        row = first_row + self.row - 1
+        return JobError(
+            self.code, f"row {row}: {self.message}", self.remedy, row=row, column=self.column
+        )
+
     def result(self) -> ResultError:
         """The same as a document."""
         return ResultError(

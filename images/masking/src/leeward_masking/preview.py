@@ -15,9 +15,9 @@ from leeward_masking.content import open_content
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.csvtypes import TypeInference, parse_column
 from leeward_masking.delimiter import check_delimiter
+from leeward_masking.keys import key_size
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.rules import MaterialOf, compile_plan
-from leeward_masking.siv import KEY_SIZE
 from leeward_masking.source import open_source
 
 _NESTED = "(list, struct or binary)"
@@ -57,28 +57,28 @@ def first_rows(
 
 
 def preview_frame(
-    frame: pl.DataFrame, rules: Sequence[RuleConfig], material_of: MaterialOf | None = None
+    frame: pl.DataFrame, rules: Sequence[RuleConfig], material_of: MaterialOf
 ) -> pl.DataFrame:
     """What a masking job would make of a frame.
 
     Args:
         frame: The rows.
         rules: Resolved rules; columns that none names are dropped.
-        material_of: Keys of the rules by role; None: fresh ones, forgotten afterwards.
+        material_of: Keys of the rules by role.
 
     Raises:
         JobError: A rule does not fit the columns.
     """
-    return compile_plan(rules, frame.schema, material_of or ephemeral_keys()).mask(frame)
+    return compile_plan(rules, frame.schema, material_of).mask(frame)
 
 
-def ephemeral_keys(random: Callable[[int], bytes] = os.urandom) -> MaterialOf:
-    """A fresh key for each role, the same for the same role."""
-    made: dict[str, bytes] = {}
+def ephemeral_keys(
+    rules: Sequence[RuleConfig], random: Callable[[int], bytes] = os.urandom
+) -> MaterialOf:
+    """A fresh key for each role that the rules name."""
+    made = {rule.key_role: random(key_size(rule.key_algorithm)) for rule in rules if rule.key_role}
 
     def material_of(role: str) -> bytes:
-        if role not in made:
-            made[role] = random(KEY_SIZE)
         return made[role]
 
     return material_of

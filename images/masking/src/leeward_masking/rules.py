@@ -12,6 +12,7 @@ from leeward_masking import transforms
 from leeward_masking.canonical import column_type, unsuitable
 from leeward_masking.dates import DateShift
 from leeward_masking.errors import JobError
+from leeward_masking.formatpreserving import FormatPreservingMask
 
 _ANY_TYPE = frozenset({"keep", "drop", "redact", "replace"})
 """Transforms that work on lists, structs and binary columns, too."""
@@ -36,6 +37,7 @@ class ColumnPlan:
     Attributes:
         apply: The transform; given the column, and of a date shift the subject, too.
         subject: The column that says whose row it is; only for dateShift.
+        linkable: Whether the key gives every value a result of its own: equal ones stay equal.
     """
 
     name: str
@@ -43,12 +45,14 @@ class ColumnPlan:
     transform: str
     apply: Callable[..., pl.Series]
     subject: str | None = None
+    linkable: bool = False
 
     def mask(self, frame: pl.DataFrame) -> pl.Series:
         """The masked column of a block.
 
         Raises:
-            JobError: ``UnsuitableColumn``: the transform cannot work on its type.
+            JobError: ``UnsuitableColumn``: the transform cannot work on its type, or on one value;
+                its row is counted from the first one of the block.
         """
         column = frame.get_column(self.name)
         if self.subject is not None:
@@ -68,13 +72,20 @@ class MaskPlan:
     columns: tuple[ColumnPlan, ...]
     dropped: tuple[tuple[str, str], ...]
 
-    def mask(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def mask(self, frame: pl.DataFrame, first_row: int = 1) -> pl.DataFrame:
         """The masked block.
 
+        Args:
+            frame: The block.
+            first_row: Row of the data that it begins with.
+
         Raises:
-            JobError: ``UnsuitableColumn``.
+            JobError: ``UnsuitableColumn``, with the row where it is for one value.
         """
-        return pl.DataFrame([column.mask(frame) for column in self.columns])
+        try:
+            return pl.DataFrame([column.mask(frame) for column in self.columns])
+        except JobError as error:
+            raise error.in_block(first_row) from None
 
 
 def compile_plan(
@@ -112,6 +123,7 @@ def compile_plan(
                 transform=config.rule.transform,
                 apply=_transform(config, material_of),
                 subject=config.subject if config.rule.date_shift else None,
+                linkable=_is_linkable(config),
             )
         )
     if not keep:
@@ -139,11 +151,22 @@ def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..
         return transforms.keyed_hash(material, rule.hash.length)
     if rule.tokenize is not None:
         return transforms.tokenize(material)
+    if rule.format_preserving is not None:
+        return FormatPreservingMask(material, rule.format_preserving)
     if rule.date_shift is not None:
         return DateShift(material, rule.date_shift.max_days)
     if config.key_algorithm == "AES256_SIV":
         return transforms.encrypt_siv(material)
+    if config.key_algorithm == "FERNET":
+        return transforms.encrypt_fernet(material)
     return transforms.encrypt_gcm(material)
+
+
+def _is_linkable(config: RuleConfig) -> bool:
+    rule = config.rule
+    if rule.encrypt is not None:
+        return config.key_algorithm == "AES256_SIV"
+    return any((rule.hash, rule.tokenize, rule.format_preserving))
 
 
 def _material(config: RuleConfig, material_of: MaterialOf) -> bytes:

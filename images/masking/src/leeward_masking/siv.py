@@ -12,19 +12,17 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from numpy.typing import NDArray
 
+from leeward_masking.aes import BLOCK, BlockCipher, Bytes, block_cipher, encrypt_blocks
 from leeward_masking.text64 import encode_one, encode_rows
 
-Bytes = NDArray[np.uint8]
 Lengths = NDArray[np.int64]
 Positions = NDArray[np.int64]
 
 KEY_SIZE: Final = 64
 """Bytes of an AES-256-SIV key: the MAC key first, as in RFC 5297."""
-BLOCK: Final = 16
 MAX_LOCKSTEP: Final = 1024
 SLICE: Final = 16_384
 """Values taken at once: their arrays stay in the processor's cache (measured: half the time)."""
@@ -45,8 +43,8 @@ class BatchSiv:
         if len(key) != KEY_SIZE:
             raise ValueError(f"an AES-256-SIV key has {KEY_SIZE} bytes, not {len(key)}")
         self._single = AESSIV(key)
-        self._mac = Cipher(algorithms.AES(key[:32]), modes.ECB())  # noqa: S305 (one block each)
-        self._ctr = Cipher(algorithms.AES(key[32:]), modes.ECB())  # noqa: S305 (CTR built on it)
+        self._mac = block_cipher(key[:32])
+        self._ctr = block_cipher(key[32:])
         self._ends = _s2v_ends(self._mac)
 
     def seal(self, values: pl.Series) -> pl.Series:
@@ -111,7 +109,7 @@ class BatchSiv:
         counters = np.repeat((vector & _COUNTER_MASK)[:, None, :], width // BLOCK, axis=1)
         # RFC 5297 clears the top bit of the last word, so counting does not carry out of it.
         counters.view(">u4")[:, :, 3] += np.arange(width // BLOCK, dtype=np.uint32)
-        stream = _aes(self._ctr, counters).reshape(plain.shape)
+        stream = encrypt_blocks(self._ctr, counters).reshape(plain.shape)
         longest = int(lengths.max())
         sealed = np.zeros((count, -(-(BLOCK + longest) // 3) * 3), np.uint8)
         sealed[:, :BLOCK] = vector
@@ -128,26 +126,22 @@ class BatchSiv:
             mixed ^= self._ends[0][lengths]
         else:
             mixed[:, -2 * BLOCK :] ^= self._ends[1][lengths % BLOCK]
-        state = _aes(self._mac, mixed[:, :BLOCK])
+        state = encrypt_blocks(self._mac, mixed[:, :BLOCK])
         for start in range(BLOCK, plain.shape[1], BLOCK):
-            state = _aes(self._mac, state ^ mixed[:, start : start + BLOCK])
+            state = encrypt_blocks(self._mac, state ^ mixed[:, start : start + BLOCK])
         return state
 
 
-def _s2v_ends(cipher: Cipher[modes.ECB]) -> tuple[Bytes, Bytes]:
+def _s2v_ends(cipher: BlockCipher) -> tuple[Bytes, Bytes]:
     """All that S2V xors into a value: xorend or pad (RFC 5297) and CMAC's subkey (SP 800-38B).
 
     Returns:
         For values of up to one block, by length 0..16: shape (17, 16); for longer ones, by length
         modulo 16, what goes into the last two blocks: shape (16, 32).
     """
-    zero = int.from_bytes(_aes(cipher, np.zeros((1, BLOCK), np.uint8)).tobytes(), "big")
-    full_key = _double(zero)
+    full_key = _double(_encrypted(cipher, 0))
     partial_key = _double(full_key)
-    d = int.from_bytes(
-        _aes(cipher, np.frombuffer(full_key.to_bytes(BLOCK, "big"), np.uint8)[None]).tobytes(),
-        "big",
-    )
+    d = _encrypted(cipher, full_key)
     short = [_double(d) ^ 0x80 << 8 * (BLOCK - 1 - length) ^ full_key for length in range(BLOCK)]
     longer = [d ^ full_key]
     for rest in range(1, BLOCK):
@@ -159,17 +153,15 @@ def _s2v_ends(cipher: Cipher[modes.ECB]) -> tuple[Bytes, Bytes]:
     )
 
 
+def _encrypted(cipher: BlockCipher, block: int) -> int:
+    """One block under AES, in and out as numbers."""
+    plain = np.frombuffer(block.to_bytes(BLOCK, "big"), np.uint8)
+    return int.from_bytes(encrypt_blocks(cipher, plain).tobytes(), "big")
+
+
 def _double(block: int) -> int:
     """Doubling in GF(2^128), as in SP 800-38B and RFC 5297."""
     return (block << 1 & (1 << 128) - 1) ^ (0x87 if block >> 127 else 0)
-
-
-def _aes(cipher: Cipher[modes.ECB], blocks: Bytes) -> Bytes:
-    """Each 16-byte block under AES; the shape is kept."""
-    plain = np.ascontiguousarray(blocks)
-    out = np.empty(plain.size + BLOCK - 1, np.uint8)
-    cipher.encryptor().update_into(plain.reshape(-1).data, out.data)
-    return out[: plain.size].reshape(plain.shape)
 
 
 def _groups(values: pl.Series) -> Iterator[tuple[Positions, pl.Series, Lengths]]:

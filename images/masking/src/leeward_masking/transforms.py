@@ -6,6 +6,8 @@ it is hashed, tokenized and replaced like any other.
 
 import math
 import os
+import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -13,6 +15,7 @@ from typing import Final
 
 import polars as pl
 import polars_hash as plh
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from leeward.api.transforms import Generalize, PartialMask
@@ -26,6 +29,9 @@ Transform = Callable[[pl.Series], pl.Series]
 
 Random = Callable[[int], bytes]
 """Returns that many random bytes; ``os.urandom`` outside of tests."""
+
+Clock = Callable[[], float]
+"""Seconds since 1970, UTC."""
 
 NONCE_SIZE: Final = 12
 
@@ -122,6 +128,30 @@ def encrypt_gcm(material: bytes, random: Random = os.urandom) -> Transform:
             for start, value in zip(starts, plain, strict=True)
         ]
         return pl.Series(values.name, sealed, pl.String)
+
+    return apply
+
+
+def encrypt_fernet(material: bytes, clock: Clock = time.time) -> Transform:
+    """Fernet tokens, each with an initialization vector of its own; ``material`` is the key.
+
+    It is not derived from: whoever has given the vault a Fernet key reads the tokens with it. All
+    have the time when the transform was made, so none tells when its row was masked. A loop over
+    values as of AES-GCM, of 5 microseconds each: the library puts Fernet together in Python.
+
+    Raises:
+        ValueError: The material is not 32 bytes.
+    """
+    fernet = Fernet(urlsafe_b64encode(material))
+    now = int(clock())
+
+    def apply(values: pl.Series) -> pl.Series:
+        plain = canonical_text(values).cast(pl.Binary).to_list()
+        tokens = [
+            None if value is None else fernet.encrypt_at_time(value, now).decode()
+            for value in plain
+        ]
+        return pl.Series(values.name, tokens, pl.String)
 
     return apply
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from leeward.api.maskingjob import MaskingJobSpec
-from leeward.api.transforms import TRANSFORMS, ColumnRule
+from leeward.api.transforms import TRANSFORMS, ColumnRule, FormatPreserving
 from leeward.cli.errors import CliError
 
 _NOT_TRANSFORMS: Final = ("name", "match")
@@ -72,10 +72,27 @@ def check_rules(name: str, spec: MaskingJobSpec) -> None:
             )
         if rule.generalize is not None and rule.generalize.bins is not None:
             _check_bins(f'MaskingJob {name}, rule "{rule.name}"', rule.generalize.bins)
+        if rule.format_preserving is not None:
+            _check_check_digit(f'MaskingJob {name}, rule "{rule.name}"', rule.format_preserving)
     counts = Counter(column for rule in spec.columns for column in rule.column_names)
     twice = next((column for column, count in counts.items() if count > 1), None)
     if twice is not None:
         raise CliError(f'MaskingJob {name}: column "{twice}" has two rules', "remove one of them")
+
+
+def _check_check_digit(where: str, parameters: FormatPreserving) -> None:
+    if parameters.check_digit == "None":
+        return
+    if parameters.alphabet != "Digits":
+        raise CliError(
+            f"{where}: a check digit needs alphabet Digits",
+            "change the alphabet, or remove checkDigit",
+        )
+    if parameters.keep_last:
+        raise CliError(
+            f"{where}: the check digit is the last digit and changes",
+            "remove keepLast, or checkDigit",
+        )
 
 
 def _check_bins(where: str, bins: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ PREFERRED: Final = {
     "hash": "HMAC_SHA256",
     "tokenize": "AES256_SIV",
     "encrypt": "AES256_GCM",
+    "formatPreserving": "FF1_AES256",
     "dateShift": "HMAC_SHA256",
 }
 """Algorithm of a key that no manifest defines."""
@@ -61,7 +62,7 @@ def mask_rows(
         rules = [_rule_config(job, rule) for rule in job.spec.columns]
         if job.spec.default_action == "Keep":
             rules.extend(_kept(job, frame.columns))
-        masked = preview_frame(frame, rules, ephemeral_keys(random))
+        masked = preview_frame(frame, rules, ephemeral_keys(rules, random))
     except DelimiterError as error:
         raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
     except JobError as error:

@@ -80,6 +80,8 @@ class ColumnReport(Document):
         nulls_before, nulls_after: Rows without a value.
         distinct_before, distinct_after: Distinct values.
         distinct_estimated: True where one of the two is an estimate; left out where both are exact.
+        linkable: True where equal values have equal results of their own, so that it can be seen
+            which rows are equal and how often; left out elsewhere.
     """
 
     name: str
@@ -93,6 +95,7 @@ class ColumnReport(Document):
     distinct_before: int | None = None
     distinct_after: int | None = None
     distinct_estimated: Literal[True] | None = None
+    linkable: Literal[True] | None = None
 
 
 class MaskingReport(Document):
