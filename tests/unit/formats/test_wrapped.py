@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import ValidationError
 
 from leeward.formats.publickey import x25519_jwk
+from leeward.formats.rootkey import RootKey, RootKeyring
 from leeward.formats.wrapped import (
     MATERIAL_SIZES,
-    RootKey,
     UnwrapError,
     Wrapped,
     WrappedArtefactKey,
@@ -32,7 +32,7 @@ def counting() -> Callable[[int], bytes]:
 
 
 def root() -> RootKey:
-    return RootKey.model_validate(GOLDEN["rootKey"])
+    return RootKeyring.parse(json.dumps(GOLDEN["rootKey"])).current_key
 
 
 def keyset() -> WrappedKeyset:
@@ -57,7 +57,7 @@ def test_golden_keys_open() -> None:
 
 
 def test_golden_documents_are_written_as_they_were_read() -> None:
-    for made, name in ((keyset(), "keyset"), (artefact_key(), "artefactKey"), (root(), "rootKey")):
+    for made, name in ((keyset(), "keyset"), (artefact_key(), "artefactKey")):
         assert json.loads(made.canonical()) == GOLDEN[name]
 
 
@@ -133,12 +133,6 @@ def test_jwk_of_another_kind_of_key_is_refused() -> None:
     )
     with pytest.raises(ValueError, match="not an X25519"):
         x25519_jwk(ed25519, "11" * 16)
-
-
-def test_material_is_not_shown() -> None:
-    key = RootKey.generate(counting())
-    assert key.material.get_secret_value() not in f"{key!r} {key}"
-    assert len(key.raw()) == 32
 
 
 def test_missing_version_and_key() -> None:

@@ -70,7 +70,7 @@ async def test_look_finds_what_was_made(world: KeyWorld) -> None:
 async def test_nothing_wrapped_is_readable(world: KeyWorld) -> None:
     store = await world.ready()
     await store.perform(ensure("data"))
-    root = document(world.secret("leeward-root-key"), "root-key.json")["material"]
+    root = document(world.secret("leeward-root-key"), "root-key.json")["keys"][0]["material"]
     await store.perform(DELIVER)
     material = delivered(world).keys[0].material.get_secret_value()
     for name in (*world.names("keyset-"), *world.names("artefact-")):

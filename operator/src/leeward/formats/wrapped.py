@@ -1,4 +1,4 @@
-"""Wrapped keys as the operator stores them: the root key, vault keysets, artefact keys.
+"""Wrapped keys as the operator stores them: vault keysets and artefact keys.
 
     root key ─wraps▶ version of a vault key ─wraps▶ artefact key ─wraps▶ data key of one file (LWE1)
 
@@ -24,7 +24,7 @@ from typing import Annotated, Final, Literal
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import Field, SecretStr, field_serializer, field_validator
+from pydantic import Field, field_validator
 
 from leeward.api import KINDS_BY_NAME
 from leeward.formats.document import Document, canonical_json
@@ -77,37 +77,6 @@ class TransitWrapped(Document):
 
 AnyWrapped = Wrapped | TransitWrapped
 """A wrapped key, whatever wraps it; by its members, one is never taken for the other."""
-
-
-class RootKey(Document):
-    """The key that wraps all vault keys, in the clear: it stands in the operator's namespace only.
-
-    Attributes:
-        id: Names it in everything that it wraps.
-        material: Base64 of 32 bytes.
-    """
-
-    format_version: Literal[1] = 1
-    id: Hex128
-    material: SecretStr
-
-    @field_serializer("material", when_used="json")
-    def _reveal(self, material: SecretStr) -> str:
-        return material.get_secret_value()
-
-    @classmethod
-    def generate(cls, random: Random) -> "RootKey":
-        """A new one."""
-        material = base64.b64encode(random(KEY_SIZE)).decode()
-        return cls(id=random(16).hex(), material=SecretStr(material))
-
-    def raw(self) -> bytes:
-        """The material itself.
-
-        Raises:
-            UnwrapError: It is not 32 bytes in base64.
-        """
-        return _decoded(self.material.get_secret_value(), KEY_SIZE)
 
 
 class WrappedVersion(Document):

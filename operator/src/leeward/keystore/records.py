@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 
 from leeward.formats.document import Document
 from leeward.formats.keyset import KEYSET_FILE, PodKeyset
+from leeward.formats.rootkey import RootKeyring
 from leeward.formats.sealed.keys import HpkePublicKey
 from leeward.formats.wrapped import (
-    RootKey,
     ShreddedArtefactKey,
     WrappedArtefactKey,
     WrappedKeyset,
@@ -30,6 +30,7 @@ KEYSET_ROLE: Final = "keyset"
 ARTEFACT_ROLE: Final = "artefact-key"
 WRAPPED_LABEL: Final = "leeward.dev/wrapped"
 WRAPPED_SELECTOR: Final = f"{WRAPPED_LABEL}=true"
+KEYSET_SELECTOR: Final = f"{ROLE_LABEL}={KEYSET_ROLE}"
 UNPUBLISHED_SELECTOR: Final = f"{ROLE_LABEL}={ARTEFACT_ROLE},{PUBLISHED_LABEL}=false"
 
 _DATA_KEY: Final = {
@@ -74,9 +75,9 @@ def secret_ref(namespace: str, name: str) -> ObjectRef:
     return ObjectRef("v1", "Secret", namespace, name)
 
 
-def root_secret(namespace: str, key: RootKey) -> Manifest:
+def root_secret(namespace: str, keyring: RootKeyring) -> Manifest:
     """The Secret of the root key. Without labels of a Helm release, and owned by nothing."""
-    return _secret(namespace, ROOT_SECRET, ROOT_ROLE, key)
+    return _secret(namespace, ROOT_SECRET, ROOT_ROLE, keyring)
 
 
 def keyset_secret(namespace: str, keyset: WrappedKeyset) -> Manifest:

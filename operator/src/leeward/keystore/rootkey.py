@@ -3,24 +3,33 @@
 import datetime
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from leeward.formats.wrapped import RootKey, UnwrapError
+from leeward.formats.rootkey import RootKey, RootKeyring
+from leeward.formats.wrapped import WrappedKeyset
 from leeward.keystore.records import (
+    KEYSET_ROLE,
+    KEYSET_SELECTOR,
     ROOT_ROLE,
     ROOT_SECRET,
     WRAPPED_SELECTOR,
     DamagedRecordError,
     read_document,
+    replacement,
     root_secret,
     secret_ref,
 )
 from leeward.kube.errors import AlreadyExistsError, NotFoundError
+from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.model import Manifest, ObjectRef
 
 _log = logging.getLogger(__name__)
 
 MANAGER: Final = "leeward-keystore"
+ROTATE_ANNOTATION: Final = "leeward.dev/rotate"
+"""On the Secret of the root key: a value that was not there before asks for a new one."""
+
 _FRESH: Final = datetime.timedelta(seconds=60)
 
 RootKeyState = Literal["Ready", "Made", "Restored", "Lost"]
@@ -53,11 +62,36 @@ class SecretClient(Protocol):
         """DELETE. Raises NotFoundError."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundKeyring:
+    """The Secret of the root key as it was read.
+
+    Attributes:
+        secret: The Secret.
+        keyring: What it holds; None: it is damaged.
+    """
+
+    secret: Manifest
+    keyring: RootKeyring | None
+
+    @property
+    def request(self) -> str | None:
+        """The rotation that is asked for, whether it was carried out or not."""
+        annotations = self.secret["metadata"].get("annotations") or {}
+        return annotations.get(ROTATE_ANNOTATION) or None
+
+
+def root_key_id_of(keyset: WrappedKeyset) -> str:
+    """Id of the root key that wraps a keyset."""
+    return keyset.root_key_id
+
+
 class RootKeyCustodian:
     """Reads, makes and puts back the Secret of the root key.
 
     The key is held in memory, and the Secret looked at again after a minute: a key that is in
-    nobody's Secret any more must not go on to wrap new ones.
+    nobody's Secret any more must not go on to wrap new ones. But it is not forgotten either: where
+    the Secret is deleted, what this process holds may be the last copy.
     """
 
     def __init__(
@@ -71,7 +105,9 @@ class RootKeyCustodian:
         self._namespace = namespace
         self._random = random
         self._now = now
-        self._key: RootKey | None = None
+        self._held: RootKeyring | None = None
+        self._usable = False
+        self._seen: dict[str, RootKey] = {}
         self._looked_at: datetime.datetime | None = None
 
     async def ensure(self) -> RootKeyState:
@@ -80,16 +116,15 @@ class RootKeyCustodian:
         A new one is made only where nothing is wrapped yet. Two processes that do so at once end
         with the same key: the one whose POST came first.
         """
-        found = await self._read()
+        found = await self._find()
         if found is not None:
-            self._hold(found)
-            return "Ready"
-        if self._key is not None:
-            return await self._put_back(self._key)
-        ref = secret_ref(self._namespace, ROOT_SECRET)
-        if await self._wrapped_exist() or await self._exists(ref):
+            return self._take(found)
+        if self._held is not None:
+            return await self._put_back(self._held)
+        if await self._client.list("v1", "Secret", self._namespace, labels=WRAPPED_SELECTOR):
             _log.error(
-                "the root key is lost: restore Secret %s in namespace %s from a backup",
+                "the root key is lost: restore it from its shares (leeward root-key restore), or"
+                " Secret %s in namespace %s from a backup",
                 ROOT_SECRET,
                 self._namespace,
             )
@@ -97,74 +132,125 @@ class RootKeyCustodian:
         return await self._make()
 
     async def current(self) -> RootKey | None:
-        """The root key; None: it is lost, or was never made."""
-        if self._looked_at is None or self._now() - self._looked_at > _FRESH:
+        """The root key that wraps from now on; None: it is lost, or was never made."""
+        if not self._is_fresh():
             await self._refresh()
-        return self._key
+        return self._held.current_key if self._held and self._usable else None
 
-    async def reread(self) -> RootKey | None:
-        """The root key as its Secret has it now."""
-        await self._refresh()
-        return self._key
+    async def key(self, key_id: str) -> RootKey | None:
+        """The root key of this id, current or given up; None: it is not there (any more)."""
+        if not self._is_fresh() or self._held is None or self._held.key(key_id) is None:
+            # Ours may be the keyring of before: the Secret decides.
+            await self._refresh()
+        return self._held.key(key_id) if self._held and self._usable else None
+
+    async def look(self) -> FoundKeyring | None:
+        """The Secret as it is now; None: there is none, or a damaged one."""
+        found = await self._find()
+        if found is None or self._take(found) == "Lost":
+            return None
+        return found
+
+    async def write(self, found: FoundKeyring, keyring: RootKeyring) -> None:
+        """Put another keyring in the place of the one that was read.
+
+        Raises:
+            StaleWriteError: The Secret has changed since.
+        """
+        made = root_secret(self._namespace, keyring)
+        # A request for a rotation stays: it is told from the one before by its value.
+        made["metadata"]["annotations"] = dict(found.secret["metadata"].get("annotations") or {})
+        await self._client.replace(replacement(found.secret, made), MANAGER)
+        self._hold(keyring)
+        for key in found.keyring.keys if found.keyring else ():
+            if keyring.key(key.id) is None:
+                del self._seen[key.id]
+
+    def _is_fresh(self) -> bool:
+        looked_at = self._looked_at
+        # The clock may have been put back: then it is not known how long ago that was.
+        return (
+            self._usable
+            and looked_at is not None
+            and looked_at <= self._now() <= looked_at + _FRESH
+        )
 
     async def _refresh(self) -> None:
-        found = await self._read()
+        found = await self._find()
         if found is not None:
-            self._hold(found)
-        elif self._key is not None:
-            await self._put_back(self._key)
+            self._take(found)
+        elif self._held is not None:
+            await self._put_back(self._held)
 
     async def _make(self) -> RootKeyState:
-        made = RootKey.generate(self._random)
-        try:
-            await self._client.create(root_secret(self._namespace, made), MANAGER)
-        except AlreadyExistsError:
-            other = await self._read()
-            if other is None:
-                return "Lost"
-            self._hold(other)
-            return "Ready"
-        _log.info("made the root key", extra={"root_key_id": made.id})
-        self._hold(made)
-        return "Made"
+        made = RootKeyring.of(RootKey.generate(self._random, timestamp(self._now())))
+        state = await self._create(made, "Made")
+        if state == "Made":
+            _log.info("made the root key", extra={"root_key_id": made.current})
+        return state
 
-    async def _put_back(self, key: RootKey) -> RootKeyState:
+    async def _put_back(self, held: RootKeyring) -> RootKeyState:
         """The Secret was deleted under us: what is in memory is the last copy."""
-        try:
-            await self._client.create(root_secret(self._namespace, key), MANAGER)
-        except AlreadyExistsError:
-            other = await self._read()
-            if other is None:
-                return "Lost"
-            self._hold(other)
-            return "Ready"
-        _log.warning("put back the root key, whose Secret was deleted")
-        self._hold(key)
-        return "Restored"
+        state = await self._create(self._rebuilt(held, await self._named()), "Restored")
+        if state == "Restored":
+            _log.warning("put back the root key, whose Secret was deleted")
+        return state
 
-    async def _read(self) -> RootKey | None:
+    def _rebuilt(self, held: RootKeyring, named: set[str]) -> RootKeyring:
+        """What was held, and whatever else keysets need: another key may have been put there."""
+        lacking = [key for id_, key in self._seen.items() if id_ in named and not held.key(id_)]
+        if not lacking:
+            return held
+        current = held.current if held.current in named else lacking[-1].id
+        return held.model_copy(update={"current": current, "keys": [*held.keys, *lacking]})
+
+    async def _named(self) -> set[str]:
+        """Ids of the root keys that keysets name."""
+        ids = set()
+        for secret in await self._client.list(
+            "v1", "Secret", self._namespace, labels=KEYSET_SELECTOR
+        ):
+            try:
+                ids.add(root_key_id_of(read_document(secret, WrappedKeyset, KEYSET_ROLE)))
+            except DamagedRecordError:
+                continue
+        return ids
+
+    async def _create(self, keyring: RootKeyring, made: RootKeyState) -> RootKeyState:
+        try:
+            await self._client.create(root_secret(self._namespace, keyring), MANAGER)
+        except AlreadyExistsError:
+            found = await self._find()
+            return "Lost" if found is None else self._take(found)
+        self._hold(keyring)
+        return made
+
+    async def _find(self) -> FoundKeyring | None:
         try:
             secret = await self._client.get(secret_ref(self._namespace, ROOT_SECRET))
-            key = read_document(secret, RootKey, ROOT_ROLE)
-            key.raw()
         except NotFoundError:
             return None
-        except (DamagedRecordError, UnwrapError):
-            _log.error("Secret %s does not hold a root key", ROOT_SECRET)
-            return None
-        return key
-
-    async def _exists(self, ref: ObjectRef) -> bool:
         try:
-            await self._client.get(ref)
-        except NotFoundError:
-            return False
-        return True
+            return FoundKeyring(secret, read_document(secret, RootKeyring, ROOT_ROLE))
+        except DamagedRecordError:
+            return FoundKeyring(secret, None)
 
-    async def _wrapped_exist(self) -> bool:
-        found = await self._client.list("v1", "Secret", self._namespace, labels=WRAPPED_SELECTOR)
-        return bool(found)
+    def _take(self, found: FoundKeyring) -> RootKeyState:
+        if found.keyring is not None:
+            self._hold(found.keyring)
+            return "Ready"
+        self._usable = False
+        _log.error(
+            "Secret %s does not hold a root key, and is left as it is: %s",
+            ROOT_SECRET,
+            "delete it, and this process puts back the key that it holds in memory"
+            if self._held
+            else "move it away, and restore it from its shares (leeward root-key restore)",
+        )
+        return "Lost"
 
-    def _hold(self, key: RootKey) -> None:
-        self._key = key
+    def _hold(self, keyring: RootKeyring) -> None:
+        self._held = keyring
+        self._usable = True
+        self._seen |= {key.id: key for key in keyring.keys}
         self._looked_at = self._now()

@@ -99,6 +99,11 @@ class EmbeddedKeyStore:
         self._root = RootKeyCustodian(client, namespace, random, now)
         self._vaults = VaultKeys(client, namespace, random, now, self._root)
 
+    @property
+    def root_keys(self) -> RootKeyCustodian:
+        """Who holds the root key."""
+        return self._root
+
     async def ensure_root_key(self) -> RootKeyState:
         """Have a root key, if there can be one; never a new one while keys are wrapped."""
         return await self._root.ensure()

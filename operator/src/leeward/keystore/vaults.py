@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from leeward.formats.rootkey import RootKey
 from leeward.formats.wrapped import (
     KEY_SIZE,
-    RootKey,
     UnwrapError,
     Wrapped,
     WrappedKeyset,
@@ -102,11 +102,9 @@ class VaultKeys:
         Raises:
             KeyFaultError: There is none, or another.
         """
-        key = await self.root()
-        if key.id != keyset.root_key_id:
-            # Ours may be the old one: the Secret decides.
-            key = await self._root.reread() or key
-        if key.id != keyset.root_key_id:
+        key = await self._root.key(keyset.root_key_id)
+        if key is None:
+            await self.root()
             raise KeyFaultError("RootKeyReplaced")
         return key
 

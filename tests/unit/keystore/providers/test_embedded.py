@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from leeward.formats.wrapped import RootKey, wrap
+from leeward.formats.rootkey import RootKey
+from leeward.formats.wrapped import wrap
 from leeward.keystore.providers.embedded import EmbeddedProvider
 from leeward.keystore.providers.port import ProviderKeyMissingError, ProviderKeyReplacedError
 from unit.keystore.keystore_world import KeyWorld
@@ -21,8 +22,8 @@ class Root:
     async def current(self) -> RootKey | None:
         return self._held
 
-    async def reread(self) -> RootKey | None:
-        return self._stored
+    async def key(self, key_id: str) -> RootKey | None:
+        return next((k for k in (self._held, self._stored) if k and k.id == key_id), None)
 
 
 def roots() -> tuple[RootKey, RootKey]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from leeward.formats.wrapped import AnyWrapped, RootKey, UnwrapError, Wrapped, unwrap, wrap
+from leeward.formats.rootkey import RootKey
+from leeward.formats.wrapped import AnyWrapped, UnwrapError, Wrapped, unwrap, wrap
 from leeward.keystore.providers.port import (
     Binding,
     ProviderKeyMissingError,
@@ -16,10 +17,10 @@ class RootKeys(Protocol):
     """Who holds the root key (``keystore.rootkey.RootKeyCustodian``)."""
 
     async def current(self) -> RootKey | None:
-        """The root key; None: it is lost, or was never made."""
+        """The root key that wraps now; None: it is lost, or was never made."""
 
-    async def reread(self) -> RootKey | None:
-        """The root key as its Secret has it now."""
+    async def key(self, key_id: str) -> RootKey | None:
+        """A root key that wraps or wrapped; None: it is not there (any more)."""
 
 
 class EmbeddedProvider:
@@ -78,11 +79,9 @@ class EmbeddedProvider:
         return key
 
     async def _of(self, key_id: str) -> RootKey:
-        key = await self._current()
-        if key.id != key_id:
-            # Ours may be the old one: the Secret decides.
-            key = await self._root.reread() or key
-        if key.id != key_id:
+        key = await self._root.key(key_id)
+        if key is None:
+            await self._current()
             raise ProviderKeyReplacedError(
                 "the root key is another one than the one that wraps these keys",
                 "Restore the Secret leeward-root-key from a backup.",
