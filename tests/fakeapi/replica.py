@@ -13,6 +13,7 @@ from fakeapi.transport import DirectTransport, FaultPlan
 from fakeapi.world import World, WorldPods
 from leeward.api import KINDS_BY_NAME
 from leeward.api.meta import API_VERSION
+from leeward.app.rootrotation import RootKeyRotator
 from leeward.app.sweep import Sweeper
 from leeward.app.wiring import CHILDREN, PLANNERS
 from leeward.engine.controller import Controller, Pace
@@ -22,6 +23,7 @@ from leeward.engine.queue import Backoff
 from leeward.engine.ratelimit import TokenBucket
 from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
+from leeward.keystore.rootrotation import RootKeyRotation
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
 from leeward.kube.objects import ObjectStore
@@ -76,6 +78,15 @@ class Replica:
         self.sweeper = Sweeper(
             unpublished=self.keys.unpublished_keys, steps=steps, context=context, interval=300
         )
+        rotation = RootKeyRotation(
+            client,
+            SYSTEM,
+            self.keys.root_keys,
+            random=chance.randbytes,
+            monotonic=lambda: asyncio.get_running_loop().time(),
+            created_at=virtualtime.stamp,
+        )
+        self.rotator = RootKeyRotator(rotation.step)
         reconciler = Reconciler(
             api_version=API_VERSION,
             planners=PLANNERS,
@@ -127,7 +138,9 @@ class Replica:
             if manifest["kind"] in PLANNERS:
                 self.controller.saw(manifest, listed=True)
         self.controller.lead()
-        await self.sweeper.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.sweeper.run())
+            group.create_task(self.rotator.run())
 
     def _see(self, change: Change) -> None:
         """The watch, a few milliseconds late."""

@@ -97,6 +97,7 @@ async def _lead(operator: Operator) -> None:
         await _ensure_root_key(operator)
         operator.controller.lead()
         group.create_task(operator.sweeper.run())
+        group.create_task(operator.rotator.run())
 
 
 async def _ensure_root_key(operator: Operator) -> None:

@@ -3,6 +3,7 @@
 import datetime
 import random
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from leeward.api.meta import API_VERSION
 from leeward.app.edge import KopfLogin, kopf_registry, kopf_settings, watched_paths
 from leeward.app.metrics import OperatorMetrics, States
 from leeward.app.probes import Health, LoopLag, WatchAges
+from leeward.app.rootrotation import RootKeyRotator
 from leeward.app.settings import Settings
 from leeward.app.sweep import Sweeper
 from leeward.engine.controller import Controller, Pace
@@ -25,6 +27,7 @@ from leeward.engine.inventory import Key
 from leeward.engine.ratelimit import TokenBucket
 from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
+from leeward.keystore.rootrotation import RootKeyRotation
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
 from leeward.kube.events import EventRecorder
@@ -36,7 +39,7 @@ from leeward.plans.dataset import DatasetPlanner
 from leeward.plans.datasetpreview import DatasetPreviewPlanner
 from leeward.plans.keyvault import KeyVaultPlanner
 from leeward.plans.maskingjob import MaskingJobPlanner
-from leeward.plans.shared.conditions import NOT_YET
+from leeward.plans.shared.conditions import NOT_YET, timestamp
 from leeward.plans.shared.model import Context, Planner
 
 PLANNERS: Final[Mapping[str, Planner]] = {
@@ -76,6 +79,7 @@ class Operator:
     recorder: EventRecorder
     lease: LeaderLease
     sweeper: Sweeper
+    rotator: RootKeyRotator
     metrics: OperatorMetrics
     lag: LoopLag
     watches: WatchAges
@@ -145,6 +149,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         recorder=recorder,
         lease=_lease(settings, KubeClient(lease_transport, limiter, metrics)),
         sweeper=sweeper,
+        rotator=_rotator(settings, client, keys),
         metrics=metrics,
         lag=lag,
         watches=watches,
@@ -156,6 +161,18 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
 
 def _recorder(settings: Settings, client: KubeClient) -> EventRecorder:
     return EventRecorder(client, instance=settings.pod_name, now=now, random=secrets.token_bytes)
+
+
+def _rotator(settings: Settings, client: KubeClient, keys: EmbeddedKeyStore) -> RootKeyRotator:
+    rotation = RootKeyRotation(
+        client,
+        settings.namespace,
+        keys.root_keys,
+        random=secrets.token_bytes,
+        monotonic=time.monotonic,
+        created_at=lambda: timestamp(now()),
+    )
+    return RootKeyRotator(rotation.step)
 
 
 def _sweep_after(sweeper: Sweeper, key: Key) -> None:

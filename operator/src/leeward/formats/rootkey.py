@@ -36,8 +36,8 @@ ROOT_KEY_SIZE: Final = 32
 ID_SIZE: Final = 16
 """Bytes of its id."""
 
-MAX_KEYS: Final = 8
-"""Root keys that stand side by side at most: a rotation ends before the next one begins."""
+MAX_KEYS: Final = 64
+"""Root keys that stand side by side at most; as a rule one, and two during a rotation."""
 
 _ID_INFO: Final = b"leeward.dev/root-key-id"
 

@@ -164,7 +164,7 @@ class RootKeyCustodian:
         self._hold(keyring)
         for key in found.keyring.keys if found.keyring else ():
             if keyring.key(key.id) is None:
-                del self._seen[key.id]
+                self._seen.pop(key.id, None)
 
     def _is_fresh(self) -> bool:
         looked_at = self._looked_at
