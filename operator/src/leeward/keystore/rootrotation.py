@@ -63,7 +63,7 @@ class RotationProgress:
         under_way: Whether an old root key is still there.
         moved: Keysets that were wrapped anew in this round.
         left: Keysets that others changed meanwhile: they are moved in the next round.
-        stuck: Secrets of keysets that cannot be read, opened or written: the old key stays for them.
+        stuck: Secrets of keysets that cannot be read, opened or written; they keep the old key.
     """
 
     under_way: bool
