@@ -1,17 +1,24 @@
-"""Key files on this machine: PEM (public or private X25519) and keyset.json."""
+"""Key files on this machine: PEM and keyset.json, as who seals or opens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from pydantic import ValidationError
 
 from leeward.cli.datasets import key_id_in
 from leeward.cli.errors import CliError
+from leeward.cli.localfiles import read_small
+from leeward.cli.passphrase import Passphrases
+from leeward.cli.pemfiles import is_pem, read_private, read_public
+from leeward.cli.session import Session
 from leeward.formats.document import UnsupportedFormatVersionError
 from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.material import InvalidMaterial
 from leeward.formats.sealed import (
     ArtefactKey,
     HpkePrivateKey,
@@ -21,7 +28,7 @@ from leeward.formats.sealed import (
     Unwrapper,
 )
 
-_PEM_MARK = b"-----BEGIN "
+_OPENING: Final = ("AES256_GCM", "HPKE_X25519")
 
 
 @contextmanager
@@ -29,30 +36,28 @@ def naming(path: Path | str) -> Iterator[None]:
     """Errors of the sealed format as errors of this command, with the file's name."""
     try:
         yield
-    except SealedError as error:
+    except (SealedError, InvalidMaterial) as error:
         raise CliError(f"{path}: {error}") from error
 
 
-def public_keys(paths: Iterable[Path]) -> list[Recipient]:
+def public_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:
     """Recipients from PEM files of public keys.
 
     Raises:
-        CliError: A file holds something else.
+        CliError: A file holds something else, or two hold the same key.
     """
-    return [_public_key(path) for path in paths]
+    return [_public_key(path, read_small(session, path)) for path in paths]
 
 
-def _public_key(path: Path) -> HpkePublicKey:
-    pem = path.read_bytes()
-    if b"PRIVATE KEY" in pem:
-        raise CliError(
-            f"{path} holds a private key", "--to takes the public half: keep this file secret"
-        )
+def _public_key(path: Path, data: bytes) -> Recipient:
+    key = read_public(path, data, "PublicKey")
+    if not isinstance(key, X25519PublicKey):
+        raise CliError(f"{path} holds a key that does not seal", "give a key that seals")
     with naming(path):
-        return HpkePublicKey.from_pem(pem, key_id_in(pem.decode("ascii", "replace")))
+        return HpkePublicKey(key, key_id_in(data.decode("ascii", "replace")))
 
 
-def sealing_keys(paths: Iterable[Path]) -> list[Recipient]:
+def sealing_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:
     """Recipients from keyset.json files: everything in them that files can be sealed with.
 
     Raises:
@@ -60,21 +65,20 @@ def sealing_keys(paths: Iterable[Path]) -> list[Recipient]:
     """
     found: list[Recipient] = []
     for path in paths:
-        if _PEM_MARK in path.read_bytes():
+        data = read_small(session, path)
+        if is_pem(data):
             raise CliError(
                 f"{path} is a PEM file, and --key takes a keyset.json",
                 "name the public half with --to",
             )
-        keys = [_opener(key) for key in _keyset(path).keys if _opens_files(key)]
-        if not keys:
-            raise CliError(
-                f"{path} holds no key that files are sealed with", "give one of AES256_GCM"
-            )
+        keys = _keys_in(path, data)
         found.extend(k.public_key if isinstance(k, HpkePrivateKey) else k for k in keys)
     return found
 
 
-def opening_keys(paths: Iterable[Path]) -> list[Unwrapper]:
+def opening_keys(
+    session: Session, paths: Iterable[Path], passphrases: Passphrases
+) -> list[Unwrapper]:
     """Keys from PEM files of private keys and from keyset.json files.
 
     Raises:
@@ -82,27 +86,29 @@ def opening_keys(paths: Iterable[Path]) -> list[Unwrapper]:
     """
     found: list[Unwrapper] = []
     for path in paths:
-        data = path.read_bytes()
-        if _PEM_MARK in data:
-            if b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data:
-                raise CliError(
-                    f"{path} holds a public key, which seals and does not open",
-                    "name the private half: --key NAME.key",
-                )
-            with naming(path):
-                found.append(HpkePrivateKey.from_pem(data))
+        data = read_small(session, path)
+        if not is_pem(data):
+            found.extend(_keys_in(path, data))
             continue
-        keys = [_opener(key) for key in _keyset(path).keys if _opens_files(key)]
-        if not keys:
-            raise CliError(
-                f"{path} holds no key that opens files", "give one of AES256_GCM or HPKE_X25519"
-            )
-        found.extend(keys)
+        key = read_private(path, data, "PublicKey", passphrases)
+        if not isinstance(key, X25519PrivateKey):
+            raise CliError(f"{path} holds a key that does not open", "give a key that opens")
+        with naming(path):
+            found.append(HpkePrivateKey(key, key_id_in(data.decode("ascii", "replace"))))
     return found
 
 
-def _keyset(path: Path) -> PodKeyset:
-    data = path.read_bytes()
+def _keys_in(path: Path, data: bytes) -> list[ArtefactKey | HpkePrivateKey]:
+    keys = [_opener(key) for key in _keyset(path, data).keys if key.algorithm in _OPENING]
+    if not keys:
+        raise CliError(
+            f"{path} holds no key that files are sealed with",
+            f"give one of {' or '.join(_OPENING)}",
+        )
+    return keys
+
+
+def _keyset(path: Path, data: bytes) -> PodKeyset:
     try:
         return PodKeyset.parse(data)
     except (ValidationError, ValueError) as error:
@@ -110,11 +116,7 @@ def _keyset(path: Path) -> PodKeyset:
             raise CliError(f"{path}: {error}") from error
         raise CliError(
             f"{path} is no key file", "give a PEM file or a keyset.json, as pods receive it"
-        ) from error
-
-
-def _opens_files(key: PodKey) -> bool:
-    return key.algorithm in ("AES256_GCM", "HPKE_X25519")
+        ) from None
 
 
 def _opener(key: PodKey) -> ArtefactKey | HpkePrivateKey:

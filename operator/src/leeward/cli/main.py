@@ -12,7 +12,7 @@ from typing import Final
 
 import typer
 
-from leeward.cli.commands import data, files, installation, resources
+from leeward.cli.commands import data, files, installation, keys, resources
 
 app: Final = typer.Typer(
     name="leeward",
@@ -21,11 +21,12 @@ app: Final = typer.Typer(
     # Plain help takes 0.1 s, typer's boxes 0.3 s.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Machine learning on personal data in Kubernetes: look at resources, seal and open files.",
+    help="Machine learning on personal data in Kubernetes: look at resources, seal and sign files.",
 )
 resources.add_to(app)
 data.add_to(app)
 files.add_to(app)
+keys.add_to(app)
 installation.add_to(app)
 
 

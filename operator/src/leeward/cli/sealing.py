@@ -1,19 +1,26 @@
-"""``leeward seal``, ``open``, ``inspect``, ``keys generate``: files on this machine."""
+"""``leeward seal``, ``open``, ``inspect``: sealed files on this machine."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from leeward.cli.errors import CliError, UsageError
+from leeward.cli.errors import UsageError
 from leeward.cli.keyfiles import naming, opening_keys, public_keys, sealing_keys
+from leeward.cli.localfiles import (
+    STDIO,
+    check_source,
+    check_target,
+    into_new_file,
+    reading,
+    shown,
+)
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import byte_size, counted, print_json, print_raw
+from leeward.cli.passphrase import Passphrases
 from leeward.cli.session import Session
 from leeward.formats.sealed import (
-    HpkePrivateKey,
     SealedInfo,
     digest_file,
     inspect_file,
@@ -23,7 +30,6 @@ from leeward.formats.sealed import (
     seal_stream,
 )
 
-STDIO: Final = Path("-")
 SUFFIX: Final = ".lwe1"
 
 
@@ -42,19 +48,19 @@ def seal_to(
         UsageError: Nobody is named who shall open it.
         CliError: The target exists, or a key file is none.
     """
-    recipients = [*public_keys(to), *sealing_keys(keys)]
+    recipients = [*public_keys(session, to), *sealing_keys(session, keys)]
     if not recipients:
         raise UsageError(
             "nobody could open the file: no key is given",
             "name one: --to dataset.pem, from `leeward dataset public-key NAME > dataset.pem`",
         )
-    _check_source(source)
+    check_source(source)
     if target is None:
         target = STDIO if source == STDIO else source.with_name(source.name + SUFFIX)
     if target == STDIO and session.stdout.isatty():
         raise UsageError("a sealed file does not go to a terminal", "name a file with --output")
-    _check_target(target, force)
-    with naming(_name(source)):
+    check_target(target, force=force)
+    with naming(shown(source)):
         if STDIO in (source, target):
             info = _through_streams(
                 session, source, target, lambda i, o: seal_stream(i, o, recipients)
@@ -63,13 +69,19 @@ def seal_to(
             info = seal_file(source, target, recipients, overwrite=force)
     size, readers = byte_size(info.plaintext_size), counted(len(recipients), "recipient")
     session.err.print(
-        f"sealed {_name(source)} as {_name(target)}: {size}, {readers}, file id"
+        f"sealed {shown(source)} as {shown(target)}: {size}, {readers}, file id"
         f" {info.file_id.hex()}"
     )
 
 
 def open_with(
-    session: Session, source: Path, target: Path | None, keys: Sequence[Path], *, force: bool
+    session: Session,
+    source: Path,
+    target: Path | None,
+    keys: Sequence[Path],
+    passphrases: Passphrases,
+    *,
+    force: bool,
 ) -> None:
     """Open a sealed file or standard input.
 
@@ -77,14 +89,14 @@ def open_with(
         UsageError: No key, or no name for the opened file.
         CliError: The file is damaged, no key fits, or the target exists.
     """
-    unwrappers = opening_keys(keys)
+    unwrappers = opening_keys(session, keys, passphrases)
     if not unwrappers:
         raise UsageError("no key is given", "name one: --key alice.key or --key keyset.json")
-    _check_source(source)
+    check_source(source)
     if target is None:
         target = _opened_name(source)
-    _check_target(target, force)
-    with naming(_name(source)):
+    check_target(target, force=force)
+    with naming(shown(source)):
         if STDIO in (source, target):
             info = _through_streams(
                 session, source, target, lambda i, o: open_stream(i, o, unwrappers)
@@ -92,31 +104,8 @@ def open_with(
         else:
             info = open_file(source, target, unwrappers, overwrite=force)
     session.err.print(
-        f"opened {_name(source)} as {_name(target)}: {byte_size(info.plaintext_size)}"
+        f"opened {shown(source)} as {shown(target)}: {byte_size(info.plaintext_size)}"
     )
-
-
-def _check_source(source: Path) -> None:
-    if source != STDIO and source.is_dir():
-        raise CliError(f"{source} is a folder", "name a file in it")
-
-
-def _check_target(target: Path, force: bool) -> None:
-    if target == STDIO:
-        return
-    _check_folder(target)
-    if target.is_dir():
-        raise CliError(f"{target} is a folder", "name a file in it with --output")
-    if os.path.lexists(target) and not force:
-        raise CliError(
-            f"{target} exists already",
-            "say --force to write over it, or name another file with --output",
-        )
-
-
-def _check_folder(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise CliError(f"there is no folder {path.parent}", "make it first, or name another one")
 
 
 def _opened_name(source: Path) -> Path:
@@ -130,43 +119,16 @@ def _opened_name(source: Path) -> Path:
     return source.with_suffix("")
 
 
-def _through_streams(session: Session, source: Path, target: Path, work: Any) -> SealedInfo:
+def _through_streams(
+    session: Session, source: Path, target: Path, work: Callable[[Any, Any], SealedInfo]
+) -> SealedInfo:
     """Do the work where at least one end is a stream; a file that is left half written goes."""
-    reader = session.stdin if source == STDIO else source.open("rb")
-    with reader if source != STDIO else _Kept(reader) as opened:
+    with reading(session, source) as opened:
         if target == STDIO:
-            info: SealedInfo = work(opened, session.stdout)
+            info = work(opened, session.stdout)
             session.stdout.flush()
             return info
-        return _into_new_file(session, target, lambda file: work(opened, file))
-
-
-def _into_new_file(session: Session, target: Path, work: Any) -> SealedInfo:
-    temporary = target.with_name(f".{target.name}.{session.random(8).hex()}.part")
-    number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(number, "wb") as file:
-            info: SealedInfo = work(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return info
-
-
-class _Kept:
-    """A stream of this process, which a ``with`` block must not close."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> Any:
-        return self._stream
-
-    def __exit__(self, *_: object) -> None:
-        """Leave it open."""
+        return into_new_file(session, target, lambda file: work(opened, file))
 
 
 def show_info(
@@ -212,28 +174,3 @@ def _document(path: Path, info: SealedInfo, with_digest: bool) -> dict[str, Any]
     if with_digest:
         document["digest"] = f"sha256:{digest_file(path).hex()}"
     return document
-
-
-def generate_pair(session: Session, out: Path) -> None:
-    """Write a new X25519 pair: NAME.key, for its owner only, and NAME.pub.pem.
-
-    Raises:
-        CliError: One of the files exists, or their folder does not.
-    """
-    if not out.name:
-        raise UsageError(f"{out} is no name for two files", "name them, as in --output alice")
-    _check_folder(out)
-    private, public = out.with_name(out.name + ".key"), out.with_name(out.name + ".pub.pem")
-    for path in (private, public):
-        if path.exists():
-            raise CliError(f"{path} exists already", "choose another name: keys are not replaced")
-    pair = HpkePrivateKey.generate(session.random)
-    number = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(number, "wb") as file:
-        file.write(pair.to_pem())
-    public.write_bytes(pair.public_key.to_pem())
-    session.err.print(f"wrote {private} (keep it secret) and {public} (give it to who seals)")
-
-
-def _name(path: Path) -> str:
-    return "the stream" if path == STDIO else str(path)

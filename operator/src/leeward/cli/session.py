@@ -62,13 +62,29 @@ def _connect(target: Target) -> Cluster:
     return connect(target)
 
 
+def _ask_secret(question: str) -> str | None:
+    """Ask at the terminal of this process, also where standard input is data; nothing is shown."""
+    import getpass
+
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return None
+    return getpass.getpass(question)
+
+
 @dataclass
 class Session:
-    """Everything outside of a command that it acts on."""
+    """Everything outside of a command that it acts on.
+
+    Attributes:
+        ask_secret: Asks for a passphrase; None where there is no terminal.
+    """
 
     connect: Callable[[Target], Cluster] = _connect
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[int], bytes] = os.urandom
+    ask_secret: Callable[[str], str | None] = _ask_secret
 
     @cached_property
     def out(self) -> Console:

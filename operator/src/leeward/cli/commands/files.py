@@ -1,4 +1,4 @@
-"""seal, open, inspect, keys generate: sealed files on this machine, without a cluster."""
+"""seal, open, inspect, sign, verify: files on this machine, without a cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,21 @@ STDIO = Path("-")
 SourceArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="The file; - for standard input.")
 ]
-keys = typer.Typer(no_args_is_help=True, help="Key pairs for sealed files.")
+Force = Annotated[bool, typer.Option("--force", help="Write over a file.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Its first line opens an encrypted private key. Left out: asked for at the terminal.",
+    ),
+]
+PassphraseDescriptor = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="The same from an open file descriptor."),
+]
+Bare = Annotated[
+    bool, typer.Option("--bare", help="The signature alone, as OpenSSL makes and checks it.")
+]
 
 
 @guarded
@@ -25,7 +39,8 @@ def seal(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Public key (PEM), as `leeward dataset public-key` prints it; may be repeated.",
+            help="Public key (PEM) of who shall open it, as `leeward dataset public-key` or"
+            " `leeward keys generate` writes it; may be repeated.",
         ),
     ] = None,
     key: Annotated[
@@ -40,7 +55,7 @@ def seal(
             "--output", "-o", metavar="FILE", help="The sealed file; - for standard output."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
+    force: Force = False,
 ) -> None:
     """Seal a file to the holders of some keys."""
     from leeward.cli.sealing import seal_to
@@ -63,16 +78,21 @@ def open_(
             "--output", "-o", metavar="FILE", help="The opened file; - for standard output."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseDescriptor = None,
+    force: Force = False,
 ) -> None:
     """Open a sealed file.
 
     A changed or cut one is refused, and no output file appears.
     """
+    from leeward.cli.passphrase import Passphrases
     from leeward.cli.sealing import open_with
     from leeward.cli.session import session_of
 
-    open_with(session_of(context_), file, output, key or [], force=force)
+    session = session_of(context_)
+    passphrases = Passphrases(session, passphrase_file, passphrase_fd)
+    open_with(session, file, output, key or [], passphrases, force=force)
 
 
 @guarded
@@ -93,25 +113,83 @@ def inspect(
     show_info(session_of(context_), files, with_digest=digest, output=output)
 
 
-@keys.command()
 @guarded
-def generate(
+def sign(
     context_: typer.Context,
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Private key (PEM) to sign with.")],
+    file: SourceArgument = STDIO,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="NAME",
-            help="Name of the pair: writes NAME.key (private) and NAME.pub.pem.",
+            metavar="FILE",
+            help="The signature; - for standard output. Left out: FILE.sig.",
         ),
-    ],
+    ] = None,
+    bare: Bare = False,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseDescriptor = None,
+    force: Force = False,
 ) -> None:
-    """Make an X25519 key pair for sealed files of your own."""
-    from leeward.cli.sealing import generate_pair
-    from leeward.cli.session import session_of
+    """Sign a file: who has the public half can tell that it is yours, and unchanged.
 
-    generate_pair(session_of(context_), output)
+    The signature is a file beside it. The key decides about the algorithm.
+    """
+    from leeward.cli.passphrase import Passphrases
+    from leeward.cli.session import session_of
+    from leeward.cli.signing import sign_file
+
+    session = session_of(context_)
+    passphrases = Passphrases(session, passphrase_file, passphrase_fd)
+    sign_file(session, file, key, output, passphrases, bare=bare, force=force)
+
+
+@guarded
+def verify(
+    context_: typer.Context,
+    file: SourceArgument = STDIO,
+    signature: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The signature. Left out: FILE.sig."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Public key (PEM) of who must have signed.")
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Or that one's certificate (PEM), with --ca."),
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Certificates of authorities (PEM) that you trust."),
+    ] = None,
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name that the certificate must bear: a SPIFFE ID, another URI, or a DNS name.",
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="When the certificate must be valid, as 2027-03-01T12:00:00Z. Left out: now.",
+        ),
+    ] = None,
+    bare: Bare = False,
+) -> None:
+    """Check the signature of a file.
+
+    Ends with 0 only where the file is the one that was signed, by that key or a holder of such a
+    certificate.
+    """
+    from leeward.cli.session import session_of
+    from leeward.cli.signing import Trust, verify_file
+
+    trust = Trust(key, certificate, ca, identity, at)
+    verify_file(session_of(context_), file, signature, trust, bare=bare)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -119,4 +197,5 @@ def add_to(app: typer.Typer) -> None:
     app.command()(seal)
     app.command("open")(open_)
     app.command()(inspect)
-    app.add_typer(keys, name="keys")
+    app.command()(sign)
+    app.command()(verify)

@@ -1,0 +1,105 @@
+"""Files of this machine that commands read and write; ``-`` is standard input or output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol, TypeVar, cast
+
+from leeward.cli.errors import CliError
+from leeward.cli.session import Session
+
+STDIO: Final = Path("-")
+_MAX_KEY_FILE: Final = 1 << 20
+
+T = TypeVar("T")
+
+
+class Readable(Protocol):
+    """A file to read from, in pieces."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        ...
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Fill up to len(buffer) bytes; 0 at the end, None where there is nothing yet."""
+        ...
+
+
+def shown(path: Path) -> str:
+    """What a message calls the file."""
+    return "the stream" if path == STDIO else str(path)
+
+
+def check_source(source: Path) -> None:
+    """Refuse a folder where a file is to be read."""
+    if source != STDIO and source.is_dir():
+        raise CliError(f"{source} is a folder", "name a file in it")
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Refuse a name that cannot be written, or that is taken unless `force` is said."""
+    if target == STDIO:
+        return
+    check_folder(target)
+    if target.is_dir():
+        raise CliError(f"{target} is a folder", "name a file in it with --output")
+    if os.path.lexists(target) and not force:
+        raise CliError(
+            f"{target} exists already",
+            "say --force to write over it, or name another file with --output",
+        )
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file in a folder that there is not."""
+    if not path.parent.is_dir():
+        raise CliError(f"there is no folder {path.parent}", "make it first, or name another one")
+
+
+def read_small(session: Session, path: Path) -> bytes:
+    """All of a small file (a key, a certificate, a signature), or of standard input.
+
+    Raises:
+        CliError: It is a folder, or larger than any such file.
+    """
+    check_source(path)
+    with reading(session, path) as file:
+        data = file.read(_MAX_KEY_FILE + 1)
+    if len(data) > _MAX_KEY_FILE:
+        raise CliError(
+            f"{shown(path)} is larger than any key, certificate or signature",
+            "name another file: the options may have been mixed up",
+        )
+    return data
+
+
+@contextmanager
+def reading(session: Session, source: Path) -> Iterator[Readable]:
+    """The file, or standard input, which stays open."""
+    if source == STDIO:
+        yield cast(Readable, session.stdin)
+        return
+    with source.open("rb") as file:
+        yield file
+
+
+def into_new_file(
+    session: Session, target: Path, work: Callable[[BinaryIO], T], mode: int = 0o600
+) -> T:
+    """Write a file that takes its name when it is complete and on the disk, or not at all."""
+    temporary = target.with_name(f".{target.name}.{session.random(8).hex()}.part")
+    number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(number, "wb") as file:
+            result = work(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return result
