@@ -23,7 +23,7 @@ from leeward.formats.sealed import (
 )
 from leeward.formats.sealed.chunks import ChunkCipher
 from leeward.formats.sealed.errors import PlaintextTooLarge
-from leeward.formats.sealed.layout import MAX_CHUNKS
+from leeward.formats.sealed.layout import MAX_CHUNKS, CoreFields
 from unit.formats.sealed.samples import ALICE, CHUNK, PLAIN, open_bytes
 
 
@@ -199,6 +199,6 @@ def test_no_recipient_and_one_named_twice_are_refused(recipients: list[ArtefactK
 
 
 def test_chunk_counter_does_not_wrap() -> None:
-    cipher = ChunkCipher(bytes(32), bytes(128), CHUNK)
+    cipher = ChunkCipher(bytes(32), bytes(128), CoreFields(1, CHUNK, bytes(16), bytes(16)))
     with pytest.raises(PlaintextTooLarge):
         cipher.seal(MAX_CHUNKS, False, memoryview(bytes(64)), memoryview(bytearray(80)))

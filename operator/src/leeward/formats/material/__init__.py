@@ -13,7 +13,7 @@
 | RSA3072_OAEP, RSA4096_OAEP, RSA_PSS | PKCS#8 in DER (RFC 5208, RFC 8017) |
 
     make     generate
-    read     private_key, check, from_private_key
+    read     private_key, load_private, check, from_private_key
     public   public_pem, load_public, public_jwk, fingerprint
 
 Nothing here reads a clock, a file or the network. Errors name what is wrong with a key, never its
@@ -29,6 +29,7 @@ from leeward.formats.material.private import (
     check,
     from_private_key,
     generate,
+    load_private,
     private_key,
     private_pem,
     public_pem,
@@ -61,6 +62,7 @@ __all__ = [
     "fingerprint",
     "from_private_key",
     "generate",
+    "load_private",
     "load_public",
     "pem_of",
     "private_key",

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from leeward.formats.material.errors import InvalidMaterial
 from leeward.formats.material.public import (
     CURVES,
+    LISTED,
     RSA_BITS,
     RSA_EXPONENT,
     check_public,
@@ -118,6 +119,27 @@ def private_key(algorithm: str, material: bytes) -> PrivateKey:
         raise InvalidMaterial(f"{algorithm} is a symmetric algorithm: its keys have no halves")
     key = _load_der(algorithm, material, checked=True)
     check_public(algorithm, key.public_key())
+    return key
+
+
+def load_private(pem: bytes) -> PrivateKey:
+    """Read unencrypted PEM PKCS#8 of any algorithm of ours, and check it in full.
+
+    Raises:
+        InvalidMaterial: no PEM, encrypted, inconsistent, or a kind of key that none of our
+            algorithms uses.
+    """
+    hybrid = XWingPrivateKey.from_pem(pem)
+    if hybrid is not None:
+        return hybrid
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidMaterial(
+            "no private key in PEM could be read: give unencrypted PKCS#8 (BEGIN PRIVATE KEY)"
+        ) from error
+    if not isinstance(key, PrivateKey):
+        raise InvalidMaterial(f"no algorithm of Leeward uses {type(key).__name__}: {LISTED}")
     return key
 
 

@@ -30,6 +30,7 @@ PublicKey = (
     | XWingPublicKey
 )
 
+LISTED: Final = "make a key of an algorithm that the reference of KeyVault lists"
 FINGERPRINT_SIZE: Final = 16
 RSA_BITS: Final[dict[str, tuple[int, ...]]] = {
     "RSA3072_OAEP": (3072,),
@@ -84,10 +85,7 @@ def load_public(pem: str | bytes) -> PublicKey:
         | Ed25519PublicKey
         | MLDSA65PublicKey,
     ):
-        raise InvalidMaterial(
-            f"no algorithm of Leeward uses {type(key).__name__}: make a key of one that is listed "
-            "in the reference of KeyVault"
-        )
+        raise InvalidMaterial(f"no algorithm of Leeward uses {type(key).__name__}: {LISTED}")
     return key
 
 
@@ -113,14 +111,14 @@ def _check_rsa(algorithm: str, key: object) -> None:
     allowed = RSA_BITS[algorithm]
     if not isinstance(key, RSAPublicKey):
         raise InvalidMaterial(f"{algorithm} needs an RSA key")
+    if key.public_numbers().e != RSA_EXPONENT:
+        raise InvalidMaterial(f"the RSA exponent is not {RSA_EXPONENT}: make a new key")
     if key.key_size not in allowed:
         wanted = " or ".join(map(str, allowed))
         raise InvalidMaterial(
             f"the RSA modulus has {key.key_size} bits, {algorithm} has {wanted}: "
             "below 3072 bits RSA is below 128-bit strength (NIST SP 800-57)"
         )
-    if key.public_numbers().e != RSA_EXPONENT:
-        raise InvalidMaterial(f"the RSA exponent is not {RSA_EXPONENT}: make a new key")
 
 
 def public_der(key: PublicKey) -> bytes:

@@ -1,4 +1,4 @@
-"""AES-256-GCM chunks in the STREAM construction.
+"""Chunks of AES-256-GCM or ChaCha20-Poly1305 in the STREAM construction.
 
 STREAM (Hoang, Reyhanitabar, Rogaway, Vizar: Online Authenticated-Encryption and its Nonce-Reuse
 Misuse-Resistance, CRYPTO 2015): the nonce holds the chunk's number and whether it is the last, so
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from leeward.formats.sealed.errors import (
     ChunkTampered,
@@ -20,17 +20,34 @@ from leeward.formats.sealed.errors import (
     TrailingData,
     Truncated,
 )
-from leeward.formats.sealed.layout import MAX_CHUNKS, TAG_SIZE
+from leeward.formats.sealed.layout import (
+    ALGORITHM_AES256_GCM,
+    ALGORITHM_CHACHA20_POLY1305,
+    MAX_CHUNKS,
+    TAG_SIZE,
+    CoreFields,
+)
 
 _PREFIX: Final = bytes(7)
 _FLAGS: Final = (b"\0", b"\1")
+_AEADS: Final[dict[int, type[AESGCM] | type[ChaCha20Poly1305]]] = {
+    ALGORITHM_AES256_GCM: AESGCM,
+    ALGORITHM_CHACHA20_POLY1305: ChaCha20Poly1305,
+}
 
 
 class ChunkCipher:
-    """Seals and opens single chunks; safe to use from several threads at once."""
+    """Seals and opens single chunks; safe to use from several threads at once.
 
-    def __init__(self, chunk_key: bytes, header: bytes, chunk_size: int) -> None:
-        self._aead = AESGCM(chunk_key)
+    Args:
+        chunk_key: 32 bytes.
+        header: the core header, associated data of every chunk.
+        fields: the same, parsed.
+    """
+
+    def __init__(self, chunk_key: bytes, header: bytes, fields: CoreFields) -> None:
+        self._aead = _AEADS[fields.algorithm](chunk_key)
+        chunk_size = fields.chunk_size
         self.header = header
         self.chunk_size = chunk_size
         self.sealed_size = chunk_size + TAG_SIZE

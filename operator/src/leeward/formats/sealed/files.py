@@ -23,7 +23,7 @@ from leeward.formats.sealed.keys import Random, Recipient, Unwrapper
 from leeward.formats.sealed.reader import SealedReader
 from leeward.formats.sealed.rewrap import rewrap
 from leeward.formats.sealed.stream import open_stream
-from leeward.formats.sealed.writer import SealedWriter
+from leeward.formats.sealed.writer import ChunkAlgorithm, SealedWriter
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -41,8 +41,9 @@ def seal_file(
     random: Random = os.urandom,
     manifest_id: bytes | None = None,
     overwrite: bool = False,
+    algorithm: ChunkAlgorithm | None = None,
 ) -> SealedInfo:
-    """Seal the file `source` as the file `target`.
+    """Seal the file `source` as the file `target`; see `SealedWriter` for the arguments.
 
     Raises:
         RecipientsInvalid: no recipients, one key twice, or too many.
@@ -50,7 +51,9 @@ def seal_file(
         OSError: a file cannot be read or written.
     """
     with _reading(source) as plain, _appearing(target, random, _SEALED_MODE, overwrite) as sealed:
-        with SealedWriter(sealed, recipients, random=random, manifest_id=manifest_id) as writer:
+        with SealedWriter(
+            sealed, recipients, random=random, manifest_id=manifest_id, algorithm=algorithm
+        ) as writer:
             writer.write_from(plain)
         os.fsync(sealed.fileno())
         writer.verify_written(sealed)

@@ -21,7 +21,7 @@ def read_front(source: ByteSource, keys: Sequence[Unwrapper]) -> tuple[Unlocked,
     buffer = memoryview(bytearray(CHUNKS_OFFSET))
     count = read_full(source, buffer)
     unlocked = unlock(split_front(bytes(buffer[:count])), keys)
-    cipher = ChunkCipher(unlocked.keys.chunk_key, unlocked.header, unlocked.fields.chunk_size)
+    cipher = ChunkCipher(unlocked.keys.chunk_key, unlocked.header, unlocked.fields)
     return unlocked, cipher
 
 

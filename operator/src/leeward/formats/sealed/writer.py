@@ -6,15 +6,16 @@ import io
 import os
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from leeward.formats.sealed.chunks import ChunkCipher
 from leeward.formats.sealed.digest import CoreHasher
 from leeward.formats.sealed.errors import InvalidKey, SealedError
 from leeward.formats.sealed.info import SealedInfo, describe
-from leeward.formats.sealed.keys import Random, Recipient
+from leeward.formats.sealed.keys import Kind, Random, Recipient
 from leeward.formats.sealed.layout import (
     ALGORITHM_AES256_GCM,
+    ALGORITHM_CHACHA20_POLY1305,
     CHUNKS_OFFSET,
     DEFAULT_CHUNK_SIZE,
     ID_SIZE,
@@ -25,6 +26,7 @@ from leeward.formats.sealed.layout import (
     STATE_COMPLETE,
     TAG_SIZE,
     CoreFields,
+    RecipientEntry,
     is_power_of_two,
     pack_slot,
 )
@@ -43,6 +45,12 @@ if TYPE_CHECKING:
 
 _FIRST_GENERATION: Final = 1
 
+ChunkAlgorithm = Literal["AES256_GCM", "CHACHA20_POLY1305"]
+_CHUNK_ALGORITHMS: Final[dict[ChunkAlgorithm, int]] = {
+    "AES256_GCM": ALGORITHM_AES256_GCM,
+    "CHACHA20_POLY1305": ALGORITHM_CHACHA20_POLY1305,
+}
+
 
 class SealedWriter(io.BufferedIOBase):
     """Writes one sealed file; `close` writes the last chunk and leaves `stream` open.
@@ -56,6 +64,8 @@ class SealedWriter(io.BufferedIOBase):
         random: source of the data key, the file id and nonces.
         manifest_id: 16 bytes that many files of one source share.
         chunk_size: plaintext bytes per chunk, a power of two from 64 to 16 Mi.
+        algorithm: of the chunks; None: CHACHA20_POLY1305 where the first recipient is a symmetric
+            key of it, else AES256_GCM.
 
     Raises:
         RecipientsInvalid: no recipients, one key twice, or too many.
@@ -69,6 +79,7 @@ class SealedWriter(io.BufferedIOBase):
         random: Random = os.urandom,
         manifest_id: bytes | None = None,
         chunk_size: int = DEFAULT_CHUNK_SIZE,
+        algorithm: ChunkAlgorithm | None = None,
     ) -> None:
         self._ended = True
         if not MIN_CHUNK_SIZE <= chunk_size <= MAX_CHUNK_SIZE or not is_power_of_two(chunk_size):
@@ -81,11 +92,12 @@ class SealedWriter(io.BufferedIOBase):
         data_key, file_id = random(KEY_SIZE), random(ID_SIZE)
         keys = FileKeys.of(data_key, file_id)
         self._stream = stream
-        self._fields = CoreFields(ALGORITHM_AES256_GCM, chunk_size, file_id, manifest)
-        header = keys.seal_header(self._fields.pack())
         self._slot = build_slot(_FIRST_GENERATION, file_id, data_key, recipients, random)
+        chunks = _chunk_algorithm(algorithm, self._slot.entries[0])
+        self._fields = CoreFields(chunks, chunk_size, file_id, manifest)
+        header = keys.seal_header(self._fields.pack())
         self._front = pack_slot(self._slot, STATE_COMPLETE) * SLOT_COUNT + header
-        self._cipher = ChunkCipher(keys.chunk_key, header, chunk_size)
+        self._cipher = ChunkCipher(keys.chunk_key, header, self._fields)
         self._hasher = CoreHasher(header, self._cipher.sealed_size)
         self._plain = memoryview(bytearray(chunk_size))
         self._spare = memoryview(bytearray(chunk_size))
@@ -242,6 +254,14 @@ class SealedWriter(io.BufferedIOBase):
         self._info = describe(self._fields, self._slot, self._size, digest=digest)
 
 
+def _chunk_algorithm(asked: ChunkAlgorithm | None, first: RecipientEntry) -> int:
+    if asked is not None:
+        return _CHUNK_ALGORITHMS[asked]
+    if first.kind == Kind.ARTEFACT_CHACHA20_POLY1305:
+        return ALGORITHM_CHACHA20_POLY1305
+    return ALGORITHM_AES256_GCM
+
+
 def seal_stream(
     source: ByteSource,
     target: ByteTarget,
@@ -250,6 +270,7 @@ def seal_stream(
     random: Random = os.urandom,
     manifest_id: bytes | None = None,
     chunk_size: int = DEFAULT_CHUNK_SIZE,
+    algorithm: ChunkAlgorithm | None = None,
 ) -> SealedInfo:
     """Seal everything that `source` holds; see `SealedWriter` for the arguments.
 
@@ -258,7 +279,12 @@ def seal_stream(
         PlaintextTooLarge: more than 2**32 chunks.
     """
     with SealedWriter(
-        target, recipients, random=random, manifest_id=manifest_id, chunk_size=chunk_size
+        target,
+        recipients,
+        random=random,
+        manifest_id=manifest_id,
+        chunk_size=chunk_size,
+        algorithm=algorithm,
     ) as writer:
         writer.write_from(source)
     return writer.info
