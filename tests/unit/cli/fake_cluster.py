@@ -168,6 +168,12 @@ class FakeCluster:
         self.put(resource, manifest)
         return manifest
 
+    def replace(self, resource: ApiResource, manifest: Manifest) -> Manifest:
+        metadata = manifest["metadata"]
+        self._called("replace", resource.path(metadata.get("namespace"), metadata["name"]))
+        self.put(resource, manifest)
+        return manifest
+
     def annotate(
         self, resource: ApiResource, namespace: str, name: str, annotations: dict[str, str]
     ) -> None:
@@ -222,14 +228,26 @@ class FakeCluster:
         return NOW + datetime.timedelta(seconds=self.clock_offset)
 
 
-def leeward(*args: str, cluster: FakeCluster | None = None, stdin: bytes | None = None) -> Result:
-    """Run the command as at a terminal that is none, against the fake."""
+def leeward(
+    *args: str,
+    cluster: FakeCluster | None = None,
+    stdin: bytes | None = None,
+    answers: Sequence[str] = (),
+) -> Result:
+    """Run the command as at a terminal that is none, against the fake.
+
+    Args:
+        answers: What the user says where a passphrase is asked for; none: there is no terminal.
+    """
+    left = iter(answers)
 
     def connect(target: Target) -> FakeCluster:
         assert cluster is not None, "a command without cluster connected to one"
         return cluster
 
-    session = Session(connect=connect, clock=FakeClock())
+    session = Session(
+        connect=connect, clock=FakeClock(), ask_secret=lambda question: next(left, None)
+    )
     return CliRunner().invoke(app, list(args), obj=session, input=stdin)
 
 
