@@ -6,15 +6,12 @@ import io
 
 import pytest
 
-from golden.lwe1.cases import ALICE, BOB, CAROL, CASES, DAVE, Case
+from golden.lwe1.cases import CASES, PAIRS, SYMMETRIC, Case
 from golden.lwe1.decoder import decode
 from leeward.formats.sealed import core_digest, inspect, open_stream
 
-SECRETS = {
-    ALICE.key_id: ALICE.material,
-    BOB.key_id: BOB.material,
-    CAROL.key_id: CAROL.to_bytes(),
-    DAVE.key_id: DAVE.to_bytes(),
+SECRETS = {key.key_id: key.material for key in SYMMETRIC} | {
+    pair.key_id: pair.to_bytes() for pair in PAIRS
 }
 
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -46,6 +43,14 @@ def test_second_reader_sees_the_same(case: Case) -> None:
     assert decoded.generation == info.generation == (2 if case.rewrapped_to else 1)
     assert [key_id for _, key_id in decoded.recipients] == [r.key_id for r in info.recipients]
     assert decoded.digest == core_digest(io.BytesIO(data))
+
+
+@cases
+def test_second_reader_opens_by_each_key(case: Case) -> None:
+    data = case.path.read_bytes()
+    for key in case.keys[1:] if case.rewrapped_to else case.keys:
+        key_id = key.key_id
+        assert decode(data, {key_id: SECRETS[key_id]}).plaintext == case.plaintext
 
 
 @cases

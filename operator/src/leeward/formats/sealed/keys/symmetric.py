@@ -123,7 +123,7 @@ class ArtefactChaCha20Key(_AeadKey):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArtefactFernetKey(SymmetricKey):
-    """Kind 7: Fernet (AES-128-CBC and HMAC-SHA256); payload the token, 204 characters.
+    """Kind 7: Fernet (AES-128-CBC and HMAC-SHA256); payload the token, 228 characters.
 
     Fernet has no associated data, so what the data key is bound to stands in the plaintext. The
     library draws the initialisation vector from the operating system. The token's time is zero: a
