@@ -146,6 +146,12 @@ class HttpCluster:
             content_type="application/apply-patch+yaml",
         )
 
+    def replace(self, resource: ApiResource, manifest: Manifest) -> Manifest:
+        """PUT over the resourceVersion in the manifest; ``ApiError`` 409 where that has changed."""
+        metadata = manifest["metadata"]
+        path = resource.path(metadata.get("namespace"), metadata["name"])
+        return self._json("PUT", path, query={"fieldManager": FIELD_MANAGER}, body=manifest)
+
     def annotate(
         self, resource: ApiResource, namespace: str, name: str, annotations: dict[str, str]
     ) -> None:

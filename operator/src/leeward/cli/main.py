@@ -12,7 +12,7 @@ from typing import Final
 
 import typer
 
-from leeward.cli.commands import data, files, installation, keys, resources
+from leeward.cli.commands import backup, data, files, installation, keys, resources, rootkey
 
 app: Final = typer.Typer(
     name="leeward",
@@ -27,6 +27,8 @@ resources.add_to(app)
 data.add_to(app)
 files.add_to(app)
 keys.add_to(app)
+backup.add_to(keys.keys)
+rootkey.add_to(app)
 installation.add_to(app)
 
 

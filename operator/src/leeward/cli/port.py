@@ -116,6 +116,9 @@ class Cluster(Protocol):
     def apply(self, resource: ApiResource, manifest: Manifest) -> Manifest:
         """Server-side apply, taking over fields of others."""
 
+    def replace(self, resource: ApiResource, manifest: Manifest) -> Manifest:
+        """PUT over the resourceVersion in the manifest; ``ApiError`` 409 where that has changed."""
+
     def annotate(
         self, resource: ApiResource, namespace: str, name: str, annotations: dict[str, str]
     ) -> None:
@@ -154,6 +157,7 @@ class Cluster(Protocol):
 
 PODS: Final = ApiResource("v1", "Pod", "pods")
 EVENTS: Final = ApiResource("v1", "Event", "events")
+SECRETS: Final = ApiResource("v1", "Secret", "secrets")
 CONFIG_MAPS: Final = ApiResource("v1", "ConfigMap", "configmaps")
 NODES: Final = ApiResource("v1", "Node", "nodes", namespaced=False)
 NAMESPACES: Final = ApiResource("v1", "Namespace", "namespaces", namespaced=False)
@@ -174,6 +178,9 @@ CRDS: Final = ApiResource(
 )
 SUBJECT_ACCESS_REVIEWS: Final = ApiResource(
     "authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", namespaced=False
+)
+SELF_SUBJECT_REVIEWS: Final = ApiResource(
+    "authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False
 )
 DAEMON_SETS: Final = ApiResource("apps/v1", "DaemonSet", "daemonsets")
 

@@ -23,6 +23,7 @@ from leeward.plans.shared.model import ArtefactKeyInfo, DeliverKeys, Manifest, O
 
 ROOT_SECRET: Final = "leeward-root-key"  # noqa: S105 - the name of a Secret
 ROLE_LABEL: Final = "leeward.dev/role"
+VAULT_ID_LABEL: Final = "leeward.dev/vault-id"
 PUBLISHED_LABEL: Final = "leeward.dev/published"
 FINGERPRINT_LABEL: Final = "leeward.dev/fingerprint"
 ROOT_ROLE: Final = "root-key"
@@ -88,7 +89,7 @@ def keyset_secret(namespace: str, keyset: WrappedKeyset) -> Manifest:
         WRAPPED_LABEL: "true",
         "leeward.dev/vault-namespace": keyset.vault_namespace,
         "leeward.dev/vault-name": keyset.vault,
-        "leeward.dev/vault-id": keyset.vault_id,
+        VAULT_ID_LABEL: keyset.vault_id,
     }
     return made
 
@@ -97,7 +98,7 @@ def artefact_secret(namespace: str, key: WrappedArtefactKey | ShreddedArtefactKe
     """The Secret of an artefact key, or of what is left of one."""
     made = _secret(namespace, artefact_name(key.id), ARTEFACT_ROLE, key)
     labels = made["metadata"]["labels"]
-    labels |= {"leeward.dev/namespace": key.namespace, "leeward.dev/vault-id": key.vault_id}
+    labels |= {"leeward.dev/namespace": key.namespace, VAULT_ID_LABEL: key.vault_id}
     if isinstance(key, WrappedArtefactKey):
         labels[WRAPPED_LABEL] = "true"
     if key.artefact is not None:
