@@ -43,11 +43,13 @@ def public_half(dataset: Manifest) -> tuple[str, str]:
     if not dataset["spec"].get("sealedWith"):
         raise CliError(
             f"Dataset {name} is not sealed: its spec names no key (sealedWith)",
-            "create a Dataset with sealedWith, naming a vault key of algorithm HPKE_X25519",
+            "create a Dataset with sealedWith, naming a vault key of a public-key algorithm, as"
+            " HPKE_X25519",
         )
     raise CliError(
         f"Dataset {name} has no public half yet: {in_words(condition_of(dataset, 'Ready'))}",
-        "a public half needs a vault key of algorithm HPKE_X25519; if it is one, wait a moment",
+        "a public half needs a vault key of a public-key algorithm, as HPKE_X25519; if it is one,"
+        " wait a moment",
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from leeward.api.algorithms import ALGORITHMS
 from leeward.cli.errors import CliError, UsageError
 from leeward.cli.localfiles import check_folder
 from leeward.cli.pemfiles import ALGORITHM_LINE
 from leeward.cli.session import Session
-from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.keyset import PodKey, PodKeyAlgorithm, PodKeyset
 from leeward.formats.material import generate, private_pem, public_pem
 
 ROLE: Final = "local"
@@ -30,13 +30,13 @@ def generate_key(session: Session, out: Path, algorithm: str) -> None:
         UsageError: No such algorithm, one whose keys vaults make, or no name.
         CliError: A file exists, or their folder does not.
     """
-    made = [name for name, known in ALGORITHMS.items() if known.operations & {"Seal", "Sign"}]
+    made = [name for name in ALGORITHMS if _is_made_here(name)]
     known = ALGORITHMS.get(algorithm)
     if known is None:
         raise UsageError(f"there is no algorithm {algorithm!r}", f"use one of {', '.join(made)}")
     if algorithm not in made:
         raise UsageError(
-            f"a key of {algorithm} is for values in columns, which only jobs in the cluster mask",
+            f"keys of {algorithm} are not made here: they are of no use without a cluster",
             "name it in the keys of a KeyVault, which makes it",
         )
     if not out.name:
@@ -60,6 +60,14 @@ def generate_key(session: Session, out: Path, algorithm: str) -> None:
     session.err.print(
         f"wrote {private} ({algorithm}; keep it secret) and {public} (give it to {use})"
     )
+
+
+def _is_made_here(algorithm: str) -> bool:
+    """Whether files are sealed or signed with such keys, and a file of ours can hold one."""
+    known = ALGORITHMS[algorithm]
+    if known.key_class == "Symmetric" and algorithm not in get_args(PodKeyAlgorithm):
+        return False
+    return bool(known.operations & {"Seal", "Sign"})
 
 
 def _keyset(session: Session, algorithm: str, material: bytes) -> bytes:

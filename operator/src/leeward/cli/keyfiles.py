@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives import serialization
 from pydantic import ValidationError
 
 from leeward.cli.datasets import key_id_in
@@ -18,17 +17,18 @@ from leeward.cli.pemfiles import is_pem, read_private, read_public
 from leeward.cli.session import Session
 from leeward.formats.document import UnsupportedFormatVersionError
 from leeward.formats.keyset import PodKey, PodKeyset
-from leeward.formats.material import InvalidMaterial
+from leeward.formats.material import InvalidMaterial, PrivateKey, PublicKey, XWingPrivateKey
 from leeward.formats.sealed import (
-    ArtefactKey,
-    HpkePrivateKey,
-    HpkePublicKey,
+    SEALING_ALGORITHMS,
+    PublicHalf,
     Recipient,
     SealedError,
     Unwrapper,
+    recipient_from_pem,
+    recipient_of,
+    unwrapper_from_pem,
+    unwrapper_of,
 )
-
-_OPENING: Final = ("AES256_GCM", "HPKE_X25519")
 
 
 @contextmanager
@@ -46,15 +46,30 @@ def public_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:
     Raises:
         CliError: A file holds something else, or two hold the same key.
     """
-    return [_public_key(path, read_small(session, path)) for path in paths]
+    found: dict[bytes, Path] = {}
+    recipients: list[Recipient] = []
+    for path in paths:
+        key = _public_key(path, read_small(session, path))
+        if key.fingerprint in found:
+            raise CliError(
+                f"{found[key.fingerprint]} and {path} hold the same key",
+                "name each recipient once with --to",
+            )
+        found[key.fingerprint] = path
+        recipients.append(key)
+    return recipients
 
 
-def _public_key(path: Path, data: bytes) -> Recipient:
-    key = read_public(path, data, "PublicKey")
-    if not isinstance(key, X25519PublicKey):
-        raise CliError(f"{path} holds a key that does not seal", "give a key that seals")
+def _public_key(path: Path, data: bytes) -> PublicHalf[PublicKey]:
+    if not is_pem(data):
+        raise CliError(
+            f"{path} holds no public key in PEM (BEGIN PUBLIC KEY)",
+            "give what `leeward dataset public-key` or `leeward keys generate` wrote; a keyset.json"
+            " is named with --key",
+        )
+    read_public(path, data, "PublicKey")
     with naming(path):
-        return HpkePublicKey(key, key_id_in(data.decode("ascii", "replace")))
+        return recipient_from_pem(data, key_id_in(data.decode("ascii", "replace")))
 
 
 def sealing_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:
@@ -71,8 +86,9 @@ def sealing_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:
                 f"{path} is a PEM file, and --key takes a keyset.json",
                 "name the public half with --to",
             )
-        keys = _keys_in(path, data)
-        found.extend(k.public_key if isinstance(k, HpkePrivateKey) else k for k in keys)
+        for key in _keys_in(path, data):
+            with naming(f"{path}: key {key.id}"):
+                found.append(recipient_of(key.algorithm, bytes.fromhex(key.id), key.raw()))
     return found
 
 
@@ -87,23 +103,36 @@ def opening_keys(
     found: list[Unwrapper] = []
     for path in paths:
         data = read_small(session, path)
-        if not is_pem(data):
-            found.extend(_keys_in(path, data))
+        if is_pem(data):
+            key = read_private(path, data, "PublicKey", passphrases)
+            with naming(path):
+                found.append(
+                    unwrapper_from_pem(_plain_pem(key), key_id_in(data.decode("ascii", "replace")))
+                )
             continue
-        key = read_private(path, data, "PublicKey", passphrases)
-        if not isinstance(key, X25519PrivateKey):
-            raise CliError(f"{path} holds a key that does not open", "give a key that opens")
-        with naming(path):
-            found.append(HpkePrivateKey(key, key_id_in(data.decode("ascii", "replace"))))
+        for each in _keys_in(path, data):
+            with naming(f"{path}: key {each.id}"):
+                found.append(unwrapper_of(each.algorithm, bytes.fromhex(each.id), each.raw()))
     return found
 
 
-def _keys_in(path: Path, data: bytes) -> list[ArtefactKey | HpkePrivateKey]:
-    keys = [_opener(key) for key in _keyset(path, data).keys if key.algorithm in _OPENING]
+def _plain_pem(key: PrivateKey) -> bytes:
+    """The key without its passphrase, in memory only."""
+    if isinstance(key, XWingPrivateKey):
+        return key.to_pem()
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _keys_in(path: Path, data: bytes) -> list[PodKey]:
+    keys = [key for key in _keyset(path, data).keys if key.algorithm in SEALING_ALGORITHMS]
     if not keys:
         raise CliError(
             f"{path} holds no key that files are sealed with",
-            f"give one of {' or '.join(_OPENING)}",
+            f"give one of {', '.join(SEALING_ALGORITHMS)}",
         )
     return keys
 
@@ -117,11 +146,3 @@ def _keyset(path: Path, data: bytes) -> PodKeyset:
         raise CliError(
             f"{path} is no key file", "give a PEM file or a keyset.json, as pods receive it"
         ) from None
-
-
-def _opener(key: PodKey) -> ArtefactKey | HpkePrivateKey:
-    key_id = bytes.fromhex(key.id)
-    with naming(f"key {key.id}"):
-        if key.algorithm == "HPKE_X25519":
-            return HpkePrivateKey.from_bytes(key.raw(), key_id)
-        return ArtefactKey(key_id, key.raw())

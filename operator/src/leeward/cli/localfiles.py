@@ -87,6 +87,24 @@ def reading(session: Session, source: Path) -> Iterator[Readable]:
         yield file
 
 
+@contextmanager
+def writing_to(target: Path) -> Iterator[None]:
+    """Errors of the disk (full, over a quota) with the name of the file that was to be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        what = "standard output" if target == STDIO else str(target)
+        left = "throw away what came out" if target == STDIO else "nothing was left there"
+        raise CliError(
+            f"{what}: {error.strerror or type(error).__name__}",
+            f"make room, or name another place with --output, and run it again; {left}",
+        ) from None
+
+
 def into_new_file(
     session: Session, target: Path, work: Callable[[BinaryIO], T], mode: int = 0o600
 ) -> T:

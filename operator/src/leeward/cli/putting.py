@@ -25,12 +25,13 @@ from leeward.cli.port import Cluster, Manifest, RemoteProcess
 from leeward.cli.session import Session
 from leeward.cli.uploadpod import MOUNT, upload_pod
 from leeward.formats.sealed import (
-    HpkePublicKey,
     NotSealed,
+    Recipient,
     SealedInfo,
     SealedWriter,
     digest_file,
     inspect_file,
+    recipient_from_pem,
 )
 
 PIECE: Final = 256 << 10
@@ -117,7 +118,7 @@ def _sender(dataset: Manifest, request: PutRequest) -> Sender:
         return lambda sink: _send_as_is(path, sink, info)
     pem, key_id = public_half(dataset)
     with naming(f"Dataset {request.dataset}"):
-        recipient = HpkePublicKey.from_pem(pem.encode(), bytes.fromhex(key_id))
+        recipient = recipient_from_pem(pem.encode(), bytes.fromhex(key_id))
     return lambda sink: _send_sealed(path, sink, recipient)
 
 
@@ -138,7 +139,7 @@ def _check_recipients(dataset: Manifest, path: Path, info: SealedInfo) -> None:
         return
     key_id = bytes.fromhex(status["keyId"])
     with naming(path):
-        public = HpkePublicKey.from_pem(status["publicKey"].encode(), key_id)
+        public = recipient_from_pem(status["publicKey"].encode(), key_id)
     if not {key_id, public.fingerprint} & {r.key_id for r in info.recipients}:
         name = dataset["metadata"]["name"]
         raise CliError(
@@ -160,7 +161,7 @@ def _send_as_is(path: Path, sink: FramedSink, info: SealedInfo | None) -> Sent:
     return Sent(size, f"sha256:{digest_file(path).hex()}")
 
 
-def _send_sealed(path: Path, sink: FramedSink, recipient: HpkePublicKey) -> Sent:
+def _send_sealed(path: Path, sink: FramedSink, recipient: Recipient) -> Sent:
     with naming(path), io.FileIO(path) as file, SealedWriter(sink, [recipient]) as writer:
         writer.write_from(file)
     return Sent(sink.size, f"sha256:{writer.digest.hex()}")

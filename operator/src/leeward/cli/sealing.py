@@ -15,6 +15,7 @@ from leeward.cli.localfiles import (
     into_new_file,
     reading,
     shown,
+    writing_to,
 )
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import byte_size, counted, print_json, print_raw
@@ -60,7 +61,7 @@ def seal_to(
     if target == STDIO and session.stdout.isatty():
         raise UsageError("a sealed file does not go to a terminal", "name a file with --output")
     check_target(target, force=force)
-    with naming(shown(source)):
+    with naming(shown(source)), writing_to(target):
         if STDIO in (source, target):
             info = _through_streams(
                 session, source, target, lambda i, o: seal_stream(i, o, recipients)
@@ -96,7 +97,7 @@ def open_with(
     if target is None:
         target = _opened_name(source)
     check_target(target, force=force)
-    with naming(shown(source)):
+    with naming(shown(source)), writing_to(target):
         if STDIO in (source, target):
             info = _through_streams(
                 session, source, target, lambda i, o: open_stream(i, o, unwrappers)

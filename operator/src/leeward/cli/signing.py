@@ -18,6 +18,7 @@ from leeward.cli.localfiles import (
     read_small,
     reading,
     shown,
+    writing_to,
 )
 from leeward.cli.output import print_raw
 from leeward.cli.passphrase import Passphrases
@@ -100,11 +101,12 @@ def sign_file(
     make = sign_bare if bare else sign
     with _naming(shown(source)), reading(session, source) as file:
         signature = make(file, private)
-    if target == STDIO:
-        session.stdout.write(signature)
-        session.stdout.flush()
-    else:
-        into_new_file(session, target, lambda out: out.write(signature), _SIGNATURE_MODE)
+    with writing_to(target):
+        if target == STDIO:
+            session.stdout.write(signature)
+            session.stdout.flush()
+        else:
+            into_new_file(session, target, lambda out: out.write(signature), _SIGNATURE_MODE)
     session.err.print(
         f"signed {shown(source)} as {shown(target)}: {_described(verifying_key(private))}"
     )

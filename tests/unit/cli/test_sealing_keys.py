@@ -1,0 +1,189 @@
+"""seal and open with keys of every kind, and with files that were mixed up."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from leeward.formats.sealed import inspect_file
+from unit.cli.fake_cluster import NOW, leeward
+from unit.keystore.certificate_world import VaultAuthority
+
+PLAIN = b"patient_id,name\nP1,Ada\n" * 10_000
+PAIRS = (
+    "HPKE_X25519",
+    "HPKE_P256",
+    "HPKE_MLKEM768_X25519",
+    "RSA3072_OAEP",
+    "RSA4096_OAEP",
+)
+
+
+def generate(folder: Path, algorithm: str, name: str) -> None:
+    result = leeward("keys", "generate", "--algorithm", algorithm, "-o", str(folder / name))
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One pair per algorithm, and other files that look alike."""
+    folder = tmp_path_factory.mktemp("keys")
+    for algorithm in PAIRS:
+        generate(folder, algorithm, algorithm)
+    generate(folder, "ED25519", "ed25519")
+    generate(folder, "AES256_GCM", "symmetric")
+    private = serialization.load_pem_private_key((folder / "HPKE_P256.key").read_bytes(), None)
+    (folder / "encrypted.key").write_bytes(
+        pem(private, serialization.BestAvailableEncryption(b"correct horse"))
+    )
+    (folder / "rsa2048.pem").write_bytes(public_pem(rsa.generate_private_key(65537, 2048)))
+    ed25519 = serialization.load_pem_private_key((folder / "ed25519.key").read_bytes(), None)
+    (folder / "bare-ed25519.pem").write_bytes(public_pem(ed25519))
+    (folder / "bare-ed25519.key").write_bytes(pem(ed25519, serialization.NoEncryption()))
+    authority = x509.load_pem_x509_certificate(VaultAuthority(now=NOW).pem.encode())
+    (folder / "certificate.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    (folder / "visits.csv").write_bytes(PLAIN)
+    return folder
+
+
+def pem(key: Any, encryption: serialization.KeySerializationEncryption) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+
+
+def public_pem(key: Any) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def sealed_to(keys: Path, *names: str) -> bytes:
+    to = [word for name in names for word in ("--to", str(keys / f"{name}.pub.pem"))]
+    result = leeward("seal", *to, stdin=PLAIN)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout_bytes
+
+
+@pytest.mark.parametrize("algorithm", PAIRS)
+def test_each_pair_seals_and_opens(keys: Path, algorithm: str) -> None:
+    sealed = sealed_to(keys, algorithm)
+    opened = leeward("open", "--key", str(keys / f"{algorithm}.key"), stdin=sealed)
+    assert opened.exit_code == 0, opened.stderr
+    assert opened.stdout_bytes == PLAIN
+
+
+def test_each_of_several_recipients_opens(keys: Path) -> None:
+    sealed = sealed_to(keys, *PAIRS)
+    for algorithm in PAIRS:
+        opened = leeward("open", "--key", str(keys / f"{algorithm}.key"), stdin=sealed)
+        assert opened.stdout_bytes == PLAIN
+
+
+def test_a_public_and_a_symmetric_key_together(keys: Path, tmp_path: Path) -> None:
+    sealed, keyset = tmp_path / "sealed", str(keys / "symmetric.keyset.json")
+    result = leeward(
+        "seal", str(keys / "visits.csv"), "--to", str(keys / "HPKE_P256.pub.pem"),
+        "--key", keyset, "-o", str(sealed),
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "2 recipients" in result.stderr
+    assert [r.kind for r in inspect_file(sealed).recipients] == ["hpke-p256", "artefact"]
+    for key in (keyset, str(keys / "HPKE_P256.key")):
+        assert leeward("open", str(sealed), "-o", "-", "--key", key).stdout_bytes == PLAIN
+
+
+def test_an_encrypted_key_opens_with_its_passphrase(keys: Path, tmp_path: Path) -> None:
+    sealed = sealed_to(keys, "HPKE_P256")
+    said = tmp_path / "passphrase"
+    said.write_text("correct horse\n")
+    key = str(keys / "encrypted.key")
+    opened = leeward("open", "--key", key, "--passphrase-file", str(said), stdin=sealed)
+    assert opened.stdout_bytes == PLAIN
+    assert leeward("open", "--key", key, stdin=sealed, answers=["correct horse"]).exit_code == 0
+    assert leeward("open", "--key", key, stdin=sealed, answers=["wrong"]).exit_code == 1
+    assert "--passphrase-fd" in leeward("open", "--key", key, stdin=sealed).stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("seal visits.csv -o x --to rsa2048.pem", "2048 bits"),
+        ("seal visits.csv -o x --to ed25519.pub.pem", "made for signing"),
+        ("seal visits.csv -o x --to bare-ed25519.pem", "for signing"),
+        ("seal visits.csv -o x --to HPKE_P256.key", "keep this file secret"),
+        ("seal visits.csv -o x --to encrypted.key", "keep this file secret"),
+        ("seal visits.csv -o x --to certificate.pem", "openssl x509"),
+        ("seal visits.csv -o x --to symmetric.keyset.json", "--key"),
+        ("seal visits.csv -o x --to visits.csv", "no public key"),
+        ("seal visits.csv -o x --to HPKE_P256.pub.pem --to HPKE_P256.pub.pem", "the same key"),
+        (
+            "seal visits.csv -o x --key symmetric.keyset.json --key symmetric.keyset.json",
+            "name each key once",
+        ),
+        ("seal visits.csv -o visits.csv --to HPKE_P256.pub.pem", "exists already"),
+        ("open visits.csv -o x --key bare-ed25519.key", "for signing"),
+        ("open visits.csv -o x --key ed25519.key", "made for signing"),
+        ("open visits.csv -o x --key certificate.pem", "no private key"),
+        ("open visits.csv -o x --key HPKE_P256.pub.pem", "holds a public key"),
+        ("open visits.csv -o x --key HPKE_P256.key", "not a sealed file"),
+    ],
+)
+def test_what_does_not_fit_is_named(keys: Path, command: str, words: str) -> None:
+    before = set(keys.iterdir())
+    with contextlib.chdir(keys):
+        result = leeward(*command.split())
+    assert result.exit_code == 1
+    assert result.stderr.startswith("leeward: ")
+    assert words in result.stderr
+    assert set(keys.iterdir()) == before
+
+
+def test_two_names_of_one_key_are_one(keys: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.pem"
+    copy.write_bytes(
+        b"Leeward-Key-Id: " + b"ab" * 16 + b"\n" + (keys / "HPKE_P256.pub.pem").read_bytes()
+    )
+    to = ("--to", str(keys / "HPKE_P256.pub.pem"), "--to", str(copy))
+    result = leeward("seal", *to, stdin=PLAIN)
+    assert result.exit_code == 1
+    assert "copy.pem" in result.stderr
+    assert "HPKE_P256.pub.pem" in result.stderr
+
+
+@pytest.mark.parametrize("source", ["visits.csv", "-"])
+def test_a_full_disk_leaves_nothing(keys: Path, tmp_path: Path, source: str) -> None:
+    """A limit on the size of files stands for the disk: writing fails in the same place."""
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        " from leeward.cli.main import main; sys.argv[0] = 'leeward'; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "seal", source, "-o", str(tmp_path / "x"),
+         "--to", "HPKE_P256.pub.pem"],
+        input=PLAIN, cwd=keys, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"leeward: ")
+    assert b"File too large" in done.stderr
+    assert b"make room" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_output_that_is_full_ends_non_zero(keys: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from leeward.cli.main import main; main()",
+             "seal", "-", "--to", "HPKE_P256.pub.pem"],
+            input=PLAIN, cwd=keys, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
+            env=os.environ | {"LEEWARD_TRACEBACK": "1"},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert b"standard output: No space left on device" in done.stderr
