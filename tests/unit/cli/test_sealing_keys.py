@@ -54,15 +54,17 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pem(key: Any, encryption: serialization.KeySerializationEncryption) -> bytes:
-    return key.private_bytes(
+    data: bytes = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
+    return data
 
 
 def public_pem(key: Any) -> bytes:
-    return key.public_key().public_bytes(
+    data: bytes = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    return data
 
 
 def sealed_to(keys: Path, *names: str) -> bytes:
