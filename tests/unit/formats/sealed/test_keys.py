@@ -3,118 +3,229 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from golden.lwe1.cases import ALICE, BOB, CAROL, DAVE, fixed_random, stretch
+from golden.lwe1.cases import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    ERIN,
+    FRANK,
+    GRACE,
+    HEIDI,
+    IVAN,
+    JUDY,
+    PAIRS,
+    SYMMETRIC,
+    fixed_random,
+    stretch,
+)
+from leeward.formats.material import PrivateKey, PublicKey
 from leeward.formats.sealed import (
     ArtefactKey,
+    HpkeHybridPrivateKey,
+    HpkeP256PrivateKey,
     HpkePrivateKey,
-    HpkePublicKey,
     InvalidKey,
     NoKeyForFile,
+    PrivateHalf,
+    PublicHalf,
     RecipientsTampered,
+    SymmetricKey,
+    TooManyRecipients,
 )
 from leeward.formats.sealed.keys import UnwrapError
+from leeward.formats.sealed.layout import RecipientEntry
 from unit.formats.sealed.samples import PLAIN, open_bytes, seal_bytes
 
+Key = SymmetricKey | PrivateHalf[PrivateKey]
+KEYS: tuple[Key, ...] = (*SYMMETRIC, *PAIRS)
 DATA_KEY, FILE_ID, OTHER_ID = bytes(32), bytes(16), bytes(15) + b"\1"
+SIZES = {1: {60}, 2: {80}, 3: {113}, 4: {1168}, 5: {384, 512}, 6: {60}, 7: {228}}
+
+every_key = pytest.mark.parametrize("key", KEYS, ids=lambda key: key.algorithm)
+every_pair = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.algorithm)
 
 
-@pytest.mark.parametrize(
-    ("recipient", "key"),
-    [(ALICE, ALICE), (CAROL.public_key, CAROL), (DAVE.public_key, DAVE)],
-    ids=["artefact", "hpke-fingerprint", "hpke-id"],
-)
-def test_wrapped_key_is_bound_to_file_and_key_id(
-    recipient: ArtefactKey | HpkePublicKey, key: ArtefactKey | HpkePrivateKey
-) -> None:
-    entry = recipient.wrap(DATA_KEY, FILE_ID, fixed_random("wrap"))
+def recipient(key: Key) -> SymmetricKey | PublicHalf[PublicKey]:
+    return key.public_key if isinstance(key, PrivateHalf) else key
+
+
+def wrapped(key: Key) -> RecipientEntry:
+    return recipient(key).wrap(DATA_KEY, FILE_ID, fixed_random("wrap"))
+
+
+@every_key
+def test_wrapped_key_is_bound_to_file_and_key_id(key: Key) -> None:
+    entry = wrapped(key)
+    assert len(entry.payload) in SIZES[entry.kind]
     assert key.unwrap(entry, FILE_ID) == DATA_KEY
     with pytest.raises(UnwrapError):
         key.unwrap(entry, OTHER_ID)
-    assert BOB.unwrap(entry, FILE_ID) is None
+    if isinstance(key, SymmetricKey):
+        renamed: Key = type(key)(OTHER_ID, key.material)
+    else:
+        renamed = type(key)(key.key, OTHER_ID)
+    with pytest.raises(UnwrapError):
+        renamed.unwrap(RecipientEntry(entry.kind, OTHER_ID, entry.payload), FILE_ID)
 
 
-def test_private_key_answers_to_its_id_and_to_the_fingerprint() -> None:
+@every_key
+def test_every_key_opens_its_own_entry_and_no_other(key: Key) -> None:
+    for other in KEYS:
+        if other is not key:
+            assert key.unwrap(wrapped(other), FILE_ID) is None
+
+
+@every_key
+def test_entry_of_one_kind_is_none_of_another(key: Key) -> None:
+    entry = wrapped(key)
+    for kind in {*SIZES, 0, 8} - {entry.kind}:
+        assert key.unwrap(RecipientEntry(kind, entry.key_id, entry.payload), FILE_ID) is None
+
+
+@every_key
+def test_entry_of_another_length_is_refused(key: Key) -> None:
+    entry = wrapped(key)
+    for payload in (b"", b"\0", entry.payload[:-1], entry.payload + b"\0", entry.payload * 2):
+        with pytest.raises(UnwrapError):
+            key.unwrap(RecipientEntry(entry.kind, entry.key_id, payload), FILE_ID)
+
+
+@every_key
+def test_wrapped_key_of_another_length_is_refused(key: Key) -> None:
+    entry = recipient(key).wrap(DATA_KEY[:-1], FILE_ID, fixed_random("wrap"))
+    with pytest.raises(UnwrapError):
+        key.unwrap(entry, FILE_ID)
+
+
+@every_key
+def test_file_opens_by_the_key_that_it_is_sealed_to(key: Key) -> None:
+    assert open_bytes(seal_bytes(recipients=[BOB, recipient(key)][key is BOB :]), [key]) == PLAIN
+
+
+@every_pair
+def test_private_key_answers_to_its_id_and_to_the_fingerprint(
+    pair: PrivateHalf[PrivateKey],
+) -> None:
     """A data owner knows only the public half; the cluster calls the pair by its artefact key."""
-    owner = HpkePublicKey.from_pem(DAVE.public_key.to_pem())
-    assert owner.key_id == owner.fingerprint != DAVE.key_id
-    assert open_bytes(seal_bytes(recipients=[owner]), [DAVE]) == PLAIN
-    assert open_bytes(seal_bytes(recipients=[DAVE.public_key]), [DAVE]) == PLAIN
+    pair = type(pair)(pair.key, stretch("id of a pair", 16))
+    owner = type(pair.public_key).from_pem(pair.public_key.to_pem())
+    assert owner.key_id == owner.fingerprint != pair.key_id
+    assert open_bytes(seal_bytes(recipients=[owner]), [pair]) == PLAIN
+    assert open_bytes(seal_bytes(recipients=[pair.public_key]), [pair]) == PLAIN
 
 
 def test_keys_are_tried_until_one_fits() -> None:
     data = seal_bytes(recipients=[BOB, CAROL.public_key])
-    assert open_bytes(data, [ALICE, DAVE, CAROL]) == PLAIN
-    with pytest.raises(NoKeyForFile):
-        open_bytes(data, [ALICE, DAVE])
+    assert open_bytes(data, [ALICE, GRACE, DAVE, CAROL]) == PLAIN
+    with pytest.raises(NoKeyForFile, match=f"hpke-x25519 {CAROL.key_id.hex()}"):
+        open_bytes(data, [ALICE, GRACE, DAVE])
 
 
-def test_right_id_with_wrong_material_is_refused() -> None:
-    impostor = ArtefactKey(ALICE.key_id, BOB.material)
+@pytest.mark.parametrize("key", SYMMETRIC, ids=lambda key: key.algorithm)
+def test_right_id_with_wrong_material_is_refused(key: SymmetricKey) -> None:
+    impostor = type(key)(key.key_id, stretch("other", 32))
+    data = seal_bytes(recipients=[key])
     with pytest.raises(RecipientsTampered, match="wrong material"):
-        open_bytes(seal_bytes(), [impostor])
-    assert open_bytes(seal_bytes(), [impostor, ALICE]) == PLAIN
+        open_bytes(data, [impostor])
+    assert open_bytes(data, [impostor, key]) == PLAIN
 
 
-def test_pem_there_and_back() -> None:
-    again = HpkePrivateKey.from_pem(CAROL.to_pem())
-    assert again.to_bytes() == CAROL.to_bytes() == stretch("key carol", 32)
-    assert again.key_id == HpkePublicKey.from_pem(CAROL.public_key.to_pem()).key_id
+@pytest.mark.parametrize(
+    "kind", [HpkePrivateKey, HpkeP256PrivateKey, HpkeHybridPrivateKey], ids=lambda kind: kind.KIND
+)
+def test_right_id_with_another_pair_is_refused(kind: type[PrivateHalf[PrivateKey]]) -> None:
+    numbers = fixed_random("pairs")
+    pair, impostor = (kind.generate(numbers, OTHER_ID) for _ in range(2))
+    with pytest.raises(RecipientsTampered, match="wrong material"):
+        open_bytes(seal_bytes(recipients=[pair.public_key]), [impostor])
 
 
-def ed25519() -> tuple[bytes, bytes]:
-    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
-    pem = serialization.Encoding.PEM
-    return key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ), key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+@every_pair
+def test_pem_and_bytes_there_and_back(pair: PrivateHalf[PrivateKey]) -> None:
+    public = type(pair.public_key).from_pem(pair.public_key.to_pem(), pair.key_id)
+    for again in (
+        type(pair).from_pem(pair.to_pem(), pair.key_id),
+        type(pair).from_bytes(pair.to_bytes(), pair.key_id, pair.algorithm),
+    ):
+        assert again.to_bytes() == pair.to_bytes()
+        assert again.algorithm == public.algorithm == pair.algorithm
+        assert again.unwrap(public.wrap(DATA_KEY, FILE_ID, fixed_random("")), FILE_ID) == DATA_KEY
 
 
-def test_pem_of_another_kind_and_no_pem_are_refused() -> None:
-    private, public = ed25519()
-    with pytest.raises(InvalidKey, match="use a key of algorithm HPKE_X25519"):
-        HpkePrivateKey.from_pem(private)
-    with pytest.raises(InvalidKey, match="use a key of algorithm HPKE_X25519"):
-        HpkePublicKey.from_pem(public)
+@every_pair
+def test_pem_of_another_kind_and_no_pem_are_refused(pair: PrivateHalf[PrivateKey]) -> None:
+    public = type(pair.public_key)
+    for other in PAIRS:
+        if other.KIND != pair.KIND:
+            with pytest.raises(InvalidKey, match=f"use a key of algorithm {pair.ALGORITHMS[0]}"):
+                type(pair).from_pem(other.to_pem())
+            with pytest.raises(InvalidKey, match=f"use a key of algorithm {pair.ALGORITHMS[0]}"):
+                public.from_pem(other.public_key.to_pem())
     with pytest.raises(InvalidKey, match="public key in PEM"):
-        HpkePublicKey.from_pem(CAROL.to_pem())
+        public.from_pem(pair.to_pem())
     with pytest.raises(InvalidKey, match="private key in PEM"):
-        HpkePrivateKey.from_pem(b"nothing")
+        type(pair).from_pem(b"nothing")
 
 
+@pytest.mark.parametrize("kind", {type(key) for key in SYMMETRIC}, ids=lambda kind: kind.ALGORITHM)
 @pytest.mark.parametrize(("id_size", "size"), [(15, 32), (16, 31), (16, 64)])
-def test_artefact_key_of_another_length_is_refused(id_size: int, size: int) -> None:
+def test_artefact_key_of_another_length_is_refused(
+    kind: type[SymmetricKey], id_size: int, size: int
+) -> None:
     with pytest.raises(InvalidKey):
-        ArtefactKey(bytes(id_size), bytes(size))
+        kind(bytes(id_size), bytes(size))
 
 
-def test_private_key_of_another_length_is_refused() -> None:
+@every_pair
+def test_private_key_of_another_length_is_refused(pair: PrivateHalf[PrivateKey]) -> None:
     with pytest.raises(InvalidKey):
-        HpkePrivateKey.from_bytes(bytes(31))
+        type(pair).from_bytes(pair.to_bytes()[:-1], b"", pair.algorithm)
+
+
+@every_pair
+def test_key_id_of_another_length_is_refused(pair: PrivateHalf[PrivateKey]) -> None:
+    with pytest.raises(InvalidKey, match="key id has 16 bytes, not 15"):
+        type(pair)(pair.key, bytes(15))
+    with pytest.raises(InvalidKey, match="key id has 16 bytes, not 15"):
+        type(pair.public_key)(pair.public_key.key, bytes(15))
 
 
 def test_generated_keys_take_their_randomness_from_the_caller() -> None:
     assert ArtefactKey.generate(lambda n: bytes(n)).material == bytes(32)
     assert HpkePrivateKey.generate(lambda n: b"\7" * n).to_bytes() == b"\7" * 32
+    assert HpkeHybridPrivateKey.generate(lambda n: b"\7" * n).to_bytes() == b"\7" * 32
 
 
-@pytest.mark.parametrize("key", [ALICE, CAROL, DAVE])
-def test_no_key_shows_its_material(key: ArtefactKey | HpkePrivateKey) -> None:
-    material = key.material if isinstance(key, ArtefactKey) else key.to_bytes()
+@pytest.mark.parametrize(("pair", "room"), [(FRANK, 6), (GRACE, 20), (HEIDI, 15), (ERIN, 60)])
+def test_room_for_recipients_is_what_the_format_says(
+    pair: PrivateHalf[PrivateKey], room: int
+) -> None:
+    half = pair.public_key
+    several = [type(half)(half.key, number.to_bytes(16, "big")) for number in range(1, room + 2)]
+    last = type(pair)(pair.key, several[room - 1].key_id)
+    assert open_bytes(seal_bytes(recipients=several[:room]), [last]) == PLAIN
+    with pytest.raises(TooManyRecipients):
+        seal_bytes(recipients=several)
+
+
+@every_key
+def test_no_key_shows_its_material(key: Key) -> None:
+    material = key.material if isinstance(key, SymmetricKey) else key.to_bytes()
     shown = repr(key) + str(key) + f"{key}"
     assert repr(material) not in shown
     assert material.hex() not in shown
     assert repr(key.key_id) in shown
 
 
-def test_errors_show_neither_key_nor_data() -> None:
-    data = bytearray(seal_bytes(b"Ada Lovelace, ada@example.org"))
+@pytest.mark.parametrize("key", [ALICE, IVAN, JUDY])
+def test_errors_show_neither_key_nor_data(key: SymmetricKey) -> None:
+    data = bytearray(seal_bytes(b"Ada Lovelace, ada@example.org", [key]))
     data[-1] ^= 1
     with pytest.raises(Exception, match="chunk 0") as caught:
-        open_bytes(bytes(data))
+        open_bytes(bytes(data), [key])
     chain = [caught.value, caught.value.__cause__, caught.value.__context__]
     shown = " ".join(map(repr, chain))
     assert "Ada" not in shown
-    assert repr(ALICE.material) not in shown
+    assert repr(key.material) not in shown

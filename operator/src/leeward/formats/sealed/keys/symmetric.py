@@ -143,6 +143,9 @@ class ArtefactFernetKey(SymmetricKey):
             plain = self._fernet().decrypt(payload)
         except InvalidToken as error:
             raise UnwrapError from error
+        # The library skips characters that are none of base64.
+        if base64.urlsafe_b64encode(base64.urlsafe_b64decode(payload)) != payload:
+            raise UnwrapError
         bound = self._bound(file_id)
         if not hmac.compare_digest(plain[: len(bound)], bound):
             raise UnwrapError
