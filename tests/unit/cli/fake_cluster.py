@@ -237,7 +237,7 @@ def leeward(
     """Run the command as at a terminal that is none, against the fake.
 
     Args:
-        answers: What the user says where a passphrase is asked for; none: there is no terminal.
+        answers: What the user says where something is asked; none: there is no terminal.
     """
     left = iter(answers)
 
@@ -245,9 +245,10 @@ def leeward(
         assert cluster is not None, "a command without cluster connected to one"
         return cluster
 
-    session = Session(
-        connect=connect, clock=FakeClock(), ask_secret=lambda question: next(left, None)
-    )
+    def answer(question: str) -> str | None:
+        return next(left, None)
+
+    session = Session(connect=connect, clock=FakeClock(), ask=answer, ask_secret=answer)
     return CliRunner().invoke(app, list(args), obj=session, input=stdin)
 
 

@@ -73,17 +73,28 @@ def _ask_secret(question: str) -> str | None:
     return getpass.getpass(question)
 
 
+def _ask(question: str) -> str | None:
+    """Ask at the terminal, on standard error."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline() or None
+
+
 @dataclass
 class Session:
     """Everything outside of a command that it acts on.
 
     Attributes:
-        ask_secret: Asks for a passphrase; None where there is no terminal.
+        ask: Asks a question; None where there is no terminal, or at its end.
+        ask_secret: The same for a passphrase, which is not shown.
     """
 
     connect: Callable[[Target], Cluster] = _connect
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[int], bytes] = os.urandom
+    ask: Callable[[str], str | None] = _ask
     ask_secret: Callable[[str], str | None] = _ask_secret
 
     @cached_property
@@ -134,3 +145,15 @@ def parse_duration(text: str) -> float:
     if match is None:
         raise UsageError(f"{text!r} is no duration", "write a number and one unit, as in 30s or 5m")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_years(text: str) -> float:
+    """Years in a lifetime: 90d, 18mo, 12y.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,5})(d|mo|y)", text)
+    if match is None:
+        raise UsageError(f"{text!r} is no lifetime", "write days, months or years: 90d, 18mo, 12y")
+    return int(match[1]) / {"d": 365.25, "mo": 12.0, "y": 1.0}[match[2]]
