@@ -102,7 +102,7 @@ def _show(session: Session, pages: list[SharePage]) -> None:
     for page in pages:
         # The other screen of the terminal, which is not kept when it is left.
         with session.out.screen(hide_cursor=False):
-            session.out.print(page.text())
+            session.out.print(page.words_text())
             question = f"Share {page.number} of {page.count}: copy it, then press Enter"
             typer.prompt(question, default="", show_default=False, prompt_suffix=" ")
 

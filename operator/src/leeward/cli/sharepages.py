@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from leeward.cli.errors import CliError
-from leeward.cli.shares import Words, words_in
+from leeward.cli.shares import PREFIX, Words, words_in
 
 _MAX_SIZE: Final = 1 << 16
 _PER_LINE: Final = 4
@@ -26,7 +26,9 @@ Needed:       any {threshold} of the {count} shares of this set{passphrase}
 
 {mark}
 {words}
+"""
 
+_INSTRUCTIONS: Final = """
 What this is
   One of {count} parts of the key that protects all sealed data of this installation. Alone it tells
   nothing. Whoever has {threshold} of them{and_passphrase} and a copy of the installation's wrapped
@@ -81,9 +83,8 @@ class SharePage:
             f"-share-{self.number}-of-{self.count}.txt"
         )
 
-    def text(self) -> str:
-        """The page."""
-        with_passphrase = self.with_passphrase
+    def words_text(self) -> str:
+        """What must be copied: fits on a small screen."""
         return _TEXT.format(
             number=self.number,
             count=self.count,
@@ -92,13 +93,20 @@ class SharePage:
             set_number=self.set_number,
             made_at=self.made_at,
             installation=self.installation,
+            passphrase=", and the passphrase" if self.with_passphrase else "",
             mark=_MARK,
             words=_rows(self.words),
-            prefix=4,
-            passphrase=", and the passphrase" if with_passphrase else "",
-            and_passphrase=", the passphrase," if with_passphrase else "",
+        )
+
+    def text(self) -> str:
+        """The whole page, with what its holder must know."""
+        return self.words_text() + _INSTRUCTIONS.format(
+            count=self.count,
+            threshold=self.threshold,
+            prefix=PREFIX,
+            and_passphrase=", the passphrase," if self.with_passphrase else "",
             passphrase_note="the passphrase is asked for."
-            if with_passphrase
+            if self.with_passphrase
             else "there is no passphrase.",
         )
 

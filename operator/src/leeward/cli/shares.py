@@ -32,8 +32,10 @@ CHECK_SIZE: Final = 4
 EXPONENT: Final = 6
 """Of 10,000 rounds of PBKDF2: doubled so many times where there is a passphrase."""
 
-_PREFIX: Final = 4
-_BY_PREFIX: Final = {word[:_PREFIX]: word for word in WORDLIST}
+PREFIX: Final = 4
+"""Letters that tell a word of the list from every other one."""
+
+_BY_PREFIX: Final = {word[:PREFIX]: word for word in WORDLIST}
 _KNOWN: Final = frozenset(WORDLIST)
 _COMPARE: Final = "compare it with the page word by word"
 
@@ -61,7 +63,7 @@ def words_in(origin: str, text: str) -> Words:
 
 
 def _whole(word: str) -> str:
-    return _BY_PREFIX.get(word, word) if len(word) == _PREFIX else word
+    return _BY_PREFIX.get(word, word) if len(word) == PREFIX else word
 
 
 def split(key: RootKey, count: int, threshold: int, passphrase: bytes = b"") -> list[Words]:
