@@ -30,7 +30,7 @@ from leeward.formats.sealed.layout import (
 
 _PREFIX: Final = bytes(7)
 _FLAGS: Final = (b"\0", b"\1")
-_AEADS: Final[dict[int, type[AESGCM] | type[ChaCha20Poly1305]]] = {
+AEADS: Final[dict[int, type[AESGCM] | type[ChaCha20Poly1305]]] = {
     ALGORITHM_AES256_GCM: AESGCM,
     ALGORITHM_CHACHA20_POLY1305: ChaCha20Poly1305,
 }
@@ -46,7 +46,7 @@ class ChunkCipher:
     """
 
     def __init__(self, chunk_key: bytes, header: bytes, fields: CoreFields) -> None:
-        self._aead = _AEADS[fields.algorithm](chunk_key)
+        self._aead = AEADS[fields.algorithm](chunk_key)
         chunk_size = fields.chunk_size
         self.header = header
         self.chunk_size = chunk_size

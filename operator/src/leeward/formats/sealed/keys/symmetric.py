@@ -136,11 +136,11 @@ class ArtefactFernetKey(SymmetricKey):
     def _encrypt(self, data_key: bytes, file_id: bytes, random: Random) -> bytes:
         del random
         plain = self._bound(file_id) + data_key
-        return self._fernet().encrypt_at_time(plain, 0)
+        return self.fernet().encrypt_at_time(plain, 0)
 
     def _decrypt(self, payload: bytes, file_id: bytes) -> bytes:
         try:
-            plain = self._fernet().decrypt(payload)
+            plain = self.fernet().decrypt(payload)
         except InvalidToken as error:
             raise UnwrapError from error
         # The library skips characters that are none of base64.
@@ -154,5 +154,6 @@ class ArtefactFernetKey(SymmetricKey):
     def _bound(self, file_id: bytes) -> bytes:
         return label(self.KIND) + file_id + self.key_id
 
-    def _fernet(self) -> Fernet:
+    def fernet(self) -> Fernet:
+        """The same key, as the library takes it."""
         return Fernet(base64.urlsafe_b64encode(self.material))
