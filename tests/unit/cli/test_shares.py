@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from leeward.cli.sharepages import SharePage, read_page
 from leeward.cli.shares import ShareSet, Words, set_number, split, words_in
 from leeward.formats.rootkey import RootKey
 
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "shares.json").read_text())
 KEY = RootKey.of(bytes(range(32)))
 DRAWN = RootKey.of(bytes(range(32)), id_="ab" * 16)
 """As operators before format version 2 made them: with an id that is not made from the key."""
@@ -47,6 +49,17 @@ def test_any_threshold_of_shares_makes_the_key_again(
         again = of(some).recover()
         assert again.is_same(key)
     assert of(made).recover().is_same(key)
+
+
+def test_shares_of_earlier_releases_stay_readable() -> None:
+    def given(shares: list[str]) -> ShareSet:
+        return of([tuple(words.split()) for words in shares])
+
+    assert given(GOLDEN["shares"]).recover().is_same(KEY)
+    protected = GOLDEN["withPassphrase"]
+    phrase = protected["passphrase"].encode()
+    assert given(protected["shares"]).recover(phrase).is_same(KEY)
+    assert given(GOLDEN["drawnId"]["shares"]).recover().is_same(DRAWN)
 
 
 def test_they_are_words_of_slip_0039_that_its_reference_reads(shares: list[Words]) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from leeward.formats.backup import BackedUpKey, BackupDamagedError, BackupRecord, KeyBackup
 
-WRAPPED = json.loads((Path(__file__).parents[2] / "golden" / "wrapped.json").read_text())
+GOLDEN = Path(__file__).parents[2] / "golden"
+WRAPPED = json.loads((GOLDEN / "wrapped.json").read_text())
 RECORD = BackupRecord(
     id="12" * 16,
     created_at="2027-03-01T12:00:00Z",
@@ -36,6 +37,10 @@ FILE = BACKUP.to_bytes()
 def test_it_is_read_as_it_was_written() -> None:
     assert KeyBackup.from_bytes(FILE) == BACKUP
     assert KeyBackup.from_bytes(FILE).to_bytes() == FILE
+
+
+def test_backups_of_earlier_releases_stay_readable() -> None:
+    assert KeyBackup.from_bytes((GOLDEN / "backup.json").read_bytes()) == BACKUP
 
 
 def test_the_way_it_is_set_does_not_count() -> None:
