@@ -16,7 +16,16 @@ from leeward.keystore.backups import (
 from leeward.keystore.records import DamagedRecordError
 from leeward.kube.client import KubeClient
 from leeward.plans.shared.faults import TransientError
-from unit.keystore.keystore_world import OPERATOR, Free, Immediate, KeyWorld, encoded, ensure
+from leeward.plans.shared.model import ArtefactKeyOf, Manifest, ShredArtefactKey
+from unit.keystore.keystore_world import (
+    KEY_ID,
+    OPERATOR,
+    Free,
+    Immediate,
+    KeyWorld,
+    encoded,
+    ensure,
+)
 
 
 def record(number: int, *vaults: str, created: str = "2027-03-01T12:00:00Z") -> BackupRecord:
@@ -62,18 +71,44 @@ async def test_records_that_cannot_be_listed_are_not_taken_for_none() -> None:
 async def test_every_kind_of_key_is_made_again_as_it_was() -> None:
     world = KeyWorld()
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("claim", "path")))
+    await store.perform(ensure("data"))
     await store.perform(ensure("intake", key_id="cc" * 16))
+    await store.perform(ensure("data", key_id="dd" * 16))
+    await store.perform(ShredArtefactKey("dd" * 16))
     names = world.names("keyset-") + world.names("artefact-")
-    assert len(names) == 3
+    assert len(names) == 4
     for name in names:
         secret = world.secret(name)
-        made, stored = restored(OPERATOR, backed_up(secret, read_stored(secret)))
-        assert stored == read_stored(secret)
-        for member in ("data", "type"):
-            assert made[member] == secret[member]
-        for member in ("name", "namespace", "labels"):
-            assert made["metadata"][member] == secret["metadata"][member]
+        key = restored(OPERATOR, backed_up(secret, read_stored(secret)))
+        assert key.is_in(secret)
+        assert key.secret["metadata"] | _of_the_server(secret) == secret["metadata"]
+        assert (key.secret["type"], key.secret["data"]) == (secret["type"], secret["data"])
+
+
+def _of_the_server(secret: Manifest) -> Manifest:
+    given = ("uid", "generation", "creationTimestamp", "resourceVersion")
+    return {name: secret["metadata"][name] for name in given}
+
+
+@pytest.mark.parametrize("shred", [False, True])
+async def test_a_restored_key_is_not_swept_for_what_it_opens_may_have_been_published_since(
+    shred: bool,
+) -> None:
+    world = KeyWorld()
+    store = await world.ready()
+    await store.perform(ensure("data", artefact=("claim", "path"), dataset="visits"))
+    if shred:
+        await store.perform(ShredArtefactKey(KEY_ID))
+    (name,) = world.names("artefact-")
+    secret = world.secret(name)
+    key = restored(OPERATOR, backed_up(secret, read_stored(secret)))
+    world.api.remove("Secret", OPERATOR, name)
+    world.api.add(key.secret)
+    assert (await store.unpublished_keys()).keys == ()
+    info = await store.look(ArtefactKeyOf(KEY_ID))
+    assert (info is None) == shred, "what was shredded stays shredded"
+    assert key.is_in(secret)
+    assert key.is_in(world.secret(name))
 
 
 async def test_a_key_under_the_name_of_another_is_refused() -> None:

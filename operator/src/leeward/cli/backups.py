@@ -20,7 +20,7 @@ from leeward.cli.rootsecret import CONFLICT, damaged, find_keyring
 from leeward.cli.session import Session
 from leeward.formats.backup import BackedUpKey, BackupDamagedError, BackupRecord, KeyBackup
 from leeward.formats.wrapped import WrappedKeyset
-from leeward.keystore.backups import StoredKey, backed_up, read_stored, restored
+from leeward.keystore.backups import RestoredKey, StoredKey, backed_up, read_stored, restored
 from leeward.keystore.records import (
     ARTEFACT_ROLE,
     KEYSET_SELECTOR,
@@ -199,12 +199,12 @@ def restore(session: Session, cluster: Cluster, namespace: str, source: Path) ->
         CliError: It is no whole backup, its root key is not there, or something else is.
     """
     backup = _load(source)
-    pairs = [_made_again(source, namespace, key) for key in backup.keys]
-    _check_root_keys(cluster, namespace, [stored for _, stored in pairs], backup)
+    keys = [_made_again(source, namespace, key) for key in backup.keys]
+    _check_root_keys(cluster, namespace, keys, backup)
     put_down(cluster, namespace, backup.record)
     done = _Restoring()
-    for manifest, stored in pairs:
-        _put_back(cluster, namespace, (manifest, stored), done)
+    for key in keys:
+        _put_back(cluster, namespace, key, done)
     _tell_restored(session, backup, done)
 
 
@@ -222,7 +222,7 @@ def _load(source: Path) -> KeyBackup:
         ) from None
 
 
-def _made_again(source: Path, namespace: str, key: BackedUpKey) -> tuple[Manifest, StoredKey]:
+def _made_again(source: Path, namespace: str, key: BackedUpKey) -> RestoredKey:
     try:
         return restored(namespace, key)
     except DamagedRecordError as error:
@@ -233,10 +233,11 @@ def _made_again(source: Path, namespace: str, key: BackedUpKey) -> tuple[Manifes
 
 
 def _check_root_keys(
-    cluster: Cluster, namespace: str, stored: list[StoredKey], backup: KeyBackup
+    cluster: Cluster, namespace: str, keys: list[RestoredKey], backup: KeyBackup
 ) -> None:
     """Every root key that wraps something in the backup must be there."""
-    needed = {root_key_id_of(key) for key in stored if isinstance(key, WrappedKeyset)}
+    keysets = [key.stored for key in keys if isinstance(key.stored, WrappedKeyset)]
+    needed = {root_key_id_of(keyset) for keyset in keysets}
     needed |= set(backup.record.root_key_ids)
     found = find_keyring(cluster, namespace)
     if found is None:
@@ -261,25 +262,18 @@ def _check_root_keys(
         )
 
 
-def _put_back(
-    cluster: Cluster, namespace: str, pair: tuple[Manifest, StoredKey], done: _Restoring
-) -> None:
-    manifest, stored = pair
-    name = manifest["metadata"]["name"]
+def _put_back(cluster: Cluster, namespace: str, key: RestoredKey, done: _Restoring) -> None:
+    name = key.secret["metadata"]["name"]
     try:
-        cluster.create(SECRETS, manifest)
+        cluster.create(SECRETS, key.secret)
     except ApiError as error:
         if error.status != CONFLICT:
             raise
     else:
-        done.made.append(stored)
+        done.made.append(key.stored)
         return
     there = cluster.find(SECRETS, namespace, name)
-    try:
-        same = there is not None and read_stored(there) == stored
-    except DamagedRecordError:
-        same = False
-    if same:
+    if there is not None and key.is_in(there):
         done.same += 1
     else:
         done.other.append(name)

@@ -5,6 +5,7 @@ it, so that a key which was shredded without one in sight is in no later backup 
 each: a single one for all would reach the limit of 1 MiB, and forgetting one is deleting one.
 """
 
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from leeward.formats.backup import BackedUpKey, BackupRecord
@@ -133,17 +134,40 @@ def backed_up(secret: Manifest, stored: StoredKey) -> BackedUpKey:
     )
 
 
-def restored(namespace: str, key: BackedUpKey) -> tuple[Manifest, StoredKey]:
-    """The Secret that a key in a backup stood in, made again, and what is in it.
+@dataclass(frozen=True, slots=True)
+class RestoredKey:
+    """A key out of a backup.
+
+    Attributes:
+        secret: The Secret to make for it.
+        stored: What is in that.
+        was: What was in it when the backup was made.
+    """
+
+    secret: Manifest
+    stored: StoredKey
+    was: StoredKey
+
+    def is_in(self, secret: Manifest) -> bool:
+        """Whether a Secret holds this key already, restored or never lost."""
+        try:
+            return read_stored(secret) in (self.stored, self.was)
+        except DamagedRecordError:
+            return False
+
+
+def restored(namespace: str, key: BackedUpKey) -> RestoredKey:
+    """A key out of a backup, with the Secret that it is to stand in.
 
     Raises:
         DamagedRecordError: It is not such a key, or another one than its name says.
     """
     try:
-        stored = _parsed(key)
+        was = _parsed(key)
     except (ValueError, RecursionError):
         # Without its cause: the text of a validation error may quote what was stored.
         raise DamagedRecordError(f"{key.name} in the backup holds no {key.role}") from None
+    stored = _left_alone(was)
     made = (
         keyset_secret(namespace, stored)
         if isinstance(stored, WrappedKeyset)
@@ -151,7 +175,20 @@ def restored(namespace: str, key: BackedUpKey) -> tuple[Manifest, StoredKey]:
     )
     if made["metadata"]["name"] != key.name:
         raise DamagedRecordError(f"{key.name} in the backup holds another key than its name says")
-    return made, stored
+    return RestoredKey(made, stored, was)
+
+
+def _left_alone(was: StoredKey) -> StoredKey:
+    """A key such that the search for leftovers of jobs does not find it.
+
+    What a job wrote may have been published after the backup was made. Where its workload is gone,
+    that search would shred the key and remove the file.
+    """
+    if isinstance(was, WrappedArtefactKey) and was.artefact is not None:
+        return was.model_copy(update={"published": True})
+    if isinstance(was, ShreddedArtefactKey):
+        return was.model_copy(update={"artefact": None})
+    return was
 
 
 def _parsed(key: BackedUpKey) -> StoredKey:
