@@ -40,12 +40,13 @@ def named_anew(kind: str, field: str) -> str:
 _KEY_FAULTS: Final[Mapping[KeyFault | None, str]] = {
     "RootKeyLost": (
         "the operator's root key is gone while keys wrapped by it exist, so none of them opens and"
-        " no new root key is made: restore the Secret leeward-root-key in the operator's namespace"
-        " from a backup"
+        " no new root key is made: restore it from its shares (leeward root-key restore), or the"
+        " Secret leeward-root-key in the operator's namespace from a backup"
     ),
     "RootKeyReplaced": (
-        "the keys are wrapped by another root key than the one that is there: restore the earlier"
-        " Secret leeward-root-key in the operator's namespace from a backup"
+        "the keys are wrapped by another root key than the one that is there: add the earlier one"
+        " from its shares (leeward root-key restore --add), or restore the earlier Secret"
+        " leeward-root-key in the operator's namespace from a backup"
     ),
     "Damaged": (
         "the stored keys are damaged and do not open: restore their Secret in the operator's"
