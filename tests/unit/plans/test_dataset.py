@@ -305,7 +305,7 @@ def test_published_output_whose_key_is_lost() -> None:
     }
     world.change(DATA, status=status)
     assert ready(engine.settle(DATA))[1] == "KeyLost"
-    record(world, OTHER_KEY, key="data", algorithm="AES256_GCM")
+    record(world, OTHER_KEY, key="data", algorithm="AES256_GCM", public_key=None)
     assert ready(engine.settle(DATA)) == ("True", "Published", "3 rows, written by MaskingJob mask")
     world.annotate(DATA, inspect=stamp(world.now))
     assert ready(engine.settle(DATA))[1] == "Inspecting"

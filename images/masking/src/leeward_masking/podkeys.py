@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from leeward.formats.keyset import PodKey, PodKeyset
-from leeward.formats.sealed import ArtefactKey, HpkePrivateKey, InvalidKey, Recipient, Unwrapper
+from leeward.formats.sealed import (
+    SEALING_ALGORITHMS,
+    InvalidKey,
+    Recipient,
+    Unwrapper,
+    recipient_of,
+    unwrapper_of,
+)
 from leeward_masking.errors import JobError
 
 
@@ -16,15 +23,12 @@ def unwrappers(keyset: PodKeyset, role: str | None) -> Sequence[Unwrapper] | Non
     if role is None:
         return None
     key = _by_role(keyset, role)
-    key_id = bytes.fromhex(key.id)
+    if key.algorithm not in SEALING_ALGORITHMS:
+        raise _unusable(role, f"{key.algorithm} opens no files")
     try:
-        if key.algorithm == "HPKE_X25519":
-            return [HpkePrivateKey.from_bytes(key.raw(), key_id)]
-        if key.algorithm == "AES256_GCM":
-            return [ArtefactKey(key_id, key.raw())]
+        return [unwrapper_of(key.algorithm, bytes.fromhex(key.id), key.raw())]
     except (InvalidKey, ValueError):
         raise _unusable(role, "its material has another form") from None
-    raise _unusable(role, f"{key.algorithm} opens no files")
 
 
 def recipient(keyset: PodKeyset, role: str) -> Recipient:
@@ -34,15 +38,12 @@ def recipient(keyset: PodKeyset, role: str) -> Recipient:
         JobError: ``InvalidConfig``.
     """
     key = _by_role(keyset, role)
-    key_id = bytes.fromhex(key.id)
+    if key.algorithm not in SEALING_ALGORITHMS:
+        raise _unusable(role, f"{key.algorithm} seals no files")
     try:
-        if key.algorithm == "HPKE_X25519":
-            return HpkePrivateKey.from_bytes(key.raw(), key_id).public_key
-        if key.algorithm == "AES256_GCM":
-            return ArtefactKey(key_id, key.raw())
+        return recipient_of(key.algorithm, bytes.fromhex(key.id), key.raw())
     except (InvalidKey, ValueError):
         raise _unusable(role, "its material has another form") from None
-    raise _unusable(role, f"{key.algorithm} seals no files")
 
 
 def _by_role(keyset: PodKeyset, role: str) -> PodKey:

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 
 from leeward.formats.document import Document
 from leeward.formats.keyset import KEYSET_FILE, PodKeyset
+from leeward.formats.material import fingerprint
 from leeward.formats.rootkey import RootKeyring
-from leeward.formats.sealed.keys import HpkePublicKey
 from leeward.formats.wrapped import (
     ShreddedArtefactKey,
     WrappedArtefactKey,
@@ -104,8 +104,7 @@ def artefact_secret(namespace: str, key: WrappedArtefactKey | ShreddedArtefactKe
     if key.artefact is not None:
         labels[PUBLISHED_LABEL] = "true" if _published(key) else "false"
     if key.public_key is not None:
-        public = HpkePublicKey.from_pem(key.public_key.encode())
-        labels[FINGERPRINT_LABEL] = public.fingerprint.hex()
+        labels[FINGERPRINT_LABEL] = fingerprint(key.public_key).hex()
     made["metadata"]["annotations"] = {"leeward.dev/owner": key.owner}
     return made
 

@@ -8,7 +8,7 @@ AES256_GCM   whoever sealed the file had the key: the file says which one it is
 from collections.abc import Sequence
 from typing import cast
 
-from leeward.formats.publickey import x25519_jwk
+from leeward.formats.material import public_jwk
 from leeward.plans.dataset.view import View, public_key_name
 from leeward.plans.shared.inventory import enter
 from leeward.plans.shared.jobs import config_ref
@@ -158,14 +158,13 @@ def _make(view: View, use: KeyUse, key_id: str) -> EnsureArtefactKey:
 
 def public_key_map(view: View, info: ArtefactKeyInfo) -> Manifest:
     """The ConfigMap with the public half, for owners without the CLI."""
+    pem = info.public_key or ""
+    jwk = public_jwk(pem, info.id, info.algorithm)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(view.owner, public_key_name(view.owner), "public-key"),
-        "data": {
-            "public.pem": info.public_key,
-            "public.jwk": x25519_jwk(info.public_key or "", info.id),
-        },
+        "data": {"public.pem": pem} | ({} if jwk is None else {"public.jwk": jwk}),
     }
 
 
