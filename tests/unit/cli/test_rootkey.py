@@ -1,15 +1,12 @@
-"""root-key on the API server that an operator works on: shares, recovery, rotation."""
+"""root-key on the API server that an operator works on: shares and recovery."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 import io
-import json
 import re
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import Result
@@ -17,62 +14,9 @@ from typer.testing import Result
 from leeward.formats.rootkey import RootKey, RootKeyring
 from leeward.keystore.records import root_secret
 from leeward.plans.shared.model import KeysetInfo, KeysetOf, Manifest
-from unit.cli.api_cluster import ApiCluster, Terminal
-from unit.cli.fake_cluster import FakeClock
+from unit.cli.installation_world import EXPORT, Installation
 from unit.keystore.keystore_world import CLINIC, OPERATOR, encoded
-from unit.keystore.rotating_world import ROOT, Rotating
-
-EXPORT = ("root-key", "export", "--shares", 5, "--threshold", 3)
-
-
-class Installation:
-    """An operator with a vault, and somebody at a terminal."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.world = Rotating()
-        self.store, self.rotation = self.world.process()
-        self.world.api.add({"apiVersion": "v1", "kind": "Namespace", "metadata": NAMESPACE})
-        asyncio.run(self.world.vaults(self.store, "records"))
-
-    @property
-    def key(self) -> RootKey:
-        return self.world.keyring.current_key
-
-    def leeward(self, *args: Any, **terminal: Any) -> Result:
-        return Terminal(**terminal).run(ApiCluster(self.world.api), *args)
-
-    def pages(self, *args: Any, **terminal: Any) -> list[Path]:
-        """Export to files."""
-        out = self.folder / "shares"
-        result = self.leeward(*EXPORT, "--out", out, *args, **terminal)
-        assert result.exit_code == 0, result.stderr
-        return sorted(out.iterdir())
-
-    def give(self, command: str, pages: list[Path], *args: Any, **terminal: Any) -> Result:
-        """Verify or restore with these pages."""
-        options = [part for page in pages for part in ("--share", page)]
-        return self.leeward("root-key", command, *options, *args, **terminal)
-
-    def lose_root_key(self) -> None:
-        """The Secret goes, and with it every process that remembers the key."""
-        self.world.api.remove("Secret", OPERATOR, ROOT)
-        self.store, self.rotation = self.world.process()
-
-    def put_stranger(self) -> RootKey:
-        """Another root key takes the place of ours."""
-        stranger = RootKey.of(b"s" * 32)
-        made = root_secret(OPERATOR, RootKeyring.of(stranger))
-        self.world.overwrite(self.world.secret(ROOT), made["data"])
-        return stranger
-
-    def readable(self) -> bool:
-        fresh = self.world.store()
-        info = asyncio.run(fresh.look(KeysetOf(CLINIC, "records")))
-        return isinstance(info, KeysetInfo) and info.readable
-
-
-NAMESPACE = {"name": OPERATOR}
+from unit.keystore.rotating_world import ROOT
 
 
 @pytest.fixture
@@ -357,75 +301,3 @@ def test_a_root_key_of_an_earlier_release_survives_export_and_restore(here: Inst
     assert here.give("restore", pages[:3]).exit_code == 0
     assert here.key.id == "ab" * 16
     assert here.key.material.get_secret_value() == material
-
-
-def test_a_rotation_is_asked_for_and_its_course_told(here: Installation) -> None:
-    old = here.key.id
-    assert status(here)["rotation"] == "None"
-    result = here.leeward("root-key", "rotate", visible="y\n")
-    assert result.exit_code == 0, result.stderr
-    assert f"takes the place of {old}" in result.stderr
-    assert status(here)["rotation"] == "Requested"
-    asyncio.run(here.rotation.step())
-    assert status(here) | {"createdAt": ""} == {
-        "rootKey": here.key.id,
-        "createdAt": "",
-        "givenUp": [old],
-        "rotation": "Removing",
-        "keysets": {"moved": 1, "left": 0, "ofOtherRootKeys": {}, "unreadable": []},
-    }
-    asyncio.run(here.world.finish(here.rotation))
-    assert status(here)["rotation"] == "None"
-    assert here.key.id != old
-
-
-def test_a_rotation_is_not_begun_unasked_or_twice(here: Installation) -> None:
-    assert here.leeward("root-key", "rotate", visible="n\n").exit_code == 1
-    assert status(here)["rotation"] == "None"
-    assert here.leeward("root-key", "rotate", "--yes").exit_code == 0
-    again = here.leeward("root-key", "rotate", "--yes")
-    assert again.exit_code == 1
-    assert "under way" in again.stderr
-
-
-def test_the_end_of_a_rotation_is_waited_for(here: Installation) -> None:
-    class Working(FakeClock):
-        def sleep(self, seconds: float) -> None:
-            super().sleep(seconds)
-            here.world.seconds += seconds
-            here.world.now += datetime.timedelta(seconds=seconds)
-            rounds.append(asyncio.run(here.rotation.step()))
-
-    rounds: list[object] = []
-    old = here.key.id
-    result = here.leeward("root-key", "rotate", "--yes", "--wait", "30m", clock=Working())
-    assert result.exit_code == 0, result.stderr
-    assert "asked for" in result.stderr
-    assert here.key.id in result.stdout
-    assert here.key.id != old
-    assert len(here.world.keyring.keys) == 1
-    assert rounds
-
-
-def test_a_wait_that_is_too_short_says_where_it_stands(here: Installation) -> None:
-    result = here.leeward("root-key", "rotate", "--yes", "--wait", "30s")
-    assert result.exit_code == 1
-    assert "not begun" in result.stderr
-    assert "leeward doctor" in result.stderr
-
-
-def test_the_status_names_what_is_wrong(here: Installation) -> None:
-    asyncio.run(here.world.vaults(here.store, "more"))
-    (bad, *_) = here.world.names("keyset-")
-    here.world.overwrite(here.world.secret(bad), {"keyset.json": "AAAA"})
-    stranger = here.put_stranger()
-    lines = here.leeward("root-key", "status").stdout
-    assert f"Root key:  {stranger.id}" in lines
-    assert f"Damaged:   Secret {bad}" in lines
-    assert "restore --add" in lines
-
-
-def status(here: Installation) -> Any:
-    result = here.leeward("root-key", "status", "-o", "json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
