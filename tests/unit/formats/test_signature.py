@@ -4,6 +4,8 @@ import base64
 import hashlib
 import io
 import json
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -54,6 +56,19 @@ class Endless:
     def readinto(self, buffer: memoryview, /) -> int:
         buffer[:] = bytes(len(buffer))
         return len(buffer)
+
+
+class Zeros:
+    """So many zero bytes."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count = min(self.left, len(buffer))
+        buffer[:count] = bytes(count)
+        self.left -= count
+        return count
 
 
 class NotYet:
@@ -153,3 +168,20 @@ def test_bare_ed25519_stops_at_its_limit() -> None:
 def test_a_stream_that_has_nothing_yet_is_not_taken_for_its_end() -> None:
     with pytest.raises(SealedError):
         sign(NotYet(), signer("ED25519"))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "make"),
+    [(a, sign) for a in SIGNING] + [(a, sign_bare) for a in SIGNING if a != "ED25519"],
+)
+def test_memory_does_not_grow_with_the_file(
+    algorithm: SigningAlgorithm, make: Callable[[Any, Any], bytes]
+) -> None:
+    key = signer(algorithm)
+    tracemalloc.start()
+    try:
+        make(Zeros(64 << 20), key)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
