@@ -5,12 +5,12 @@ import json
 from typing import Any
 
 import pytest
-import tink
+import tink  # type: ignore[import-untyped]
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac, hpke
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from tink import aead, daead, hybrid, json_proto_keyset_format, mac, secret_key_access, signature
-from tink.proto import (
+from tink.proto import (  # type: ignore[import-untyped]
     aes_gcm_pb2,
     aes_siv_pb2,
     chacha20_poly1305_pb2,
@@ -34,7 +34,7 @@ from leeward.keystore.origins import ImportRefusedError, import_key
 from unit.keystore.origins.sample_keys import random_bytes
 
 for primitive in (aead, daead, hybrid, mac, signature):
-    primitive.register()  # type: ignore[attr-defined]
+    primitive.register()
 
 _SUITES = {
     "HPKE_X25519": hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM),
