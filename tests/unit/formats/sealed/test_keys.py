@@ -55,6 +55,14 @@ def wrapped(key: Key) -> RecipientEntry:
     return recipient(key).wrap(DATA_KEY, FILE_ID, fixed_random("wrap"))
 
 
+def named(key: Key, number: int) -> Key:
+    """The same key under another id."""
+    key_id = number.to_bytes(16, "big")
+    if isinstance(key, SymmetricKey):
+        return type(key)(key_id, key.material)
+    return type(key)(key.key, key_id)
+
+
 @every_key
 def test_wrapped_key_is_bound_to_file_and_key_id(key: Key) -> None:
     entry = wrapped(key)
@@ -62,12 +70,9 @@ def test_wrapped_key_is_bound_to_file_and_key_id(key: Key) -> None:
     assert key.unwrap(entry, FILE_ID) == DATA_KEY
     with pytest.raises(UnwrapError):
         key.unwrap(entry, OTHER_ID)
-    if isinstance(key, SymmetricKey):
-        renamed: Key = type(key)(OTHER_ID, key.material)
-    else:
-        renamed = type(key)(key.key, OTHER_ID)
+    renamed = named(key, 1)
     with pytest.raises(UnwrapError):
-        renamed.unwrap(RecipientEntry(entry.kind, OTHER_ID, entry.payload), FILE_ID)
+        renamed.unwrap(RecipientEntry(entry.kind, renamed.key_id, entry.payload), FILE_ID)
 
 
 @every_key
@@ -198,16 +203,23 @@ def test_generated_keys_take_their_randomness_from_the_caller() -> None:
     assert HpkeHybridPrivateKey.generate(lambda n: b"\7" * n).to_bytes() == b"\7" * 32
 
 
-@pytest.mark.parametrize(("pair", "room"), [(FRANK, 6), (GRACE, 20), (HEIDI, 15), (ERIN, 60)])
-def test_room_for_recipients_is_what_the_format_says(
-    pair: PrivateHalf[PrivateKey], room: int
-) -> None:
-    half = pair.public_key
-    several = [type(half)(half.key, number.to_bytes(16, "big")) for number in range(1, room + 2)]
-    last = type(pair)(pair.key, several[room - 1].key_id)
-    assert open_bytes(seal_bytes(recipients=several[:room]), [last]) == PLAIN
+@pytest.mark.parametrize(
+    ("key", "room"),
+    [(FRANK, 6), (GRACE, 20), (HEIDI, 15), (ERIN, 60), (CAROL, 64), (JUDY, 32), (IVAN, 64)],
+    ids=lambda value: value if isinstance(value, int) else value.algorithm,
+)
+def test_room_for_recipients_is_what_the_format_says(key: Key, room: int) -> None:
+    several = [named(key, number) for number in range(1, room + 2)]
+    recipients = [recipient(each) for each in several]
+    assert open_bytes(seal_bytes(recipients=recipients[:room]), [several[room - 1]]) == PLAIN
     with pytest.raises(TooManyRecipients):
-        seal_bytes(recipients=several)
+        seal_bytes(recipients=recipients)
+
+
+def test_the_mixture_that_the_format_names_fits() -> None:
+    some: list[tuple[Key, int]] = [(FRANK, 3), (HEIDI, 2), (CAROL, 34)]
+    recipients = [recipient(named(pair, n)) for pair, count in some for n in range(count)]
+    assert open_bytes(seal_bytes(recipients=recipients), [named(FRANK, 2)]) == PLAIN
 
 
 @every_key

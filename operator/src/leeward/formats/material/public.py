@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from leeward.formats.document import canonical_json
 from leeward.formats.material.errors import InvalidMaterial
 from leeward.formats.material.xwing import XWingPublicKey
 
@@ -166,6 +165,9 @@ def public_jwk(pem: str | bytes, key_id: str, algorithm: str) -> str | None:
     Raises:
         InvalidMaterial: The PEM is not a public half of that algorithm.
     """
+    # Here, since it takes pydantic, whose import takes longer than opening a file.
+    from leeward.formats.document import canonical_json
+
     key = load_public(pem)
     check_public(algorithm, key)
     if isinstance(key, XWingPublicKey):
