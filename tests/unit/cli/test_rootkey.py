@@ -13,6 +13,7 @@ from typer.testing import Result
 
 from leeward.formats.rootkey import RootKey, RootKeyring
 from leeward.keystore.records import root_secret
+from leeward.keystore.rootkey import ROTATE_ANNOTATION
 from leeward.plans.shared.model import KeysetInfo, KeysetOf, Manifest
 from unit.cli.installation_world import EXPORT, Installation
 from unit.keystore.keystore_world import CLINIC, OPERATOR, encoded
@@ -233,9 +234,12 @@ def test_another_root_key_is_not_written_over(here: Installation) -> None:
 def test_another_root_key_can_be_joined_by_ours_which_is_then_given_up(here: Installation) -> None:
     pages = here.pages()
     stranger = here.put_stranger()
+    here.world.request("asked for meanwhile")
     here.store, here.rotation = here.world.process()
     assert not here.readable()
     assert here.give("restore", pages[:3], "--add").exit_code == 0
+    annotations = here.world.secret(ROOT)["metadata"]["annotations"]
+    assert annotations == {ROTATE_ANNOTATION: "asked for meanwhile"}
     assert here.readable()
     asyncio.run(here.world.finish(here.rotation))
     assert [key.id for key in here.world.keyring.keys] == [stranger.id]

@@ -110,3 +110,20 @@ async def test_replaced_root_key_is_noticed(world: KeyWorld) -> None:
         assert info.fault == "RootKeyReplaced"  # type: ignore[union-attr]
         outcome = await reader.perform(ensure("data"))
         assert (outcome.code, outcome.result) == ("Unreadable", "RootKeyReplaced")
+
+
+@pytest.mark.parametrize("data", [{"root-key.json": "AAAA"}, {}])
+async def test_a_root_key_that_is_damaged_under_a_running_operator_wraps_nothing_more(
+    world: KeyWorld, data: Manifest
+) -> None:
+    store = await world.ready()
+    whole = world.secret("leeward-root-key")["data"]
+    world.overwrite(world.secret("leeward-root-key"), data)
+    world.now += datetime.timedelta(seconds=61)
+    outcome = await store.perform(EnsureKeyset(CLINIC, "other", "uid-9", "dd" * 16, KEYS))
+    assert (outcome.code, outcome.result) == ("Unreadable", "RootKeyLost")
+    assert world.secret("leeward-root-key")["data"] == data
+    assert len(world.names("keyset-")) == 1
+    world.api.remove("Secret", OPERATOR, "leeward-root-key")
+    assert await store.ensure_root_key() == "Restored"
+    assert world.secret("leeward-root-key")["data"] == whole

@@ -113,7 +113,7 @@ async def test_after_the_clock_was_put_back_the_secret_is_looked_at_again(world:
     await world.vaults(store, "a")
     world.api.remove("Secret", OPERATOR, ROOT)
     world.now -= datetime.timedelta(hours=1)
-    await world.vaults(store, "b")
+    await store.perform(EnsureKeyset(CLINIC, "b", "uid-9", "dd" * 16, KEYS))
     assert world.names(ROOT) == [ROOT]
 
 
