@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from golden.lwe1.cases import (
     ALICE,
@@ -20,12 +21,14 @@ from golden.lwe1.cases import (
     fixed_random,
     stretch,
 )
-from leeward.formats.material import PrivateKey, PublicKey
+from leeward.formats.material import PrivateKey, PublicKey, XWingPublicKey
 from leeward.formats.sealed import (
     ArtefactKey,
     HpkeHybridPrivateKey,
+    HpkeHybridPublicKey,
     HpkeP256PrivateKey,
     HpkePrivateKey,
+    HpkePublicKey,
     InvalidKey,
     NoKeyForFile,
     PrivateHalf,
@@ -195,6 +198,16 @@ def test_key_id_of_another_length_is_refused(pair: PrivateHalf[PrivateKey]) -> N
         type(pair)(pair.key, bytes(15))
     with pytest.raises(InvalidKey, match="key id has 16 bytes, not 15"):
         type(pair.public_key)(pair.public_key.key, bytes(15))
+
+
+@pytest.mark.parametrize("point", [bytes(32), b"\1" + bytes(31)])
+def test_public_key_of_small_order_is_refused(point: bytes) -> None:
+    """With such a point every shared secret is zero, whoever computes it."""
+    weak = HpkePublicKey(X25519PublicKey.from_public_bytes(point))
+    hybrid = HpkeHybridPublicKey(XWingPublicKey(FRANK.public_key.key.raw[:-32] + point))
+    for half in (weak, hybrid):
+        with pytest.raises(InvalidKey, match="get the key from its owner again"):
+            seal_bytes(recipients=[half])
 
 
 def test_generated_keys_take_their_randomness_from_the_caller() -> None:

@@ -96,9 +96,18 @@ class PublicHalf(ABC, Generic[PublicT_co]):
         """Wrap the 32-byte data key of the file with that id.
 
         `random` is not used: the library draws what it needs from the operating system.
+
+        Raises:
+            InvalidKey: nothing secret can be agreed on with this key (RFC 9180, section 7.1.4).
         """
         del random
-        payload = self._encrypt(data_key, _info(self.KIND, file_id, self.key_id))
+        try:
+            payload = self._encrypt(data_key, _info(self.KIND, file_id, self.key_id))
+        except ValueError as error:
+            raise InvalidKey(
+                f"the public key {self.key_id.hex()} is one that everybody has the private half "
+                "of: nobody made it honestly; get the key from its owner again"
+            ) from error
         return RecipientEntry(self.KIND, self.key_id, payload)
 
     @abstractmethod
