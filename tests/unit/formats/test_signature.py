@@ -6,9 +6,11 @@ import io
 import json
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from leeward.formats.document import canonical_json
 from leeward.formats.dsse import (
@@ -185,3 +187,10 @@ def test_memory_does_not_grow_with_the_file(
     finally:
         tracemalloc.stop()
     assert peak < 8 << 20
+
+
+def test_the_example_of_the_document() -> None:
+    document = (Path(__file__).parents[3] / "docs/formats/signature.md").read_text()
+    expected = next(line for line in document.splitlines() if line.startswith('{"payload"'))
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    assert sign(io.BytesIO(b"hello world\n"), key).decode() == expected + "\n"
