@@ -1,24 +1,22 @@
 """Wrapped keys: golden vectors, and none opens in the place of another."""
 
 import base64
+import copy
 import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import ValidationError
 
-from leeward.formats.material import public_jwk
+from leeward.formats.material import SIZES
 from leeward.formats.rootkey import RootKey, RootKeyring
 from leeward.formats.wrapped import (
-    MATERIAL_SIZES,
     UnwrapError,
     Wrapped,
     WrappedArtefactKey,
     WrappedKeyset,
-    new_material,
     unwrap,
     wrap,
 )
@@ -52,7 +50,7 @@ def test_golden_keys_open() -> None:
     material = unwrap(root().raw(), vault_key.version(key.version).wrapped, aad, 32)
     assert material.hex() == GOLDEN["vaultKeyMaterial"]
     assert key.aad() == GOLDEN["artefactKeyAad"].encode()
-    size = MATERIAL_SIZES[key.algorithm]
+    size = SIZES[key.algorithm]
     assert unwrap(material, key.wrapped, key.aad(), size).hex() == GOLDEN["artefactKeyMaterial"]
 
 
@@ -109,20 +107,28 @@ def test_damaged_wrapping_does_not_open(part: str, damage: str | None) -> None:
         unwrap(bytes.fromhex(GOLDEN["vaultKeyMaterial"]), bad, good.aad(), 32)
 
 
-@pytest.mark.parametrize("algorithm", MATERIAL_SIZES)
-def test_material_of_every_algorithm(algorithm: str) -> None:
-    material, public = new_material(algorithm, "11" * 16, counting())
-    assert len(material) == MATERIAL_SIZES[algorithm]
-    assert (public is not None) is (algorithm == "HPKE_X25519")
+def test_a_keyset_of_the_first_release_is_read() -> None:
+    stored = copy.deepcopy(GOLDEN["keyset"])
+    for key in stored["keys"]:
+        for version in key["history"]:
+            del version["state"], version["drained"]
+    assert WrappedKeyset.model_validate(stored) == keyset()
 
 
-def test_public_half_belongs_to_the_private_one() -> None:
-    material, pem = new_material("HPKE_X25519", "11" * 16, counting())
-    assert pem is not None
-    jwk = json.loads(public_jwk(pem, "11" * 16, "HPKE_X25519") or "")
-    raw = X25519PrivateKey.from_private_bytes(material).public_key().public_bytes_raw()
-    assert base64.urlsafe_b64decode(jwk["x"] + "=") == raw
-    assert jwk["kid"] == "11" * 16
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "Destroyed"},
+        {"state": "Enabled"},
+        {"wrapped": None},
+        {"state": "Broken"},
+    ],
+)
+def test_a_keyset_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
+    stored = copy.deepcopy(GOLDEN["keyset"])
+    stored["keys"][0]["history"][0] |= change
+    with pytest.raises(ValidationError):
+        WrappedKeyset.model_validate(stored)
 
 
 def test_missing_version_and_key() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import os
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from leeward.api.algorithms import ALGORITHMS
 from leeward.cli.errors import CliError, UsageError
 from leeward.cli.localfiles import check_folder
 from leeward.cli.pemfiles import ALGORITHM_LINE
 from leeward.cli.session import Session
-from leeward.formats.keyset import PodKey, PodKeyAlgorithm, PodKeyset
+from leeward.formats.keyset import PodKey, PodKeyset
 from leeward.formats.material import generate, private_pem, public_pem
 
 ROLE: Final = "local"
@@ -63,11 +63,8 @@ def generate_key(session: Session, out: Path, algorithm: str) -> None:
 
 
 def _is_made_here(algorithm: str) -> bool:
-    """Whether files are sealed or signed with such keys, and a file of ours can hold one."""
-    known = ALGORITHMS[algorithm]
-    if known.key_class == "Symmetric" and algorithm not in get_args(PodKeyAlgorithm):
-        return False
-    return bool(known.operations & {"Seal", "Sign"})
+    """Whether files are sealed or signed with such keys."""
+    return bool(ALGORITHMS[algorithm].operations & {"Seal", "Sign"})
 
 
 def _keyset(session: Session, algorithm: str, material: bytes) -> bytes:

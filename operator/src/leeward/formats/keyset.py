@@ -3,16 +3,23 @@
 import base64
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, SecretStr, field_serializer
+from pydantic import AfterValidator, Field, SecretStr, field_serializer
 
+from leeward.api.algorithms import ALGORITHMS
 from leeward.formats.document import Document
 
 KEYSET_PATH: Final = "/run/leeward/keys/keyset.json"
 KEYSET_FILE: Final = "keyset.json"
 
-PodKeyAlgorithm = Literal[
-    "AES256_GCM", "AES256_SIV", "FERNET", "FF1_AES256", "HMAC_SHA256", "HPKE_X25519"
-]
+
+def _known(algorithm: str) -> str:
+    if algorithm not in ALGORITHMS:
+        raise ValueError("no such algorithm")
+    return algorithm
+
+
+KeyAlgorithm = Annotated[str, AfterValidator(_known)]
+"""A name of ``leeward.api.algorithms``."""
 
 
 class PodKey(Document):
@@ -21,14 +28,12 @@ class PodKey(Document):
     Attributes:
         id: 32 hexadecimal digits; sealed files name it.
         role: What the pod uses it for: ``source``, ``output``, or ``rule:NAME``.
-        material: Base64. AES256_GCM, FF1_AES256 and HMAC_SHA256: 32 bytes; AES256_SIV: 64 bytes
-            (RFC 5297, MAC key first); FERNET: 32 bytes, the signing key first; HPKE_X25519: the
-            32-byte private key.
+        material: Base64 of the bytes that ``leeward.formats.material`` lists by algorithm.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     role: Annotated[str, Field(max_length=128)]
-    algorithm: PodKeyAlgorithm
+    algorithm: KeyAlgorithm
     version: int
     material: SecretStr
 

@@ -24,23 +24,14 @@ from typing import Annotated, Final, Literal
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from leeward.api import KINDS_BY_NAME
 from leeward.formats.document import Document, canonical_json
-from leeward.formats.keyset import PodKeyAlgorithm
-from leeward.formats.sealed.keys import HpkePrivateKey
+from leeward.formats.keyset import KeyAlgorithm
 
 KEY_SIZE: Final = 32
 """Bytes of a root key and of a vault key."""
-
-MATERIAL_SIZES: Final[dict[str, int]] = {
-    "AES256_GCM": 32,
-    "AES256_SIV": 64,
-    "HMAC_SHA256": 32,
-    "HPKE_X25519": 32,
-}
-"""Bytes of an artefact key, by its algorithm; of HPKE_X25519 the private half."""
 
 _NONCE_SIZE: Final = 12
 _TAG_SIZE: Final = 16
@@ -79,12 +70,32 @@ AnyWrapped = Wrapped | TransitWrapped
 """A wrapped key, whatever wraps it; by its members, one is never taken for the other."""
 
 
+VersionState = Literal["Primary", "Enabled", "Disabled", "Destroyed"]
+
+
 class WrappedVersion(Document):
-    """One version of a vault key."""
+    """One version of a vault key.
+
+    Attributes:
+        state: Primary wraps new artefact keys. Enabled opens what it wrapped. Disabled is not used
+            but to move to the primary what it still wraps. Destroyed is gone for good.
+        changed_at: When it came into that state.
+        drained: Whether nothing was found that it wraps, since it is no longer primary.
+        wrapped: The wrapping key; None: destroyed.
+    """
 
     version: int = Field(ge=1)
     created_at: str
-    wrapped: Wrapped
+    state: VersionState = "Primary"
+    changed_at: str | None = None
+    drained: bool = False
+    wrapped: Wrapped | None = None
+
+    @model_validator(mode="after")
+    def _destroyed_holds_nothing(self) -> "WrappedVersion":
+        if (self.wrapped is None) != (self.state == "Destroyed"):
+            raise ValueError("a version holds a wrapped key unless it was destroyed")
+        return self
 
 
 class WrappedVaultKey(Document):
@@ -93,13 +104,20 @@ class WrappedVaultKey(Document):
     Attributes:
         algorithm: That of the artefact keys made under it.
         primary_version: The version that new artefact keys are wrapped by.
-        history: Its versions, from the first on.
+        history: Its versions, in order.
     """
 
     name: str
-    algorithm: PodKeyAlgorithm
+    algorithm: KeyAlgorithm
     primary_version: int
     history: list[WrappedVersion] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_one_primary(self) -> "WrappedVaultKey":
+        primaries = [v.version for v in self.history if v.state == "Primary"]
+        if primaries != [self.primary_version]:
+            raise ValueError("a key has one primary version")
+        return self
 
     @property
     def primary(self) -> WrappedVersion:
@@ -181,7 +199,7 @@ class ArtefactKeyRecord(Document):
     vault: str
     key: str
     version: int
-    algorithm: PodKeyAlgorithm
+    algorithm: KeyAlgorithm
     namespace: str
     owner: str
     created_at: str
@@ -263,34 +281,31 @@ def wrap(wrapping_key: bytes, material: bytes, aad: bytes, random: Random) -> Wr
     )
 
 
-def unwrap(wrapping_key: bytes, wrapped: Wrapped, aad: bytes, size: int) -> bytes:
-    """Open a wrapped key of so many bytes.
+def unwrap(wrapping_key: bytes, wrapped: Wrapped, aad: bytes, size: int | None = None) -> bytes:
+    """Open a wrapped key.
+
+    Args:
+        wrapping_key: 32 bytes.
+        wrapped: The wrapped key.
+        aad: What it is bound to.
+        size: Bytes of the key; None: as many as there are (a key pair in PKCS#8).
 
     Raises:
         UnwrapError: It was wrapped by another key or for another place, or is damaged.
     """
     nonce = _decoded(wrapped.nonce, _NONCE_SIZE)
-    sealed = _decoded(wrapped.ciphertext, size + _TAG_SIZE)
+    sealed = _decoded(wrapped.ciphertext, None if size is None else size + _TAG_SIZE)
     try:
         return AESGCM(wrapping_key).decrypt(nonce, sealed, aad)
     except InvalidTag as error:
         raise UnwrapError("a wrapped key does not open") from error
 
 
-def new_material(algorithm: str, key_id: str, random: Random) -> tuple[bytes, str | None]:
-    """A new artefact key: its material, and PEM of its public half if it is a pair."""
-    material = random(MATERIAL_SIZES[algorithm])
-    if algorithm != "HPKE_X25519":
-        return material, None
-    pair = HpkePrivateKey.from_bytes(material, bytes.fromhex(key_id))
-    return material, pair.public_key.to_pem().decode()
-
-
-def _decoded(text: str, size: int) -> bytes:
+def _decoded(text: str, size: int | None) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnwrapError("a stored key is not base64") from error
-    if len(data) != size:
+    if size is not None and len(data) != size:
         raise UnwrapError(f"a stored key has {len(data)} bytes, not {size}")
     return data

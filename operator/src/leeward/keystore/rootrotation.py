@@ -89,6 +89,8 @@ def rewrap_keyset(
     bound = keyset.model_copy(update={"root_key_id": new.id})
 
     def moved(key: WrappedVaultKey, version: WrappedVersion) -> WrappedVersion:
+        if version.wrapped is None:
+            return version
         place = (key.name, key.algorithm, version.version)
         material = unwrap(old.raw(), version.wrapped, keyset.aad(*place), KEY_SIZE)
         wrapped = wrap(new.raw(), material, bound.aad(*place), random)

@@ -7,6 +7,7 @@ Every step can be repeated, and none changes a key that is there: a Secret is ma
 changed only by PUT over the version that was read. Material leaves through ``DeliverKeys`` alone.
 """
 
+import asyncio
 import base64
 import datetime
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from collections.abc import Callable
 from pydantic import SecretStr
 
 from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.material import generate, public_pem
 from leeward.formats.wrapped import (
-    MATERIAL_SIZES,
     Artefact,
     ShreddedArtefactKey,
     UnwrapError,
@@ -23,7 +24,6 @@ from leeward.formats.wrapped import (
     WrappedKeyset,
     WrappedVaultKey,
     artefact_aad,
-    new_material,
     unwrap,
     wrap,
 )
@@ -240,7 +240,8 @@ class EmbeddedKeyStore:
     ) -> WrappedArtefactKey:
         version = key.primary_version
         wrapping_key = await self._vaults.open(keyset, key, version)
-        material, public_key = new_material(key.algorithm, action.id, self._random)
+        material = await asyncio.to_thread(generate, key.algorithm, self._random)
+        public_key = public_pem(key.algorithm, material)
         aad = artefact_aad(action.id, keyset.vault_id, key.name, version, key.algorithm, public_key)
         return WrappedArtefactKey(
             id=action.id,
@@ -394,8 +395,7 @@ class EmbeddedKeyStore:
             raise KeyFaultError("Damaged")
         wrapping_key = await self._vaults.open(found[1], vault_key, key.version)
         try:
-            size = MATERIAL_SIZES[key.algorithm]
-            material = unwrap(wrapping_key, key.wrapped, key.aad(), size)
+            material = unwrap(wrapping_key, key.wrapped, key.aad())
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
         return PodKey(

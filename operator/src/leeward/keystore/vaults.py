@@ -117,6 +117,8 @@ class VaultKeys:
         root = await self.root_of(keyset)
         try:
             wrapped = key.version(version).wrapped
+            if wrapped is None:
+                raise KeyFaultError("Damaged")
             return self._open(root, wrapped, keyset.aad(key.name, key.algorithm, version))
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
@@ -126,7 +128,8 @@ class VaultKeys:
         try:
             for key in keyset.keys:
                 for version in key.history:
-                    await self.open(keyset, key, version.version)
+                    if version.wrapped is not None:
+                        await self.open(keyset, key, version.version)
         except KeyFaultError as error:
             return error.fault
         return None

@@ -3,8 +3,8 @@
 import hashlib
 from functools import cached_property
 
-from leeward.api.dataset import ColumnType, Tag
 from leeward.api.algorithms import OPERATIONS_BY_ALGORITHM
+from leeward.api.dataset import ColumnType, Tag
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule, Scope
 from leeward.formats.document import canonical_json
