@@ -41,63 +41,68 @@ def generate(
     generate_key(session_of(context_), output, algorithm)
 
 
+Use = Annotated[
+    Literal["seal", "mask", "sign", "issue"] | None, typer.Option(help="What the key is for.")
+]
+Profile = Annotated[
+    Literal["Modern", "Approved", "Compatible"] | None,
+    typer.Option(help="Profile of the KeyVault. Left out: Modern."),
+]
+Size = Annotated[
+    str | None, typer.Option(help="Largest file (4GiB), or how many values are masked (5000000).")
+]
+Parties = Annotated[
+    int | None, typer.Option(min=1, help="How many hold keys or data apart from each other.")
+]
+Lifetime = Annotated[
+    str | None, typer.Option(metavar="TIME", help="How long it must hold: 90d, 18mo, 12y.")
+]
+Search = Annotated[
+    bool | None, typer.Option("--search", help="Values are searched for by their result.")
+]
+Join = Annotated[bool | None, typer.Option("--join", help="Tables are joined by the results.")]
+Reversible = Annotated[
+    bool | None, typer.Option("--reversible", help="Somebody with the key must lead results back.")
+]
+KeepFormat = Annotated[
+    bool | None,
+    typer.Option("--keep-format", help="Results must look like the values; with --domain."),
+]
+Domain = Annotated[
+    int | None, typer.Option(min=1, help="How many different values there could be.")
+]
+WithoutAes = Annotated[
+    bool | None,
+    typer.Option("--without-aes", help="Processors have no instructions for AES."),
+]
+
+
 @keys.command()
 @guarded
 def advise(
     context_: typer.Context,
-    use: Annotated[
-        Literal["seal", "mask", "sign", "issue"] | None,
-        typer.Option(help="What the key is for."),
-    ] = None,
-    profile: Annotated[
-        Literal["Modern", "Approved", "Compatible"] | None,
-        typer.Option(help="Profile of the KeyVault. Left out: Modern."),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(help="Largest file (4GiB), or how many values are masked (5000000)."),
-    ] = None,
-    parties: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many hold keys or data apart from each other."),
-    ] = None,
-    lifetime: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="How long it must hold: 90d, 18mo, 12y."),
-    ] = None,
-    search: Annotated[
-        bool | None, typer.Option("--search", help="Values are searched for by their result.")
-    ] = None,
-    join: Annotated[
-        bool | None, typer.Option("--join", help="Tables are joined by the results.")
-    ] = None,
-    reversible: Annotated[
-        bool | None,
-        typer.Option("--reversible", help="Somebody with the key must lead results back."),
-    ] = None,
-    keep_format: Annotated[
-        bool | None,
-        typer.Option("--keep-format", help="Results must look like the values; with --domain."),
-    ] = None,
-    domain: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many different values there could be."),
-    ] = None,
-    without_aes: Annotated[
-        bool | None,
-        typer.Option("--without-aes", help="Processors have no instructions for AES."),
-    ] = None,
+    use: Use = None,
+    profile: Profile = None,
+    size: Size = None,
+    parties: Parties = None,
+    lifetime: Lifetime = None,
+    search: Search = None,
+    join: Join = None,
+    reversible: Reversible = None,
+    keep_format: KeepFormat = None,
+    domain: Domain = None,
+    without_aes: WithoutAes = None,
 ) -> None:
     """Say which algorithm to use: why, what it does not do, and how a KeyVault names it.
 
     Without options it asks. What it prints can be pasted into a manifest.
     """
-    from leeward.cli.advice import Use
+    from leeward.cli import advice
     from leeward.cli.advising import Question, give_advice
     from leeward.cli.session import session_of
 
     question = Question(
-        use=None if use is None else Use(use),
+        use=None if use is None else advice.Use(use),
         profile=profile,
         size=size,
         parties=parties,
