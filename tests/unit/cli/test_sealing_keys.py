@@ -82,6 +82,15 @@ def test_each_pair_seals_and_opens(keys: Path, algorithm: str) -> None:
     assert opened.stdout_bytes == PLAIN
 
 
+@pytest.mark.parametrize("algorithm", ["AES256_GCM", "CHACHA20_POLY1305", "FERNET"])
+def test_a_symmetric_key_seals_and_opens(tmp_path: Path, algorithm: str) -> None:
+    generate(tmp_path, algorithm, "shared")
+    key = ("--key", str(tmp_path / "shared.keyset.json"))
+    sealed = leeward("seal", *key, stdin=PLAIN)
+    assert sealed.exit_code == 0, sealed.stderr
+    assert leeward("open", *key, stdin=sealed.stdout_bytes).stdout_bytes == PLAIN
+
+
 def test_each_of_several_recipients_opens(keys: Path) -> None:
     sealed = sealed_to(keys, *PAIRS)
     for algorithm in PAIRS:
