@@ -312,11 +312,14 @@ class FakeApi:
 
 
 def matches(manifest: Manifest, labels: str, fields: str = "") -> bool:
-    """Whether an object is selected by ``a=b,c=d`` of labels, and of the field ``type``."""
+    """Whether an object is selected by ``a=b,c!=d`` of labels, and of the field ``type``.
+
+    As with the real one, an object without the label is selected by ``!=``.
+    """
     have = manifest["metadata"].get("labels") or {}
-    wanted = [term.split("=", 1) for term in labels.split(",") if term]
-    if any(have.get(name) != value for name, value in wanted):
-        return False
+    for name, _, value in (term.partition("=") for term in labels.split(",") if term):
+        if (have.get(name.removesuffix("!")) == value) is name.endswith("!"):
+            return False
     return all(
         str(manifest.get(name)) == value
         for name, value in (term.split("=", 1) for term in fields.split(",") if term)

@@ -43,6 +43,7 @@ from leeward.plans.shared.model import (
     PublishArtefactKey,
     ResultOf,
     ShredArtefactKey,
+    VersionInfo,
 )
 from leeward.plans.shared.names import UID_ANNOTATION, ref_of
 
@@ -326,7 +327,13 @@ class World:
         elif not info.readable:
             return Outcome("Unreadable", result=info.fault)
         made = {name: (algorithm, 1, stamp(self.now)) for name, algorithm in action.keys}
-        info = replace(info, owner_uid=action.uid, versions={**made, **info.versions})
+        first = {name: (VersionInfo(1, "Primary", stamp(self.now)),) for name, _ in action.keys}
+        info = replace(
+            info,
+            owner_uid=action.uid,
+            versions={**made, **info.versions},
+            history={**first, **info.history},
+        )
         self.keysets[place] = info
         return Outcome("Done", result=info)
 

@@ -32,6 +32,9 @@ from leeward.plans.shared.model import (
     ProgressOf,
     PublishArtefactKey,
     ResultOf,
+    RetireVersion,
+    RewrapArtefactKeys,
+    RotateVaultKey,
     ShredArtefactKey,
     WriteStatus,
 )
@@ -150,6 +153,9 @@ class Steps:
                 return await self._pods.ack(action)
             case (
                 EnsureKeyset()
+                | RotateVaultKey()
+                | RewrapArtefactKeys()
+                | RetireVersion()
                 | EnsureArtefactKey()
                 | PublishArtefactKey()
                 | AdoptArtefactKey()

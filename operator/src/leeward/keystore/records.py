@@ -24,6 +24,8 @@ from leeward.plans.shared.model import ArtefactKeyInfo, DeliverKeys, Manifest, O
 ROOT_SECRET: Final = "leeward-root-key"  # noqa: S105 - the name of a Secret
 ROLE_LABEL: Final = "leeward.dev/role"
 VAULT_ID_LABEL: Final = "leeward.dev/vault-id"
+VAULT_KEY_LABEL: Final = "leeward.dev/vault-key"
+VERSION_LABEL: Final = "leeward.dev/vault-key-version"
 PUBLISHED_LABEL: Final = "leeward.dev/published"
 FINGERPRINT_LABEL: Final = "leeward.dev/fingerprint"
 ROOT_ROLE: Final = "root-key"
@@ -101,6 +103,7 @@ def artefact_secret(namespace: str, key: WrappedArtefactKey | ShreddedArtefactKe
     labels |= {"leeward.dev/namespace": key.namespace, VAULT_ID_LABEL: key.vault_id}
     if isinstance(key, WrappedArtefactKey):
         labels[WRAPPED_LABEL] = "true"
+        labels |= {VAULT_KEY_LABEL: key.key, VERSION_LABEL: str(key.version)}
     if key.artefact is not None:
         labels[PUBLISHED_LABEL] = "true" if _published(key) else "false"
     if key.public_key is not None:

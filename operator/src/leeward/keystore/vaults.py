@@ -33,7 +33,14 @@ from leeward.keystore.rootkey import MANAGER, RootKeyCustodian, SecretClient
 from leeward.kube.errors import AlreadyExistsError, NotFoundError
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.faults import StaleWriteError
-from leeward.plans.shared.model import EnsureKeyset, KeyFault, KeysetInfo, Manifest, Outcome
+from leeward.plans.shared.model import (
+    EnsureKeyset,
+    KeyFault,
+    KeysetInfo,
+    Manifest,
+    Outcome,
+    VersionInfo,
+)
 
 HELD: Final = 4096
 """Vault keys held in the clear at most; the least used goes first."""
@@ -146,6 +153,12 @@ class VaultKeys:
             },
             readable=fault is None,
             fault=fault,
+            history={
+                key.name: tuple(
+                    VersionInfo(v.version, v.state, v.created_at, v.drained) for v in key.history
+                )
+                for key in keyset.keys
+            },
         )
 
     async def ensure(self, action: EnsureKeyset) -> Outcome:
@@ -189,33 +202,40 @@ class VaultKeys:
             await self._client.replace(replacement(secret, made), MANAGER)
         return Outcome("Done", result=await self.info(grown))
 
+    async def new_version(
+        self, keyset: WrappedKeyset, name: str, algorithm: str, number: int
+    ) -> WrappedVersion:
+        """A primary version of a key: a random AES-256-GCM wrapping key."""
+        return self._made(keyset, await self.root_of(keyset), name, algorithm, number)
+
+    def forget(self) -> None:
+        """Hold no vault key in memory any more: one was destroyed."""
+        self._held.clear()
+
     def _with_keys(
         self, keyset: WrappedKeyset, root: RootKey, keys: Sequence[tuple[str, str]]
     ) -> WrappedKeyset:
-        """The keyset with new keys, each a random AES-256-GCM wrapping key."""
+        """The keyset with new keys."""
         made = [
-            WrappedVaultKey.model_validate(
-                {
-                    "name": name,
-                    "algorithm": algorithm,
-                    "primary_version": 1,
-                    "history": [
-                        WrappedVersion(
-                            version=1,
-                            created_at=timestamp(self._now()),
-                            wrapped=wrap(
-                                root.raw(),
-                                self._random(KEY_SIZE),
-                                keyset.aad(name, algorithm, 1),
-                                self._random,
-                            ),
-                        )
-                    ],
-                }
+            WrappedVaultKey(
+                name=name,
+                algorithm=algorithm,
+                primary_version=1,
+                history=[self._made(keyset, root, name, algorithm, 1)],
             )
             for name, algorithm in keys
         ]
         return keyset.model_copy(update={"keys": [*keyset.keys, *made]})
+
+    def _made(
+        self, keyset: WrappedKeyset, root: RootKey, name: str, algorithm: str, number: int
+    ) -> WrappedVersion:
+        aad = keyset.aad(name, algorithm, number)
+        return WrappedVersion(
+            version=number,
+            created_at=timestamp(self._now()),
+            wrapped=wrap(root.raw(), self._random(KEY_SIZE), aad, self._random),
+        )
 
     def _open(self, root: RootKey, wrapped: Wrapped, aad: bytes) -> bytes:
         # By what stands in the Secret, so that a damaged one is never hidden by what is held.

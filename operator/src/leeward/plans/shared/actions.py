@@ -87,6 +87,58 @@ class EnsureKeyset:
 
 
 @dataclass(frozen=True, slots=True)
+class RotateVaultKey:
+    """Make a new primary version of a vault key; the old one stays enabled. Yields a KeysetInfo.
+
+    Attributes:
+        namespace, vault, key: The key.
+        primary: The version that was seen to be primary: where another one is, nothing is done, so
+            that asking twice rotates once.
+    """
+
+    namespace: str
+    vault: str
+    key: str
+    primary: int
+
+
+@dataclass(frozen=True, slots=True)
+class RewrapArtefactKeys:
+    """Wrap artefact keys by the primary version of their vault key. Yields a RewrapResult.
+
+    No artefact key changes, and no file is touched. It can be stopped and repeated at any point.
+
+    Attributes:
+        namespace, vault, key: The vault key.
+        primary: Its primary version.
+    """
+
+    namespace: str
+    vault: str
+    key: str
+    primary: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetireVersion:
+    """Disable a version of a vault key, or destroy a disabled one. Yields a KeysetInfo.
+
+    Conflict where it is the primary one. One that an artefact key depends on is not destroyed: it
+    stays as it is, and is not drained any more.
+
+    Attributes:
+        namespace, vault, key, version: The version.
+        state: ``Disabled`` or ``Destroyed``.
+    """
+
+    namespace: str
+    vault: str
+    key: str
+    version: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnsureArtefactKey:
     """Make the artefact key with this id under the primary version of a vault key, once.
 
@@ -188,6 +240,9 @@ class DeleteSecret:
 
 KeyAction: TypeAlias = (
     EnsureKeyset
+    | RotateVaultKey
+    | RewrapArtefactKeys
+    | RetireVersion
     | EnsureArtefactKey
     | PublishArtefactKey
     | AdoptArtefactKey

@@ -29,6 +29,9 @@ from leeward.plans.shared.actions import (
     Manifest,
     PatchStatus,
     PublishArtefactKey,
+    RetireVersion,
+    RewrapArtefactKeys,
+    RotateVaultKey,
     ShredArtefactKey,
     WriteStatus,
 )
@@ -43,6 +46,9 @@ from leeward.plans.shared.needs import (
     PodsOf,
     ProgressOf,
     ResultOf,
+    RewrapResult,
+    VersionInfo,
+    VersionState,
 )
 
 __all__ = [
@@ -78,7 +84,13 @@ __all__ = [
     "ProgressOf",
     "PublishArtefactKey",
     "ResultOf",
+    "RetireVersion",
+    "RewrapArtefactKeys",
+    "RewrapResult",
+    "RotateVaultKey",
     "ShredArtefactKey",
+    "VersionInfo",
+    "VersionState",
     "WriteStatus",
 ]
 

@@ -1,7 +1,7 @@
 """What a plan may ask to see, and what is told of keys. Part of ``plans.shared.model``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 
@@ -72,6 +72,26 @@ KeyFault = Literal["RootKeyLost", "RootKeyReplaced", "Damaged"]
 Need: TypeAlias = ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf
 
 
+VersionState = Literal["Primary", "Enabled", "Disabled", "Destroyed"]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """One version of a vault key: no material.
+
+    Attributes:
+        version: Its number.
+        state: What it is good for.
+        created_at: When it was made (RFC 3339).
+        drained: Whether no artefact key was found that it wraps, since it is no longer primary.
+    """
+
+    version: int
+    state: VersionState
+    created_at: str
+    drained: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class KeysetInfo:
     """A vault's keyset as the key store sees it: no material.
@@ -82,6 +102,7 @@ class KeysetInfo:
         versions: Key name -> (algorithm, primary version, RFC 3339 time of its creation).
         readable: Whether the root key opens it.
         fault: Why not, where it is not readable.
+        history: Key name -> its versions, in order.
     """
 
     vault_id: str
@@ -89,6 +110,24 @@ class KeysetInfo:
     versions: Mapping[str, tuple[str, int, str]]
     readable: bool = True
     fault: KeyFault | None = None
+    history: Mapping[str, tuple[VersionInfo, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RewrapResult:
+    """How far the artefact keys of a vault key are moved to its primary version.
+
+    Attributes:
+        info: The keyset as it is now.
+        moved: How many were moved just now.
+        left: How many are still to be moved.
+        stuck: Names of Secrets that cannot be read or opened.
+    """
+
+    info: KeysetInfo
+    moved: int
+    left: int
+    stuck: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import binascii
 import re
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from leeward.formats.material import InvalidMaterial, XWingPrivateKey
@@ -113,7 +113,7 @@ def _loaded(block: bytes, password: bytes | None) -> object:
         return XWingPrivateKey.from_pem(block) or load_pem_private_key(
             block, secret, unsafe_skip_rsa_key_validation=True
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidMaterial):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError, InvalidMaterial):
         if secret is not None:
             raise ImportRefusedError(
                 "the encrypted private key does not open: the password is wrong, or the key is"

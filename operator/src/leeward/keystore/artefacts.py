@@ -1,0 +1,218 @@
+"""Artefact keys: made once, found by id or by public half, opened for delivery."""
+
+import asyncio
+import datetime
+from collections.abc import Callable
+from typing import Final
+
+from leeward.formats.material import generate, public_pem
+from leeward.formats.wrapped import (
+    Artefact,
+    ShreddedArtefactKey,
+    UnwrapError,
+    WrappedArtefactKey,
+    WrappedKeyset,
+    WrappedVaultKey,
+    artefact_aad,
+    unwrap,
+    wrap,
+)
+from leeward.keystore.records import (
+    ARTEFACT_ROLE,
+    FINGERPRINT_LABEL,
+    DamagedRecordError,
+    artefact_info,
+    artefact_name,
+    artefact_secret,
+    read_artefact_key,
+    read_document,
+    secret_ref,
+)
+from leeward.keystore.rootkey import MANAGER, SecretClient
+from leeward.keystore.rotation import VaultRotation
+from leeward.keystore.vaults import KeyFaultError, VaultKeys
+from leeward.kube.errors import AlreadyExistsError, NotFoundError
+from leeward.plans.shared.conditions import timestamp
+from leeward.plans.shared.faults import StaleWriteError
+from leeward.plans.shared.model import EnsureArtefactKey, Manifest, Outcome
+
+_LOOKS: Final = 3
+
+
+class ArtefactKeys:
+    """Makes, finds and opens artefact keys."""
+
+    def __init__(
+        self,
+        client: SecretClient,
+        namespace: str,
+        random: Callable[[int], bytes],
+        now: Callable[[], datetime.datetime],
+        vaults: VaultKeys,
+        rotation: VaultRotation,
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._random = random
+        self._now = now
+        self._vaults = vaults
+        self._rotation = rotation
+
+    async def by_fingerprint(self, fingerprint: str) -> tuple[Manifest, WrappedArtefactKey] | None:
+        """A pair by its public half: all that somebody knows who sealed to the bare PEM."""
+        selector = f"{FINGERPRINT_LABEL}={fingerprint}"
+        found = await self._client.list("v1", "Secret", self._namespace, labels=selector)
+        if len(found) != 1:
+            return None
+        try:
+            return found[0], read_document(found[0], WrappedArtefactKey, ARTEFACT_ROLE)
+        except DamagedRecordError:
+            return None
+
+    async def find(self, key_id: str) -> tuple[Manifest, WrappedArtefactKey] | None:
+        """An artefact key and the Secret that it stands in; None: there is none (any more).
+
+        Raises:
+            DamagedRecordError: The Secret does not hold one.
+        """
+        found = await self.record(key_id)
+        if found is None:
+            return None
+        secret, key = found
+        return (secret, key) if isinstance(key, WrappedArtefactKey) else None
+
+    async def record(
+        self, key_id: str
+    ) -> tuple[Manifest, WrappedArtefactKey | ShreddedArtefactKey] | None:
+        """An artefact key, or what is left of it, and the Secret that it stands in.
+
+        Raises:
+            DamagedRecordError: The Secret does not hold one.
+        """
+        try:
+            secret = await self._client.get(secret_ref(self._namespace, artefact_name(key_id)))
+        except NotFoundError:
+            return None
+        return secret, read_artefact_key(secret)
+
+    async def ensure(self, action: EnsureArtefactKey) -> Outcome:
+        """Make the key, or take up the one that was made before."""
+        found = await self._vaults.read(action.vault_namespace, action.vault)
+        key = found[1].key(action.key) if found else None
+        if found is None or key is None:
+            return Outcome("Missing", f"key {action.key} is not in the keyset")
+        made = await self._new(action, found[1], key)
+        try:
+            created = await self._client.create(artefact_secret(self._namespace, made), MANAGER)
+        except AlreadyExistsError:
+            return await self._take_up(made)
+        return await self._settle(created, made)
+
+    async def _new(
+        self, action: EnsureArtefactKey, keyset: WrappedKeyset, key: WrappedVaultKey
+    ) -> WrappedArtefactKey:
+        version = key.primary_version
+        wrapping_key = await self._vaults.open(keyset, key, version)
+        material, public_key = await self._generate(key.algorithm)
+        aad = artefact_aad(action.id, keyset.vault_id, key.name, version, key.algorithm, public_key)
+        return WrappedArtefactKey(
+            id=action.id,
+            vault_id=keyset.vault_id,
+            vault_namespace=action.vault_namespace,
+            vault=action.vault,
+            key=key.name,
+            version=version,
+            algorithm=key.algorithm,
+            namespace=action.namespace,
+            owner=action.owner,
+            created_at=timestamp(self._now()),
+            public_key=public_key,
+            artefact=Artefact(claim=action.artefact[0], path=action.artefact[1])
+            if action.artefact
+            else None,
+            dataset=action.dataset,
+            wrapped=wrap(wrapping_key, material, aad, self._random),
+        )
+
+    async def _generate(self, algorithm: str) -> tuple[bytes, str | None]:
+        if algorithm.startswith("RSA"):
+            # Primes take up to a second: others are served meanwhile.
+            material = await asyncio.to_thread(generate, algorithm, self._random)
+        else:
+            material = generate(algorithm, self._random)
+        return material, public_pem(algorithm, material)
+
+    async def _take_up(self, made: WrappedArtefactKey) -> Outcome:
+        try:
+            found = await self.find(made.id)
+        except DamagedRecordError:
+            raise KeyFaultError("Damaged") from None
+        if found is None:
+            raise StaleWriteError("an artefact key went while it was made")
+        secret, there = found
+        place = (there.vault_id, there.key, there.algorithm)
+        if place != (made.vault_id, made.key, made.algorithm):
+            return Outcome("Conflict", f"artefact key {made.id} belongs to another vault key")
+        return await self._settle(secret, there)
+
+    async def _settle(self, secret: Manifest, stored: WrappedArtefactKey) -> Outcome:
+        """Make sure that the key does not stand under a version that is being retired.
+
+        Nobody uses it before: see ``keystore.rotation``. One whose version was destroyed between
+        its making and this look has sealed nothing, so another one takes its place.
+        """
+        keyset, key = await self._vault_key(stored)
+        state = next((v.state for v in key.history if v.version == stored.version), "Destroyed")
+        if state in ("Primary", "Enabled"):
+            return Outcome("Done", result=artefact_info(stored))
+        if state == "Disabled":
+            material = await self._opened(keyset, key, stored)
+            kept = await self._rotation.adopt(secret, stored, material, keyset)
+        else:
+            material, public_key = await self._generate(key.algorithm)
+            anew = stored.model_copy(update={"public_key": public_key})
+            kept = await self._rotation.adopt(secret, anew, material, keyset)
+        return Outcome("Done", result=artefact_info(kept))
+
+    async def material(self, stored: WrappedArtefactKey) -> tuple[WrappedArtefactKey, bytes]:
+        """An artefact key in the clear, and its record, which may be a later one than was given.
+
+        Raises:
+            KeyFaultError: It does not open.
+            StaleWriteError: It changes faster than it can be read.
+        """
+        for _ in range(_LOOKS):
+            keyset, key = await self._vault_key(stored)
+            if any(v.version == stored.version and v.wrapped for v in key.history):
+                return stored, await self._opened(keyset, key, stored)
+            # Since the record was read, it may have been moved, and its version destroyed.
+            found = await self._found(stored.id)
+            if found.version == stored.version:
+                raise KeyFaultError("Damaged")
+            stored = found
+        raise StaleWriteError("an artefact key was moved while it was read")
+
+    async def _found(self, key_id: str) -> WrappedArtefactKey:
+        try:
+            found = await self.find(key_id)
+        except DamagedRecordError:
+            raise KeyFaultError("Damaged") from None
+        if found is None:
+            raise StaleWriteError("an artefact key went while it was read")
+        return found[1]
+
+    async def _vault_key(self, stored: WrappedArtefactKey) -> tuple[WrappedKeyset, WrappedVaultKey]:
+        found = await self._vaults.read(stored.vault_namespace, stored.vault)
+        key = found[1].key(stored.key) if found else None
+        if found is None or key is None or found[1].vault_id != stored.vault_id:
+            raise KeyFaultError("Damaged")
+        return found[1], key
+
+    async def _opened(
+        self, keyset: WrappedKeyset, key: WrappedVaultKey, stored: WrappedArtefactKey
+    ) -> bytes:
+        wrapping_key = await self._vaults.open(keyset, key, stored.version)
+        try:
+            return unwrap(wrapping_key, stored.wrapped, stored.aad())
+        except UnwrapError:
+            raise KeyFaultError("Damaged") from None

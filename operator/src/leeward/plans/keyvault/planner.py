@@ -1,0 +1,320 @@
+"""The plan of a KeyVault: its keyset is made once, and watched from then on.
+
+Its keys get new versions when these are due. Nothing of a keyset is ever made anew. Where it is
+gone, belongs to an earlier vault, or does not open, the conditions say so and what to do.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec, VaultKey
+from leeward.api.meta import Kind
+from leeward.plans.keyvault.rotation import RotationStep, next_rotation, steps
+from leeward.plans.shared.conditions import StatusDraft, backoff, timestamp
+from leeward.plans.shared.look import read
+from leeward.plans.shared.model import (
+    Context,
+    EnsureKeyset,
+    Event,
+    KeysetInfo,
+    KeysetOf,
+    Manifest,
+    Observed,
+    Outcome,
+    Plan,
+    RetireVersion,
+    RewrapArtefactKeys,
+    RewrapResult,
+    RotateVaultKey,
+)
+from leeward.plans.shared.names import Owner, random_id
+from leeward.plans.shared.verdict import key_fault_message
+
+REWRAP_PAUSE: Final = 0.5
+"""Seconds between two batches of artefact keys: others get a turn."""
+SHOWN_VERSIONS: Final = 32
+"""Of each key, in the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a keyset is like by now.
+
+    Attributes:
+        info: After everything that was done in this reconcile.
+        observed: What was done.
+        now: Time now.
+    """
+
+    info: KeysetInfo
+    observed: Observed
+    now: datetime.datetime
+
+
+def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
+    """The keyset after what was done to it since it was read."""
+    for action, outcome in observed.outcomes.items():
+        if isinstance(action, RotateVaultKey | RewrapArtefactKeys | RetireVersion):
+            found = outcome.result
+            found = found.info if isinstance(found, RewrapResult) else found
+            info = found if isinstance(found, KeysetInfo) else info
+    return info
+
+
+class KeyVaultPlanner:
+    """Makes the keyset of a KeyVault and says how it stands."""
+
+    @property
+    def kind(self) -> Kind:
+        """KeyVault."""
+        return KEYVAULT
+
+    @property
+    def children(self) -> Sequence[tuple[str, str]]:
+        """None: its keyset stands wrapped in the operator's namespace."""
+        return ()
+
+    def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
+        """The next step for this KeyVault."""
+        owner = Owner.of(resource)
+        if owner.deleting:
+            return Plan(resource.get("status") or {})
+        known = read(resource, KeyVaultSpec, context)
+        if isinstance(known, Plan):
+            return known
+        spec, draft = known
+        ensured = _ensured(observed)
+        if ensured is not None:
+            return _after(owner, spec, draft, ensured, observed, context)
+        return _look(owner, spec, draft, observed, context)
+
+
+def _look(
+    owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, observed: Observed, context: Context
+) -> Plan:
+    known = draft.status.get("vaultId")
+    if known is None:
+        # Most vaults are new: making the keyset straight away saves looking for it first.
+        return Plan(draft.status, actions=(_ensure(owner, spec, random_id(context.random)),))
+    need = KeysetOf(owner.namespace, owner.name)
+    if not observed.has(need):
+        return Plan(draft.status, needs=(need,))
+    info: KeysetInfo | None = observed.get(need)
+    if info is None:
+        return _not_ready(
+            draft,
+            "KeysetLost",
+            f"the keyset {known} of this vault is gone, and with it every key in it; no new one is"
+            " made in its place: restore its Secret in the operator's namespace from a backup, or"
+            " delete this KeyVault and create it again to start with new keys",
+        )
+    if not info.readable:
+        return _unreadable(draft, Outcome("Unreadable", "", info.fault))
+    if info.owner_uid != owner.uid or info.vault_id != known or _lacking(spec, info):
+        return Plan(draft.status, actions=(_ensure(owner, spec, known),))
+    return _ready(owner, spec, draft, Round(latest(observed, info), observed, context.now))
+
+
+def _ensure(owner: Owner, spec: KeyVaultSpec, vault_id: str) -> EnsureKeyset:
+    return EnsureKeyset(
+        namespace=owner.namespace,
+        vault=owner.name,
+        uid=owner.uid,
+        vault_id=vault_id,
+        keys=tuple((key.name, key.algorithm) for key in spec.keys),
+        adopt=owner.annotations.get(ADOPT_ANNOTATION),
+    )
+
+
+def _ensured(observed: Observed) -> Outcome | None:
+    """How making the keyset ended; the action holds a random id, so it is found by its type."""
+    for action, outcome in observed.outcomes.items():
+        if isinstance(action, EnsureKeyset):
+            return outcome
+    return None
+
+
+def _after(
+    owner: Owner,
+    spec: KeyVaultSpec,
+    draft: StatusDraft,
+    ensured: Outcome,
+    observed: Observed,
+    context: Context,
+) -> Plan:
+    match ensured.code:
+        case "Done":
+            return _ready(
+                owner, spec, draft, Round(latest(observed, ensured.result), observed, context.now)
+            )
+        case "Retained":
+            return _retained(owner, draft, ensured.result)
+        case "Unreadable":
+            return _unreadable(draft, ensured)
+        case _:
+            return _not_ready(
+                draft,
+                "KeysetRefused",
+                f"the keyset could not be stored in the operator's namespace: {ensured.message}."
+                " Check the operator's Role and quotas there",
+            )
+
+
+def _retained(owner: Owner, draft: StatusDraft, info: KeysetInfo) -> Plan:
+    given = ADOPT_ANNOTATION in owner.annotations
+    other = f"; the id in annotation {ADOPT_ANNOTATION} now is not its id" if given else ""
+    return _not_ready(
+        draft,
+        "KeysetRetained",
+        f"the keyset {info.vault_id} of an earlier KeyVault with this name was retained, and is not"
+        f" given to another one unasked{other}: to take it over, run: kubectl annotate keyvault"
+        f" {owner.name} -n {owner.namespace} --overwrite {ADOPT_ANNOTATION}={info.vault_id} (or"
+        " choose another name for this vault)",
+    )
+
+
+def _unreadable(draft: StatusDraft, outcome: Outcome) -> Plan:
+    reason = "RootKeyLost" if outcome.result == "RootKeyLost" else "KeysetUnreadable"
+    return _not_ready(draft, reason, key_fault_message(outcome.result))
+
+
+def _not_ready(draft: StatusDraft, reason: str, message: str) -> Plan:
+    draft.set("Ready", False, reason, message)
+    return Plan(draft.status, requeue_after=backoff(draft.seconds_since("Ready")))
+
+
+def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
+    info = round_.info
+    _show(spec, draft, info)
+    for key in spec.keys:
+        made_for = info.versions[key.name][0]
+        if made_for != key.algorithm:
+            return _not_ready(
+                draft,
+                "KeyAlgorithmConflict",
+                f"key {key.name} of the adopted keyset has algorithm {made_for}, not"
+                f" {key.algorithm}: give it algorithm {made_for}, or another name",
+            )
+    plural = "key is" if len(spec.keys) == 1 else "keys are"
+    draft.set("Ready", True, "KeysReady", f"{len(spec.keys)} {plural} ready")
+    return _rotate(owner, spec, draft, round_)
+
+
+def _rotate(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
+    """The next step of a rotation that is due, or when one will be."""
+    now = round_.now
+    due = steps(owner, spec, round_.info, now)
+    begun = [step for step in due if step.at <= now]
+    pending = tuple(step.step for step in begun if round_.observed.done(step.step) is None)
+    if pending:
+        return Plan(draft.status, actions=pending[:1])
+    failures = tuple(filter(None, (_failure(round_.observed.done(s.step), s.step) for s in begun)))
+    moving = [
+        outcome.result.left
+        for step in begun
+        if (outcome := round_.observed.done(step.step)) and isinstance(outcome.result, RewrapResult)
+    ]
+    if failures:
+        draft.set("RotationComplete", False, *failures[0])
+        return Plan(draft.status, requeue_after=backoff(draft.seconds_since("RotationComplete")))
+    if moving:
+        draft.set(
+            "RotationComplete",
+            False,
+            "Rewrapping",
+            f"{sum(moving)} artefact keys are still to be wrapped by the primary versions of their"
+            " keys; this goes on by itself, and touches no file and no pod",
+        )
+        return Plan(draft.status, requeue_after=REWRAP_PAUSE)
+    if begun:  # what was done has to be done again: something came between
+        return Plan(draft.status, requeue_after=REWRAP_PAUSE)
+    if any(len(versions) > 1 for versions in round_.info.history.values()):
+        draft.set(
+            "RotationComplete",
+            True,
+            "Complete",
+            "every artefact key is wrapped by the primary version of its key",
+        )
+    later = [(step.at - now).total_seconds() for step in due if step.at > now]
+    return Plan(
+        draft.status,
+        requeue_after=min(later, default=None),
+        events=_events(round_.observed),
+    )
+
+
+def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | None:
+    if outcome is None:
+        return None
+    if isinstance(outcome.result, RewrapResult) and outcome.result.stuck:
+        names = ", ".join(outcome.result.stuck[:3])
+        return (
+            "ArtefactKeysDamaged",
+            f"{len(outcome.result.stuck)} artefact keys of key {step.key} do not open, so the"
+            f" versions that may wrap them are kept: restore their Secrets in the operator's"
+            f" namespace from a backup, or delete them if their files are not needed ({names})",
+        )
+    match outcome.code:
+        case "Done":
+            return None
+        case "Unreadable":
+            return "KeysetUnreadable", key_fault_message(outcome.result)
+        case _:
+            return (
+                "RotationRefused",
+                f"key {step.key} could not be rotated: {outcome.message}. Check the operator's Role"
+                " and quotas in its namespace",
+            )
+
+
+def _events(observed: Observed) -> tuple[Event, ...]:
+    made = []
+    for action, outcome in observed.outcomes.items():
+        if outcome.code != "Done":
+            continue
+        match action:
+            case RotateVaultKey(key=key, primary=old):
+                made.append(Event("Normal", "KeyRotated", f"key {key}: version {old} was replaced"))
+            case RetireVersion(key=key, version=version, state=state):
+                text = f"key {key}: version {version} was {state.lower()}"
+                made.append(Event("Normal", f"Version{state}", text))
+    return tuple(made)
+
+
+def _show(spec: KeyVaultSpec, draft: StatusDraft, info: KeysetInfo) -> None:
+    keys = [_key_state(key, info) for key in spec.keys]
+    draft.put(
+        vaultId=info.vault_id,
+        provider="embedded",
+        keyCount=len(keys),
+        oldestKeyAt=min(key["rotatedAt"] for key in keys),
+        keys=keys,
+    )
+
+
+def _key_state(key: VaultKey, info: KeysetInfo) -> Manifest:
+    algorithm, primary, created_at = info.versions[key.name]
+    history = info.history[key.name]
+    primary_version = next(version for version in history if version.version == primary)
+    state: Manifest = {
+        "name": key.name,
+        "algorithm": algorithm,
+        "primaryVersion": primary,
+        "createdAt": created_at,
+        "rotatedAt": primary_version.created_at,
+        "minimumVersion": key.minimum_version or 1,
+        "versions": [
+            {"version": v.version, "state": v.state, "createdAt": v.created_at}
+            for v in reversed(history[-SHOWN_VERSIONS:])
+        ],
+    }
+    next_at = next_rotation(key, primary_version)
+    if next_at is not None:
+        state["nextRotationAt"] = timestamp(next_at)
+    return state
+
+
+def _lacking(spec: KeyVaultSpec, info: KeysetInfo) -> bool:
+    return any(key.name not in info.versions for key in spec.keys)
