@@ -33,6 +33,7 @@ class Harness:
         planted: Secrets in the seeds.
         max_size: Bytes of an input at most.
         examples: Changed seeds that a short run tries.
+        soaks: Whether a long run includes it unless it is named: some cases take a second.
         accepts_seeds: Whether the seeds are parsed without an error.
     """
 
@@ -44,6 +45,7 @@ class Harness:
     planted: Planted = field(default_factory=lambda: Planted(()))
     max_size: int = 1 << 16
     examples: int = 300
+    soaks: bool = True
     accepts_seeds: bool = True
 
     def __call__(self, data: bytes) -> None:
