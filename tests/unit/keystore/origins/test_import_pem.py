@@ -31,7 +31,7 @@ def test_traditional_encodings(algorithm: str) -> None:
 
 def test_rsa_pss_takes_both_sizes() -> None:
     for kind in ("RSA-3072", "RSA-4096"):
-        assert import_key({"key": pem(pair(kind))}, "RSA_PSS", format="PEM")
+        assert import_key({"key": pem(pair(kind))}, "RSA_PSS", format="Auto")
 
 
 def test_certificate_and_curve_beside_the_key_are_left_aside() -> None:
@@ -48,7 +48,7 @@ def test_encrypted_key_opens_by_its_password(ending: bytes) -> None:
     key = pair("Ed25519")
     encrypted = pem(key, encryption=BestAvailableEncryption(PASSWORD))
     data = {"key": encrypted, "password": PASSWORD + ending}
-    made = import_key(data, "ED25519", password="password")
+    made = import_key(data, "ED25519", passphrase="password")
     assert made == from_private_key("ED25519", key)
 
 
@@ -67,7 +67,7 @@ def test_openssl_encrypts_what_is_opened(options: list[str]) -> None:
 
 def import_encrypted(plain: bytes, options: list[str], algorithm: str) -> bytes:
     encrypted = encrypted_by_openssl(plain, options)
-    return import_key({"key": encrypted, "pw": PASSWORD}, algorithm, password="pw")
+    return import_key({"key": encrypted, "pw": PASSWORD}, algorithm, passphrase="pw")
 
 
 def encrypted_by_openssl(plain: bytes, options: list[str]) -> bytes:
@@ -92,7 +92,7 @@ def test_rsa_exponent_is_checked() -> None:
 def refusal(data: bytes, algorithm: str = "ED25519", password: bytes | None = None) -> str:
     secret = {"key": data} | ({} if password is None else {"password": password})
     with pytest.raises(ImportRefusedError) as caught:
-        import_key(secret, algorithm, password=None if password is None else "password")
+        import_key(secret, algorithm, passphrase=None if password is None else "password")
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return str(caught.value)
 
@@ -119,9 +119,9 @@ def test_openssh_key_is_refused_with_the_command() -> None:
 
 def test_encryption_and_password_belong_together() -> None:
     encrypted = pem(pair("Ed25519"), encryption=BestAvailableEncryption(PASSWORD))
-    assert "put its password into another member" in refusal(encrypted)
-    assert "does not open: the password is wrong" in refusal(encrypted, password=b"another")
-    assert "is not encrypted, and a password" in refusal(pem(pair("Ed25519")), password=PASSWORD)
+    assert "put its passphrase into another member" in refusal(encrypted)
+    assert "does not open: the passphrase is wrong" in refusal(encrypted, password=b"another")
+    assert "is not encrypted, and a passphrase" in refusal(pem(pair("Ed25519")), password=PASSWORD)
 
 
 def test_encryption_by_md5_is_refused_with_the_command() -> None:
