@@ -20,7 +20,7 @@ from leeward.keystore.origins.errors import (
 )
 from leeward.keystore.origins.importing import ImportFormat, import_key
 from leeward.keystore.origins.members import member
-from leeward.keystore.origins.passphrase import Derivation, Kdf, from_passphrase, read_derivation
+from leeward.keystore.origins.passphrase import Derivation, Kdf, from_passphrase
 from leeward.keystore.origins.seeds import seed_size
 
 __all__ = [
@@ -38,6 +38,5 @@ __all__ = [
     "from_passphrase",
     "import_key",
     "member",
-    "read_derivation",
     "seed_size",
 ]

@@ -1,12 +1,12 @@
 """How many guesses find a passphrase, by zxcvbn (Wheeler, USENIX Security 2016).
 
 An attacker who has a sealed file and the published parameters guesses offline, without anybody
-noticing. Against the functions in ``passphrase`` one graphics card tries some 5,000 passphrases a
-second (hashcat's figures for PBKDF2-HMAC-SHA256, scaled to 2,000,000 iterations; fewer for Argon2id
-and scrypt), so the 10,000 a second of zxcvbn's estimate for slow hashes is on the safe side. What
-is sealed may have to stay secret for decades, so 10^16 guesses are asked for: 30 years of a
-thousand such cards. Four words drawn at random from a list of 7,776 have 3.7 * 10^15 and are taken
-for more; six, which the message asks for, have 2.2 * 10^23.
+noticing. Against the functions in ``passphrase`` one graphics card tries some 15,000 passphrases a
+second (hashcat's figures for PBKDF2-HMAC-SHA256, scaled to 600,000 iterations; fewer for Argon2id
+and scrypt), so zxcvbn's estimate for slow hashes, 10,000 a second, fits. What is sealed may have to
+stay secret for decades, so 10^16 guesses are asked for: 20 years of a thousand such cards. Four
+words drawn at random from a list of 7,776 have 3.7 * 10^15 and are taken for more; six, which the
+message asks for, have 2.2 * 10^23.
 """
 
 import math

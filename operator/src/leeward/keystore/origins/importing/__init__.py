@@ -20,7 +20,7 @@ from leeward.keystore.origins.importing.tink import from_tink
 from leeward.keystore.origins.members import member
 from leeward.keystore.origins.strictjson import AmbiguousJsonError, strict_json
 
-ImportFormat = Literal["Auto", "PEM", "JWK", "Tink", "Raw", "Base64", "Hex"]
+ImportFormat = Literal["Auto", "Raw", "Base64", "Hex"]
 
 KEY_MEMBER: Final = "key"
 """Member of the Secret that holds the key, unless the spec names another."""
@@ -32,7 +32,7 @@ def import_key(
     *,
     format: ImportFormat = "Auto",
     key: str = KEY_MEMBER,
-    password: str | None = None,
+    passphrase: str | None = None,
 ) -> bytes:
     """Read a key from a Secret.
 
@@ -44,7 +44,7 @@ def import_key(
         algorithm: Of the vault's key.
         format: Auto tells PEM, JWK and Tink, and Fernet's own for FERNET.
         key: Member that holds the key.
-        password: Member that holds the password of an encrypted PEM; None: it is not encrypted.
+        passphrase: Member that holds the passphrase of an encrypted PEM; None: not encrypted.
 
     Returns:
         Material as ``leeward.formats.material`` has it.
@@ -55,59 +55,44 @@ def import_key(
     """
     expected(algorithm)
     found = member(data, key)
-    secret = None if password is None else member(data, password)
-    kind = _told(found, algorithm) if format == "Auto" else format
-    if secret is not None and kind != "PEM":
-        raise ImportRefusedError(
-            f"a password is given for a key in {kind}, which has none: leave it out of"
-            " origin.import"
-        )
-    if kind == "PEM":
-        if not looks_like_pem(found):
-            raise refused("no PEM, as origin.import says", algorithm)
+    secret = None if passphrase is None else member(data, passphrase)
+    if format == "Auto" and looks_like_pem(found):
         return from_pem(found, algorithm, secret)
-    if kind == "JWK" or kind == "Tink":
-        return _from_json(found, kind, algorithm)
-    return from_plain(found, algorithm, kind)
-
-
-def _told(found: bytes, algorithm: str) -> Literal["PEM", "JWK", "Tink", "Base64"]:
-    """What is in the Secret, by its content."""
-    if looks_like_pem(found):
-        return "PEM"
+    if secret is not None:
+        raise ImportRefusedError(
+            "a passphrase is given for a key that is not in PEM, so is not encrypted by one: leave"
+            " it out of origin.import"
+        )
+    if format != "Auto":
+        return from_plain(found, algorithm, format)
     if found.lstrip().startswith(b"{"):
-        return "Tink" if "kty" not in _object(found) else "JWK"
+        return _from_json(found, algorithm)
     if algorithm == "FERNET" and looks_like_fernet(found):
-        return "Base64"
+        return from_plain(found, algorithm, "Base64")
     raise refused(
-        f"{len(found)} bytes that are neither PEM nor JSON (if they are the key itself, say how it"
-        " is written by origin.import.format: Raw, Base64 or Hex)",
+        f"{len(found)} bytes that are neither PEM nor a JSON object (if they are the key itself,"
+        " say how it is written by origin.import.format: Raw, Base64 or Hex)",
         algorithm,
     )
 
 
-def _from_json(found: bytes, kind: Literal["JWK", "Tink"], algorithm: str) -> bytes:
+def _from_json(found: bytes, algorithm: str) -> bytes:
     document = _object(found)
-    if kind == "Tink" and ("primaryKeyId" in document or "encryptedKeyset" in document):
-        return from_tink(document, algorithm)
-    if kind == "JWK" and "kty" in document:
+    if "kty" in document:
         return from_jwk(document, algorithm)
-    if isinstance(document.get("keys"), list):
+    if "primaryKeyId" in document or "encryptedKeyset" in document:
+        return from_tink(document, algorithm)
+    if "keys" in document:
         raise refused("a JWK set; take one key out of it", algorithm)
-    raise refused(f"JSON that is no {'Tink keyset' if kind == 'Tink' else 'JWK'}", algorithm)
+    raise refused("JSON that is neither a JWK nor a Tink keyset", algorithm)
 
 
 def _object(found: bytes) -> dict[str, Any]:
     try:
-        document = strict_json(found)
+        document: dict[str, Any] = strict_json(found)
     except AmbiguousJsonError as error:
         raise ImportRefusedError(
             f"the Secret holds JSON that cannot be read, {error}: put an intact copy of the key"
             " there"
         ) from None
-    if not isinstance(document, dict):
-        raise ImportRefusedError(
-            "the Secret holds JSON that is no object, so neither a JWK nor a Tink keyset: put one"
-            " key there"
-        )
     return document

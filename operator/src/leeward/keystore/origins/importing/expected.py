@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import (
     ec,
     ed448,
@@ -104,11 +104,11 @@ def material_of(key: object, algorithm: str) -> bytes:
             # It has something to say beyond kind and size: the exponent, the strength.
             raise ImportRefusedError(f"the Secret holds {described(key)}: {error}") from None
         raise refused(described(key), algorithm) from None
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, InternalError):
         raise damaged(described(key)) from None
     try:
         check(algorithm, material)
-    except (InvalidMaterial, UnsupportedAlgorithm):
+    except (InvalidMaterial, UnsupportedAlgorithm, InternalError):
         raise damaged(described(key)) from None
     return material
 

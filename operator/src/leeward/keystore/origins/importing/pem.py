@@ -31,25 +31,25 @@ def looks_like_pem(data: bytes) -> bool:
     return _LABEL.search(data) is not None
 
 
-def from_pem(data: bytes, algorithm: str, password: bytes | None) -> bytes:
+def from_pem(data: bytes, algorithm: str, passphrase: bytes | None) -> bytes:
     """The material of the private key in PEM.
 
     Args:
         data: One private key; certificates and EC parameters beside it are left aside.
         algorithm: Which the key must be one of.
-        password: Of an encrypted key; one line end is taken away.
+        passphrase: Of an encrypted key; one line end is taken away.
 
     Raises:
         ImportRefusedError: There is none, or several, it is of another algorithm, damaged,
-            encrypted by another password, or not encrypted at all where one is given.
+            encrypted by another passphrase, or not encrypted at all where one is given.
     """
     label = _label(data, algorithm)
     block = _block(data, label)
     if label == _ENCRYPTED:
-        if password is None:
+        if passphrase is None:
             raise ImportRefusedError(
-                "the private key is encrypted: put its password into another member of the Secret,"
-                " and name that in origin.import"
+                "the private key is encrypted: put its passphrase into another member of the"
+                " Secret, and name that by origin.import.passphraseKey"
             )
         check_cost(_der(block))
     elif b"\nProc-Type:" in block:
@@ -57,12 +57,12 @@ def from_pem(data: bytes, algorithm: str, password: bytes | None) -> bytes:
             "the private key is encrypted in the traditional way of OpenSSL, by MD5: encrypt it"
             " again with openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY.pem"
         )
-    elif password is not None:
+    elif passphrase is not None:
         raise ImportRefusedError(
-            "the private key is not encrypted, and a password is given for it: leave the password"
-            " out of origin.import, or put the encrypted key into the Secret"
+            "the private key is not encrypted, and a passphrase is given for it: leave it out of"
+            " origin.import, or put the encrypted key into the Secret"
         )
-    return material_of(_loaded(block, password), algorithm)
+    return material_of(_loaded(block, passphrase), algorithm)
 
 
 def _label(data: bytes, algorithm: str) -> str:
@@ -106,8 +106,8 @@ def _der(block: bytes) -> bytes:
         ) from None
 
 
-def _loaded(block: bytes, password: bytes | None) -> object:
-    secret = None if password is None else without_newline(password)
+def _loaded(block: bytes, passphrase: bytes | None) -> object:
+    secret = None if passphrase is None else without_newline(passphrase)
     try:
         # Factors of an RSA key are tested once its size is known: in large ones that takes hours.
         return XWingPrivateKey.from_pem(block) or load_pem_private_key(
@@ -116,7 +116,7 @@ def _loaded(block: bytes, password: bytes | None) -> object:
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError, InvalidMaterial):
         if secret is not None:
             raise ImportRefusedError(
-                "the encrypted private key does not open: the password is wrong, or the key is"
+                "the encrypted private key does not open: the passphrase is wrong, or the key is"
                 " damaged or of a kind that is not read here"
             ) from None
         raise ImportRefusedError(
