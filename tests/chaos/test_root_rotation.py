@@ -163,6 +163,7 @@ def opened(api: FakeApi) -> Keys:
                 assert root is not None
                 aad = keyset.aad(key.name, key.algorithm, 1)
                 wrapped = key.version(1).wrapped
+                assert wrapped is not None
                 keys[keyset.vault, key.name] = unwrap(root.raw(), wrapped, aad, KEY_SIZE)
     return keys
 

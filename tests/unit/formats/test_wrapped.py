@@ -47,7 +47,9 @@ def test_golden_keys_open() -> None:
     assert vault_key is not None
     aad = keyset().aad(vault_key.name, vault_key.algorithm, key.version)
     assert aad == GOLDEN["vaultKeyAad"].encode()
-    material = unwrap(root().raw(), vault_key.version(key.version).wrapped, aad, 32)
+    wrapped = vault_key.version(key.version).wrapped
+    assert wrapped is not None
+    material = unwrap(root().raw(), wrapped, aad, 32)
     assert material.hex() == GOLDEN["vaultKeyMaterial"]
     assert key.aad() == GOLDEN["artefactKeyAad"].encode()
     size = SIZES[key.algorithm]
@@ -92,8 +94,10 @@ def test_vault_key_is_bound_to_its_place(change: dict[str, object]) -> None:
     moved = keyset().model_copy(update=change)
     (key,) = moved.keys
     aad = moved.aad(key.name, key.algorithm, 1)
+    wrapped = key.primary.wrapped
+    assert wrapped is not None
     with pytest.raises(UnwrapError):
-        unwrap(root().raw(), key.primary.wrapped, aad, 32)
+        unwrap(root().raw(), wrapped, aad, 32)
 
 
 @pytest.mark.parametrize("part", ["nonce", "ciphertext"])
