@@ -119,18 +119,41 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "banned algorithm of a family": (
         key_with(algorithm="RSAES_PKCS1_v1_5"),
-        ["RSAES_PKCS1_v1_5 is banned", "Bleichenbacher", "use HPKE_X25519"],
+        ["RSAES_PKCS1_v1_5 is banned", "Bleichenbacher", "use RSA3072_OAEP"],
     ),
     "unknown algorithm": (
         key_with(algorithm="ROT13"),
-        ["spec.keys[0].algorithm", "unknown algorithm ROT13: use one of AES256_GCM, HPKE_X25519"],
+        ["spec.keys[0].algorithm", "unknown algorithm ROT13: use one of AES256_GCM, "],
     ),
     "operation that the algorithm has not": (
         key_with(
             algorithm="AES256_SIV",
             grants=[{"name": "seal", "kinds": ["MaskingJob"], "operations": ["Seal"]}],
         ),
-        ["spec.keys[0].grants", "AES256_SIV can be granted for Mask only", "remove the other"],
+        ["spec.keys[0].grants", "AES256_SIV or FF1_AES256", "can be granted for Mask only"],
+    ),
+    "sealing without opening by a symmetric key": (
+        key_with(
+            algorithm="AES256_GCM",
+            grants=[{"name": "seal", "kinds": ["MaskingJob"], "operations": ["Seal"]}],
+        ),
+        ["spec.keys[0].grants", "Seal without Open needs a public-key", "add Open"],
+    ),
+    "algorithm that the profile does not allow": (
+        resource(
+            "KeyVault",
+            "vault",
+            {"profile": "Approved", "keys": [{"name": "k", "algorithm": "CHACHA20_POLY1305"}]},
+        ),
+        ["spec.keys", "profile Approved does not allow", "use one of AES256_GCM"],
+    ),
+    "renewal of a key that is imported": (
+        key_with(
+            algorithm="ED25519",
+            origin={"import": {"secretRef": {"name": "a", "key": "b"}}},
+            rotation={"every": "90d"},
+        ),
+        ["spec.keys[0].rotation", "cannot be renewed by the operator"],
     ),
     "grant for a kind that does not exist": (
         key_with(
@@ -149,7 +172,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "two members of a provider": (
         resource("KeyVault", "vault", {"provider": {}, "keys": vault()["spec"]["keys"]}),
-        ["spec.provider", "name one provider: embedded: {}"],
+        ["spec.provider", "name exactly one provider: embedded: {} or transit"],
     ),
     "csv options of a Parquet file": (
         dataset("d", "d.parquet", format="Parquet", csv={"delimiter": ";"}),

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cluster.clinic import Clinic, dataset, masking_job
+from cluster.clinic import Clinic, Kubectl, dataset, masking_job
 from leeward.formats.sealed import HpkePrivateKey, inspect_file, seal_file
 
 pytestmark = pytest.mark.cluster
@@ -175,3 +176,37 @@ def test_a_user_without_a_right_is_told_the_role_that_has_it(
     assert f"to create datasetpreviews.leeward.dev in namespace {place}" in said
     assert "ClusterRole leeward-scientist" in said
     assert "ClusterRole edit" in fails("dataset", "put", "visits", __file__, "--image", "x", *given)
+
+
+def test_a_rotated_key_opens_what_it_opened_and_its_old_version_is_destroyed(
+    visits: Clinic, kubectl: Kubectl, leeward: Leeward
+) -> None:
+    place = ("-n", visits.namespace)
+    before = visits.get("dataset", "visits")["status"]
+    state = _key(visits, "intake")
+    rotation = {"retireAfter": "1s", "destroyAfter": "1s"}
+    leeward("keys", "rotate", "vault", "intake", *place)
+    patch = [{"op": "add", "path": "/spec/keys/3/rotation", "value": rotation}]
+    visits.run("patch", "keyvault", "vault", "--type=json", "-p", json.dumps(patch))
+    visits.until(
+        "a destroyed version",
+        lambda: [v["state"] for v in _key(visits, "intake")["versions"]][1:2] == ["Destroyed"],
+    )
+    primary = _key(visits, "intake")["primaryVersion"]
+    assert primary == state["primaryVersion"] + 1
+    found = kubectl(
+        "-n", "leeward-system", "get", "secret", f"artefact-{before['keyId']}", "-o", "json"
+    )
+    labels = json.loads(found.stdout)["metadata"]["labels"]
+    assert labels["leeward.dev/vault-key-version"] == str(primary)
+    shown = leeward("dataset", "preview", "visits", "--purpose", "research", *place)
+    assert shown
+    after = visits.get("dataset", "visits")["status"]
+    assert {name: after[name] for name in ("digest", "keyId", "sourceId")} == {
+        name: before[name] for name in ("digest", "keyId", "sourceId")
+    }
+
+
+def _key(clinic: Clinic, name: str) -> dict[str, Any]:
+    keys = clinic.get("keyvault", "vault")["status"]["keys"]
+    return next(key for key in keys if key["name"] == name)

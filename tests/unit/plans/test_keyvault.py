@@ -152,3 +152,44 @@ def test_unknown_field_is_invalid() -> None:
 
 def test_vault_has_no_children() -> None:
     assert PLANNERS["KeyVault"].children == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"deletionPolicy": "Shred"}, "spec.deletionPolicy"),
+        (
+            {
+                "provider": {
+                    "transit": {
+                        "address": "https://bao.example:8200",
+                        "key": "leeward",
+                        "auth": {"kubernetes": {"role": "leeward"}},
+                    }
+                }
+            },
+            "spec.provider.transit",
+        ),
+        (
+            {
+                "keys": [
+                    {
+                        "name": "data",
+                        "algorithm": "AES256_GCM",
+                        "origin": {"derive": {"from": "other", "info": "x"}},
+                    }
+                ]
+            },
+            "spec.keys[data].origin",
+        ),
+    ],
+)
+def test_no_key_is_made_where_a_field_would_be_ignored(
+    change: dict[str, object], named: str
+) -> None:
+    world = World()
+    world.add(resource(VAULT, {**vault_spec(), **change}))
+    status = Engine(world).settle(VAULT)
+    assert ready(status)[1] == "FieldsWithoutEffect"
+    assert named in ready(status)[2]
+    assert world.keysets == {}

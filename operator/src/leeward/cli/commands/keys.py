@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from leeward.cli.commands.guard import guarded
+from leeward.cli.options import Context, Kubeconfig, Namespace, Timeout
 
 keys = typer.Typer(no_args_is_help=True, help="Keys: make one, and choose an algorithm.")
 
@@ -115,6 +116,31 @@ def advise(
         without_aes=without_aes,
     )
     give_advice(session_of(context_), question)
+
+
+@keys.command()
+@guarded
+def rotate(
+    context_: typer.Context,
+    vault: Annotated[str, typer.Argument(metavar="VAULT", help="The KeyVault.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key in it.")],
+    timeout: Timeout = "10m",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Make a new version of a vault key, and wrap every artefact key by it.
+
+    No file and no pod is touched. It sets rotation.renewedAfter of the key to now.
+    """
+    from leeward.cli.port import Target
+    from leeward.cli.rotating import rotate_key
+    from leeward.cli.session import parse_duration, session_of
+
+    session = session_of(context_)
+    seconds = parse_duration(timeout)
+    cluster = session.connect(Target(kubeconfig, context))
+    rotate_key(session, cluster, namespace or cluster.namespace, vault, key, seconds)
 
 
 def add_to(app: typer.Typer) -> None:

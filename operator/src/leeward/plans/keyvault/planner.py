@@ -63,6 +63,23 @@ def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
     return info
 
 
+def idle_fields(spec: KeyVaultSpec) -> list[str]:
+    """Fields that are known to the API and that this release would have to ignore."""
+    found = []
+    if spec.provider.transit is not None:
+        found.append("spec.provider.transit")
+    if spec.deletion_policy == "Shred":
+        found.append("spec.deletionPolicy Shred")
+    for key in spec.keys:
+        if key.origin.generate is None:
+            found.append(f"spec.keys[{key.name}].origin")
+        if key.authority is not None:
+            found.append(f"spec.keys[{key.name}].authority")
+        if any(grant.max_deliveries is not None for grant in key.grants):
+            found.append(f"spec.keys[{key.name}].grants[].maxDeliveries")
+    return found
+
+
 class KeyVaultPlanner:
     """Makes the keyset of a KeyVault and says how it stands."""
 
@@ -85,6 +102,13 @@ class KeyVaultPlanner:
         if isinstance(known, Plan):
             return known
         spec, draft = known
+        idle = idle_fields(spec)
+        if idle:
+            return _not_ready(
+                draft,
+                "FieldsWithoutEffect",
+                f"this release does not act on {', '.join(idle)}: leave them out",
+            )
         ensured = _ensured(observed)
         if ensured is not None:
             return _after(owner, spec, draft, ensured, observed, context)

@@ -1,0 +1,98 @@
+"""``leeward keys rotate``: ask for a new version of a vault key, and wait until it is in use.
+
+The request is a field of the KeyVault (``rotation.renewedAfter``), so that what was asked for can
+be read there, and asking twice for the same moment rotates once.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from typing import Any, Final
+
+from leeward.api.keyvault import KEYVAULT
+from leeward.cli.conditions import condition_of, in_words
+from leeward.cli.errors import ApiError, CliError
+from leeward.cli.kinds import resource_of
+from leeward.cli.listing import missing
+from leeward.cli.port import Cluster, Manifest
+from leeward.cli.session import Session
+from leeward.cli.waiting import watch
+
+_CONFLICT: Final = 409
+_TRIES: Final = 5
+
+
+def rotate_key(
+    session: Session, cluster: Cluster, namespace: str, vault: str, key: str, timeout: float
+) -> None:
+    """Have a new primary version made, and wait until every artefact key is wrapped by it.
+
+    Raises:
+        CliError: There is no such key, or it did not come to it in ``timeout`` seconds.
+    """
+    before = _request(cluster, namespace, vault, key)
+
+    def reached(resource: Manifest) -> bool:
+        state = _state(resource, key)
+        if state is None or state["primaryVersion"] <= before:
+            return False
+        moved = condition_of(resource, "RotationComplete")
+        if moved is not None and not moved.holds and moved.reason != "Rewrapping":
+            raise CliError(f"key {key} was rotated, but: {in_words(moved)}")
+        return moved is None or moved.holds
+
+    goal = f"a version {before + 1} of key {key}"
+    resource = watch(session, cluster, KEYVAULT, namespace, vault, timeout, goal, reached)
+    state = _state(resource, key) or {}
+    session.err.print(
+        f"key {key} of keyvault/{vault} is at version {state.get('primaryVersion')};"
+        " no file and no pod was touched"
+    )
+
+
+def _request(cluster: Cluster, namespace: str, vault: str, key: str) -> int:
+    """Ask for a new version; the one that is primary now."""
+    asked = cluster.server_time().strftime("%Y-%m-%dT%H:%M:%SZ")
+    for _ in range(_TRIES):
+        found = cluster.find(resource_of(KEYVAULT), namespace, vault)
+        if found is None:
+            raise missing(KEYVAULT, namespace, vault)
+        state = _state(found, key)
+        if state is None:
+            raise _no_such_key(found, vault, key)
+        if state["rotatedAt"] >= asked:
+            asked = _next_second(state["rotatedAt"])
+        changed = copy.deepcopy(found)
+        for spec in changed["spec"]["keys"]:
+            if spec["name"] == key:
+                spec.setdefault("rotation", {})["renewedAfter"] = asked
+        try:
+            cluster.replace(resource_of(KEYVAULT), changed)
+        except ApiError as error:
+            if error.status != _CONFLICT:
+                raise
+            continue
+        return int(state["primaryVersion"])
+    raise CliError(f"KeyVault {vault} is being changed by others all the time", "try again")
+
+
+def _next_second(moment: str) -> str:
+    later = datetime.datetime.fromisoformat(moment) + datetime.timedelta(seconds=1)
+    return later.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _state(resource: Manifest, key: str) -> dict[str, Any] | None:
+    keys: list[dict[str, Any]] = (resource.get("status") or {}).get("keys") or []
+    return next((state for state in keys if state["name"] == key), None)
+
+
+def _no_such_key(resource: Manifest, vault: str, key: str) -> CliError:
+    names = [spec["name"] for spec in resource["spec"]["keys"]]
+    if key in names:
+        ready = in_words(condition_of(resource, "Ready"))
+        return CliError(
+            f"key {key} of KeyVault {vault} is not made yet: {ready}",
+            f"wait for it: leeward wait keyvault/{vault}",
+        )
+    return CliError(f"KeyVault {vault} has no key {key}", f"use one of {', '.join(names)}")
