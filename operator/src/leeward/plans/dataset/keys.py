@@ -1,13 +1,14 @@
 """The artefact key of a Dataset: made at once where owners seal to its public half, else found.
 
-HPKE_X25519  a pair is made, its public half published; a file sealed to an earlier pair of
+public-key   a pair is made, its public half published; a file sealed to an earlier pair of
              this Dataset, or of a published one of this namespace, is recognised by its id
-AES256_GCM   whoever sealed the file had the key: the file says which one it is
+symmetric    whoever sealed the file had the key: the file says which one it is
 """
 
 from collections.abc import Sequence
 from typing import cast
 
+from leeward.api.algorithms import ALGORITHMS
 from leeward.formats.material import public_jwk
 from leeward.plans.dataset.view import View, public_key_name
 from leeward.plans.shared.inventory import enter
@@ -38,7 +39,8 @@ def plan_key(view: View) -> Plan | None:
     verdict = check_key(use, view.observed)
     if verdict is not None:
         return view.stop(verdict)
-    asymmetric = ready_key(use, view.observed).key.algorithm == "HPKE_X25519"
+    algorithm = ready_key(use, view.observed).key.algorithm
+    asymmetric = ALGORITHMS[algorithm].key_class == "PublicKey"
     if "keyId" not in view.status:
         if not asymmetric:
             return None

@@ -3,7 +3,7 @@
 import hashlib
 from functools import cached_property
 
-from leeward.api.algorithms import OPERATIONS_BY_ALGORITHM
+from leeward.api.algorithms import ALGORITHMS, OPERATIONS_BY_ALGORITHM
 from leeward.api.dataset import ColumnType, Tag
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule, Scope
@@ -13,7 +13,11 @@ from leeward.plans.shared.model import Context, Observed
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.sources import Case
 
-OUTPUT_ALGORITHMS = ("AES256_GCM",)
+OUTPUT_ALGORITHMS = tuple(
+    name
+    for name, known in ALGORITHMS.items()
+    if known.key_class == "Symmetric" and "Seal" in known.operations
+)
 """Outputs are sealed with a symmetric key: of a key pair the pod would have to hold the private
 half, too, as far as this release delivers keys."""
 

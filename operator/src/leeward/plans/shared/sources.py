@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
+from leeward.api.algorithms import ALGORITHMS
 from leeward.api.dataset import DATASET, DatasetSpec, DatasetStatus
 from leeward.api.meta import API_VERSION, Ref
 from leeward.formats.jobconfig import SOURCE_MOUNT, SourceFile
@@ -22,7 +23,9 @@ from leeward.plans.shared.model import (
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict, named_anew
 
-SEALING: tuple[str, ...] = ("AES256_GCM", "HPKE_X25519")
+SEALING: tuple[str, ...] = tuple(
+    name for name, known in ALGORITHMS.items() if "Open" in known.operations
+)
 """Algorithms that a sealed source can have."""
 
 
