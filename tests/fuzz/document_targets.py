@@ -32,10 +32,10 @@ from leeward.keystore.records import (
 )
 from unit.keystore.origins.sample_keys import random_bytes
 
-_GOLDEN = Path(__file__).parents[1] / "golden"
-WRAPPED = json.loads((_GOLDEN / "wrapped.json").read_text())
-ROOT = json.loads((_GOLDEN / "rootkey.json").read_text())
-SHARES = json.loads((_GOLDEN / "shares.json").read_text())
+GOLDEN = Path(__file__).parents[1] / "golden"
+WRAPPED = json.loads((GOLDEN / "wrapped.json").read_text())
+ROOT = json.loads((GOLDEN / "rootkey.json").read_text())
+SHARES = json.loads((GOLDEN / "shares.json").read_text())
 VAULT_KEY = bytes.fromhex(WRAPPED["vaultKeyMaterial"])
 
 
@@ -151,7 +151,7 @@ HARNESSES = (
         "backup",
         KeyBackup.from_bytes,
         (BackupDamagedError,),
-        lambda: [(_GOLDEN / "backup.json").read_bytes()],
+        lambda: [(GOLDEN / "backup.json").read_bytes()],
         seeded(change_backup),
     ),
     Harness(

@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from fuzz.document_targets import WRAPPED, pod_keysets
+from fuzz.document_targets import GOLDEN, WRAPPED, pod_keysets
 from fuzz.import_targets import chosen, pems
 from fuzz.mutating import der
 from fuzz.signature_targets import leaves
@@ -53,6 +53,13 @@ def key_without_role() -> bytes:
     return json.dumps(document).encode()
 
 
+def backup_of_no_text() -> bytes:
+    """A backup with half a character in it."""
+    document = json.loads((GOLDEN / "backup.json").read_text())
+    document["record"]["fileName"] = "\ud800"
+    return json.dumps(document).encode()
+
+
 def _with(document: dict[str, Any], name: str) -> bytes:
     return json.dumps({**document, name: "\ud800"}).encode()
 
@@ -62,6 +69,7 @@ FOUND = {
     "private-pem": [short_x25519(), quoted_body()],
     "certificate": [later_certificate()],
     "certificate-signed": [later_tbs()],
+    "backup": [backup_of_no_text()],
     "pod-keyset": [key_without_role(), b"[" * 60_000],
     "wrapped-keyset": [_with(WRAPPED["keyset"], "vault")],
     "wrapped-artefact-key": [_with(WRAPPED["artefactKey"], "key")],

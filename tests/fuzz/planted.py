@@ -1,14 +1,15 @@
 """Secrets that the seeds hold, and the search for them in what a parser says.
 
 What an error says is everything that a log could show of it: the texts of all exceptions in the
-chain that a traceback prints. A secret is found by any eight characters of it in a row, in any of
-the writings in which it may slip out.
+chain that a traceback prints, and their arguments. A secret is found by any eight characters of it
+in a row, in any of the writings in which it may slip out; sixteen where each byte takes up to four.
 """
 
 import base64
 from collections.abc import Iterable
 
 _WINDOW = 8
+_LONG_WINDOW = 16
 _DISTINCT = 4
 
 
@@ -18,14 +19,13 @@ def writings(secret: bytes) -> Iterable[str]:
     yield secret.hex().upper()
     yield base64.b64encode(secret).decode()
     yield base64.urlsafe_b64encode(secret).decode()
-    yield repr(secret)[2:-1]
     yield str(int.from_bytes(secret, "big"))
     yield str(int.from_bytes(secret, "little"))
 
 
-def windows(text: str) -> set[str]:
+def windows(text: str, size: int = _WINDOW) -> set[str]:
     """All pieces of a text that are long enough to tell something."""
-    pieces = (text[at : at + _WINDOW] for at in range(len(text) - _WINDOW + 1))
+    pieces = (text[at : at + size] for at in range(len(text) - size + 1))
     return {piece for piece in pieces if len(set(piece)) >= _DISTINCT}
 
 
@@ -40,7 +40,9 @@ class Planted:
             texts: Looked for as they are.
         """
         self._pieces: set[str] = set()
+        self._long_pieces: set[str] = set()
         for secret in secrets:
+            self._long_pieces |= windows(repr(secret)[2:-1], _LONG_WINDOW)
             for text in writings(secret):
                 self._pieces |= windows(text)
         for text in texts:
@@ -48,7 +50,10 @@ class Planted:
 
     def found_in(self, text: str) -> bool:
         """Whether a piece of a secret stands in `text`."""
-        return not self._pieces.isdisjoint(windows(text))
+        return not (
+            self._pieces.isdisjoint(windows(text))
+            and self._long_pieces.isdisjoint(windows(text, _LONG_WINDOW))
+        )
 
 
 def shown(error: BaseException) -> str:

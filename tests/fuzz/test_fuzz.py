@@ -13,6 +13,7 @@ from fuzz.planted import Planted
 from fuzz.targets import harnesses
 
 OPEN = {
+    "backup": "a lone surrogate in a document is noticed only when it is encoded",
     "pod-keyset": "Document.parse quotes what it read, so PodKeyset.parse shows material",
     "private-pem": "load_private lets InternalError out, and its cause quotes the file",
     "certificate": "load_certificates lets x509.InvalidVersion out",
