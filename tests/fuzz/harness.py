@@ -34,6 +34,7 @@ class Harness:
         max_size: Bytes of an input at most.
         examples: Changed seeds that a short run tries.
         soaks: Whether a long run includes it unless it is named: some cases take a second.
+        refused: Further inputs to begin with, of a kind that it refuses.
         accepts_seeds: Whether the seeds are parsed without an error.
         clock: Seconds, from any moment on.
     """
@@ -47,8 +48,13 @@ class Harness:
     max_size: int = 1 << 16
     examples: int = 300
     soaks: bool = True
+    refused: Callable[[], list[bytes]] = list
     accepts_seeds: bool = True
     clock: Callable[[], float] = time.perf_counter
+
+    def beginnings(self) -> list[bytes]:
+        """All inputs to begin with."""
+        return [*self.seeds(), *self.refused()]
 
     def __call__(self, data: bytes) -> None:
         """Run one case.

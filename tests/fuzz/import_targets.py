@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
+import random
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -42,7 +44,6 @@ _JOSE: dict[str, Any] = {
     "HPKE_P256": ECKey,
     "ECDSA_P256": ECKey,
     "ECDSA_P384": ECKey,
-    "RSA_PSS": RSAKey,
 }
 
 
@@ -69,8 +70,7 @@ def imported(data: bytes) -> None:
 
 @cache
 def pems() -> list[bytes]:
-    """With one key of RSA: each time that one is taken costs a tenth of a second."""
-    kinds = {name: kind for name, kind in FITTING.items() if not name.endswith("_OAEP")}
+    kinds = {name: kind for name, kind in FITTING.items() if not name.startswith("RSA")}
     plain = [chosen(name, pem(pair(kind))) for name, kind in kinds.items()]
     traditional = [
         chosen(name, pem(pair(FITTING[name]), traditional=True))
@@ -109,12 +109,6 @@ def _field(number: int, value: bytes) -> bytes:
 def tinks() -> list[bytes]:
     """Keysets of Tink, written by hand: the tests of interoperability have those of Tink itself."""
     scalar = pair("P-256").private_numbers().private_value.to_bytes(32, "big")
-    rsa = pair("RSA-3072").private_numbers()
-    public = rsa.public_numbers
-    numbers = (rsa.d, rsa.p, rsa.q, rsa.dmp1, rsa.dmq1, rsa.iqmp)
-    pss = _field(1, bytes([8, 3, 16, 3, 24, 32]))
-    for number, value in ((3, public.n), (4, public.e)):
-        pss += _field(number, value.to_bytes((value.bit_length() + 7) // 8, "big"))
     values = {
         "AES256_GCM": ("AesGcmKey", _field(3, random_bytes("tink", 32))),
         "AES256_SIV": ("AesSivKey", _field(2, random_bytes("tink", 64))),
@@ -132,20 +126,49 @@ def tinks() -> list[bytes]:
             "EcdsaPrivateKey",
             _field(2, _field(2, bytes([8, 3, 16, 2, 24, 2]))) + _field(3, scalar),
         ),
-        "RSA_PSS": (
-            "RsaSsaPssPrivateKey",
-            _field(2, _field(2, pss[2 : 2 + pss[1]]) + pss[2 + pss[1] :])
-            + b"".join(
-                _field(at, value.to_bytes(384 if at == 3 else 192, "big"))
-                for at, value in enumerate(numbers, 3)
-            ),
-        ),
         "ML_DSA_65": (
             "MlDsaPrivateKey",
             _field(2, random_bytes("tink", 32)) + _field(3, _field(3, bytes([8, 1]))),
         ),
     }
     return [chosen(name, _keyset(*value)) for name, value in values.items()]
+
+
+def _rsa_keyset(kind: str) -> bytes:
+    rsa = pair(kind).private_numbers()
+    public = rsa.public_numbers
+    size = pair(kind).key_size // 8
+    shared = _field(2, bytes([8, 3, 16, 3, 24, 32])) + _field(3, public.n.to_bytes(size, "big"))
+    value = _field(2, shared + _field(4, public.e.to_bytes(3, "big")))
+    value += _field(3, rsa.d.to_bytes(size, "big"))
+    halves = (rsa.p, rsa.q, rsa.dmp1, rsa.dmq1, rsa.iqmp)
+    for number, half in enumerate(halves, 4):
+        value += _field(number, half.to_bytes(size // 2, "big"))
+    return chosen("RSA_PSS", _keyset("RsaSsaPssPrivateKey", value))
+
+
+def _rsa_pem(kind: str, *, traditional: bool = False) -> bytes:
+    return chosen("RSA_PSS", pem(pair(kind), traditional=traditional))
+
+
+def _rsa_jwk(kind: str) -> bytes:
+    document = RSAKey.import_key(pair(kind)).as_dict(private=True)
+    return chosen("RSA_PSS", json.dumps(document).encode())
+
+
+@cache
+def rsa_keys() -> list[bytes]:
+    """Keys that are taken: each time costs a tenth of a second, for the test of the factors."""
+    kind = "RSA-3072"
+    return [_rsa_pem(kind), _rsa_pem(kind, traditional=True), _rsa_jwk(kind), _rsa_keyset(kind)]
+
+
+@cache
+def small_rsa_keys() -> list[list[bytes]]:
+    """Keys that are refused for their size, before that test: in PEM, as JWK, of Tink."""
+    kind = "RSA-2048"
+    pems_ = [_rsa_pem(kind), _rsa_pem(kind, traditional=True)]
+    return [pems_, [_rsa_jwk(kind)], [_rsa_keyset(kind)]]
 
 
 def _keyset(name: str, value: bytes) -> bytes:
@@ -160,15 +183,18 @@ def planted() -> Planted:
     """Material of all seeds, and what their texts hold of it."""
     secrets = [random_bytes(name, SIZES[name]) for name in ALGORITHMS if name in SIZES]
     secrets += [random_bytes("tink", 64), random_bytes("x-wing", 32)]
-    bodies = ["\n".join(seed[1:].decode().split("\n")[1:-2]) for seed in pems()]
+    in_pem, in_jwk, of_tink = small_rsa_keys()
+    with_armour = [*pems(), *in_pem, *rsa_keys()[:2]]
+    bodies = ["\n".join(seed[1:].decode().split("\n")[1:-2]) for seed in with_armour]
     # What is in front is the same in all keys of a kind.
     texts = [line for body in bodies for line in body[32:].split("\n")]
-    for seed in jwks():
+    for seed in [*jwks(), *in_jwk, rsa_keys()[2]]:
         members = json.loads(seed[1:])
         texts += [
             members[name] for name in ("k", "d", "p", "q", "dp", "dq", "qi") if name in members
         ]
-    texts += [json.loads(seed[1:])["key"][0]["keyData"]["value"] for seed in tinks()]
+    keysets = [*tinks(), *of_tink, rsa_keys()[3]]
+    texts += [json.loads(seed[1:])["key"][0]["keyData"]["value"] for seed in keysets]
     return Planted([*secrets, PASSWORD], [*texts, PASSWORD.decode()])
 
 
@@ -207,7 +233,12 @@ PASSPHRASES = [
 ]
 
 
-def _importing(name: str, seeds: Callable[[], list[bytes]], change: Any) -> Harness:
+def _importing(
+    name: str,
+    seeds: Callable[[], list[bytes]],
+    change: Any,
+    refused: Callable[[], list[bytes]] = list,
+) -> Harness:
     return Harness(
         name=f"import-{name}",
         parse=imported,
@@ -215,7 +246,12 @@ def _importing(name: str, seeds: Callable[[], list[bytes]], change: Any) -> Harn
         seeds=seeds,
         mutate=seeded(after_a_byte(change)),
         planted=planted(),
+        refused=refused,
     )
+
+
+def _change_rsa(data: bytes, source: random.Random) -> bytes:
+    return (change_json if data.startswith(b"{") else change_pem)(data, source)
 
 
 def _any() -> list[bytes]:
@@ -226,10 +262,11 @@ def _any() -> list[bytes]:
 def harnesses() -> tuple[Harness, ...]:
     """All of them; makes pairs of RSA, so it takes a second."""
     return (
-        _importing("pem", pems, change_pem),
-        _importing("jwk", jwks, change_json),
-        _importing("tink", tinks, change_json),
+        _importing("pem", pems, change_pem, lambda: small_rsa_keys()[0]),
+        _importing("jwk", jwks, change_json, lambda: small_rsa_keys()[1]),
+        _importing("tink", tinks, change_json, lambda: small_rsa_keys()[2]),
         _importing("any", _any, change_bytes),
+        dataclasses.replace(_importing("rsa", rsa_keys, _change_rsa), examples=50, soaks=False),
         Harness(
             "public-pem",
             read_public,

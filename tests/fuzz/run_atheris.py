@@ -117,7 +117,7 @@ def _fuzz(name: str, arguments: list[str]) -> None:
         targets = _targets()
         harness = targets.harnesses()[name]
     folder = Path(arguments[-1])
-    for seed in harness.seeds():
+    for seed in harness.beginnings():
         (folder / hashlib.sha256(seed).hexdigest()[:40]).write_bytes(seed)
 
     def mutate(data: bytes, size: int, number: int) -> bytes:
