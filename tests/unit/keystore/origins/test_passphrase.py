@@ -252,3 +252,35 @@ def test_number_of_iterations_can_be_chosen() -> None:
         Derivation.new("PBKDF2_SHA256", lambda size: SALT[:size], iterations=10_000)
     with pytest.raises(ValidationError, match="SCRYPT has no parameter iterations"):
         Derivation.new("SCRYPT", lambda size: SALT[:size], iterations=1_000_000)
+
+
+PEAK = """
+import re, threading
+from pathlib import Path
+from leeward.keystore.origins import Derivation, from_passphrase
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) >> 10
+
+derivation = Derivation.new("SCRYPT", bytes)
+before = peak()
+threads = [
+    threading.Thread(target=from_passphrase, args=(b"%s", derivation, "ED25519")) for _ in "123"
+]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(peak() - before)
+"""
+
+
+def test_derivations_at_once_take_the_memory_of_one() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", PEAK % PASSPHRASE],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    assert 100 < int(printed) < 200
