@@ -36,7 +36,7 @@ from leeward.api.meta import (
     Timestamp,
 )
 
-WorkloadKind = Literal["MaskingJob", "DatasetPreview"]
+WorkloadKind = Literal["MaskingJob", "DatasetPreview", "KeyDelivery"]
 VersionState = Literal["Pending", "Primary", "Enabled", "Disabled", "Destroyed"]
 
 _USES: Final = ", ".join(
