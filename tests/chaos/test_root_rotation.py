@@ -20,7 +20,7 @@ from fakeapi.transport import DirectTransport, Fault, FaultPlan
 from leeward.app.rootrotation import RootKeyRotator
 from leeward.engine.ratelimit import TokenBucket
 from leeward.formats.rootkey import RootKeyring
-from leeward.formats.wrapped import KEY_SIZE, WrappedKeyset, unwrap
+from leeward.formats.wrapped import KEY_SIZE, Wrapped, WrappedKeyset, unwrap
 from leeward.keystore.records import KEYSET_ROLE, ROOT_ROLE, ROOT_SECRET, read_document
 from leeward.keystore.rootkey import ROTATE_ANNOTATION
 from leeward.keystore.rootrotation import RootKeyRotation
@@ -163,7 +163,7 @@ def opened(api: FakeApi) -> Keys:
                 assert root is not None
                 aad = keyset.aad(key.name, key.algorithm, 1)
                 wrapped = key.version(1).wrapped
-                assert wrapped is not None
+                assert isinstance(wrapped, Wrapped)
                 keys[keyset.vault, key.name] = unwrap(root.raw(), wrapped, aad, KEY_SIZE)
     return keys
 

@@ -48,7 +48,7 @@ def test_golden_keys_open() -> None:
     aad = keyset().aad(vault_key.name, vault_key.algorithm, key.version)
     assert aad == GOLDEN["vaultKeyAad"].encode()
     wrapped = vault_key.version(key.version).wrapped
-    assert wrapped is not None
+    assert isinstance(wrapped, Wrapped)
     material = unwrap(root().raw(), wrapped, aad, 32)
     assert material.hex() == GOLDEN["vaultKeyMaterial"]
     assert key.aad() == GOLDEN["artefactKeyAad"].encode()
@@ -95,7 +95,7 @@ def test_vault_key_is_bound_to_its_place(change: dict[str, object]) -> None:
     (key,) = moved.keys
     aad = moved.aad(key.name, key.algorithm, 1)
     wrapped = key.primary.wrapped
-    assert wrapped is not None
+    assert isinstance(wrapped, Wrapped)
     with pytest.raises(UnwrapError):
         unwrap(root().raw(), wrapped, aad, 32)
 

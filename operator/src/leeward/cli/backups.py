@@ -55,8 +55,8 @@ class _Found:
                 continue
             self.keys.append(backed_up(secret, stored))
             self.vault_ids.add(stored.vault_id)
-            if isinstance(stored, WrappedKeyset):
-                self.root_key_ids.add(root_key_id_of(stored))
+            if isinstance(stored, WrappedKeyset) and (id_ := root_key_id_of(stored)):
+                self.root_key_ids.add(id_)
 
 
 def back_up(
@@ -237,7 +237,7 @@ def _check_root_keys(
 ) -> None:
     """Every root key that wraps something in the backup must be there."""
     keysets = [key.stored for key in keys if isinstance(key.stored, WrappedKeyset)]
-    needed = {root_key_id_of(keyset) for keyset in keysets}
+    needed = {id_ for keyset in keysets if (id_ := root_key_id_of(keyset))}
     needed |= set(backup.record.root_key_ids)
     found = find_keyring(cluster, namespace)
     if found is None:

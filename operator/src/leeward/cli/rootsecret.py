@@ -113,10 +113,12 @@ class Keysets:
 
     Attributes:
         by_root_key: Root key's id -> how many.
+        by_transit: How many a Transit key wraps: these have nothing to do with root keys.
         unreadable: Names of Secrets that hold no keyset.
     """
 
     by_root_key: Counter[str] = field(default_factory=Counter)
+    by_transit: int = 0
     unreadable: list[str] = field(default_factory=list)
 
     @classmethod
@@ -125,10 +127,14 @@ class Keysets:
         found = cls()
         for secret in cluster.list(SECRETS, namespace, labels=KEYSET_SELECTOR):
             try:
-                keyset = read_document(secret, WrappedKeyset, KEYSET_ROLE)
-                found.by_root_key[root_key_id_of(keyset)] += 1
+                id_ = root_key_id_of(read_document(secret, WrappedKeyset, KEYSET_ROLE))
             except DamagedRecordError:
                 found.unreadable.append(secret["metadata"]["name"])
+                continue
+            if id_ is None:
+                found.by_transit += 1
+            else:
+                found.by_root_key[id_] += 1
         return found
 
 

@@ -29,6 +29,7 @@ from pydantic import Field, field_validator, model_validator
 from leeward.api import KINDS_BY_NAME
 from leeward.formats.document import Document, canonical_json
 from leeward.formats.keyset import KeyAlgorithm
+from leeward.formats.provider import TransitSettings
 
 KEY_SIZE: Final = 32
 """Bytes of a root key and of a vault key."""
@@ -81,7 +82,7 @@ class WrappedVersion(Document):
             but to move to the primary what it still wraps. Destroyed is gone for good.
         changed_at: When it came into that state.
         drained: Whether nothing was found that it wraps, since it is no longer primary.
-        wrapped: The wrapping key; None: destroyed.
+        wrapped: The wrapping key, by the root key or a Transit key; None: destroyed.
     """
 
     version: int = Field(ge=1)
@@ -89,7 +90,7 @@ class WrappedVersion(Document):
     state: VersionState = "Primary"
     changed_at: str | None = None
     drained: bool = False
-    wrapped: Wrapped | None = None
+    wrapped: AnyWrapped | None = None
 
     @model_validator(mode="after")
     def _destroyed_holds_nothing(self) -> "WrappedVersion":
@@ -137,13 +138,14 @@ class WrappedVaultKey(Document):
 
 
 class WrappedKeyset(Document):
-    """All keys of one vault, wrapped by the root key.
+    """All keys of one vault, wrapped by the root key or a Transit key.
 
     Attributes:
         vault_id: Random; given when the keyset is made.
         vault_namespace, vault: Name of the KeyVault.
         owner_uid: UID of the KeyVault that it belongs to now.
-        root_key_id: The root key that wraps it.
+        root_key_id: The root key that wraps it, or the Transit key: see the module.
+        transit: That Transit key; None: it is wrapped by the root key.
     """
 
     format_version: Literal[1] = 1
@@ -152,6 +154,7 @@ class WrappedKeyset(Document):
     vault: str
     owner_uid: str
     root_key_id: Hex128
+    transit: TransitSettings | None = None
     keys: list[WrappedVaultKey]
 
     def key(self, name: str) -> WrappedVaultKey | None:

@@ -81,9 +81,9 @@ class FoundKeyring:
         return annotations.get(ROTATE_ANNOTATION) or None
 
 
-def root_key_id_of(keyset: WrappedKeyset) -> str:
-    """Id of the root key that wraps a keyset."""
-    return keyset.root_key_id
+def root_key_id_of(keyset: WrappedKeyset) -> str | None:
+    """Id of the root key that wraps a keyset; None: a Transit key does."""
+    return keyset.root_key_id if keyset.transit is None else None
 
 
 class RootKeyCustodian:
@@ -206,14 +206,15 @@ class RootKeyCustodian:
 
     async def _named(self) -> set[str]:
         """Ids of the root keys that keysets name."""
-        ids = set()
+        ids: set[str] = set()
         for secret in await self._client.list(
             "v1", "Secret", self._namespace, labels=KEYSET_SELECTOR
         ):
             try:
-                ids.add(root_key_id_of(read_document(secret, WrappedKeyset, KEYSET_ROLE)))
+                id_ = root_key_id_of(read_document(secret, WrappedKeyset, KEYSET_ROLE))
             except DamagedRecordError:
                 continue
+            ids |= {id_} if id_ else set()
         return ids
 
     async def _create(self, keyring: RootKeyring, made: RootKeyState) -> RootKeyState:

@@ -22,6 +22,7 @@ from leeward.formats.rootkey import RootKey, RootKeyring
 from leeward.formats.wrapped import (
     KEY_SIZE,
     UnwrapError,
+    Wrapped,
     WrappedKeyset,
     WrappedVaultKey,
     WrappedVersion,
@@ -91,6 +92,8 @@ def rewrap_keyset(
     def moved(key: WrappedVaultKey, version: WrappedVersion) -> WrappedVersion:
         if version.wrapped is None:
             return version
+        if not isinstance(version.wrapped, Wrapped):
+            raise UnwrapError(f"key {key.name} is wrapped by no root key")
         place = (key.name, key.algorithm, version.version)
         material = unwrap(old.raw(), version.wrapped, keyset.aad(*place), KEY_SIZE)
         wrapped = wrap(new.raw(), material, bound.aad(*place), random)
@@ -170,9 +173,11 @@ class RootKeyRotation:
         ):
             try:
                 keyset = read_document(secret, WrappedKeyset, KEYSET_ROLE)
-                old = keyring.key(root_key_id_of(keyset))
+                id_ = root_key_id_of(keyset)
+                old = keyring.key(id_) if id_ else None
                 if old is None or old.id == keyring.current:
-                    continue  # moved already, or of a root key not here: its KeyVault says so
+                    # Moved already, of a root key not here (its KeyVault says so), or of Transit.
+                    continue
                 named.add(old.id)
                 if await self._move(
                     secret, rewrap_keyset(keyset, old, keyring.current_key, self._random)

@@ -15,6 +15,9 @@ from leeward.formats.wrapped import (
 )
 from leeward.keystore.artefacts import ArtefactKeys
 from leeward.keystore.delivery import Deliveries
+from leeward.keystore.providers.directory import Providers
+from leeward.keystore.providers.embedded import EmbeddedProvider
+from leeward.keystore.providers.port import ProviderError
 from leeward.keystore.records import (
     UNPUBLISHED_SELECTOR,
     DamagedRecordError,
@@ -28,7 +31,7 @@ from leeward.keystore.records import (
 )
 from leeward.keystore.rootkey import MANAGER, RootKeyCustodian, RootKeyState, SecretClient
 from leeward.keystore.rotation import VaultRotation
-from leeward.keystore.vaults import KeyFaultError, VaultKeys
+from leeward.keystore.vaults import KeyFaultError, VaultKeys, provider_fault
 from leeward.kube.errors import (
     ForbiddenError,
     NotFoundError,
@@ -82,7 +85,8 @@ class EmbeddedKeyStore:
         self._random = random
         self._now = now
         self._root = RootKeyCustodian(client, namespace, random, now)
-        self._vaults = VaultKeys(client, namespace, random, now, self._root)
+        providers = Providers(EmbeddedProvider(self._root, random))
+        self._vaults = VaultKeys(client, namespace, random, now, self._root, providers)
         self._rotation = VaultRotation(client, namespace, random, now, self._vaults)
         self._artefacts = ArtefactKeys(client, namespace, random, now, self._vaults, self._rotation)
         self._deliveries = Deliveries(client, self._artefacts)
@@ -122,6 +126,8 @@ class EmbeddedKeyStore:
             return await self._do(action)
         except KeyFaultError as error:
             return Outcome("Unreadable", "", error.fault)
+        except ProviderError as error:
+            return Outcome("Unreadable", "", provider_fault(error))
         except ForbiddenError as error:
             # Where workloads run it is an outcome; in its own namespace it is a broken Role.
             raise DeniedError(str(error)) from None

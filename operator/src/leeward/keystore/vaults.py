@@ -1,4 +1,4 @@
-"""Keysets of vaults: made, grown, opened by the root key. Opened keys are held in memory.
+"""Keysets of vaults: made, grown, opened by their provider. Opened keys are held in memory.
 
 Only the key store uses this. What ``open`` yields never leaves the process.
 """
@@ -9,16 +9,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from leeward.formats.rootkey import RootKey
 from leeward.formats.wrapped import (
     KEY_SIZE,
+    AnyWrapped,
     UnwrapError,
-    Wrapped,
     WrappedKeyset,
     WrappedVaultKey,
     WrappedVersion,
-    unwrap,
-    wrap,
+)
+from leeward.keystore.providers.directory import Providers
+from leeward.keystore.providers.port import (
+    Binding,
+    KeyProvider,
+    ProviderError,
+    ProviderKeyReplacedError,
 )
 from leeward.keystore.records import (
     KEYSET_ROLE,
@@ -39,6 +43,7 @@ from leeward.plans.shared.model import (
     KeysetInfo,
     Manifest,
     Outcome,
+    ProviderFault,
     VersionInfo,
 )
 
@@ -68,12 +73,14 @@ class VaultKeys:
         random: Callable[[int], bytes],
         now: Callable[[], datetime.datetime],
         root: RootKeyCustodian,
+        providers: Providers,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._random = random
         self._now = now
         self._root = root
+        self._providers = providers
         self._held: OrderedDict[bytes, bytes] = OrderedDict()
 
     async def read(self, namespace: str, vault: str) -> tuple[Manifest, WrappedKeyset] | None:
@@ -92,53 +99,43 @@ class VaultKeys:
         except DamagedRecordError:
             raise KeyFaultError("Damaged") from None
 
-    async def root(self) -> RootKey:
-        """The root key, to wrap new vault keys with.
-
-        Raises:
-            KeyFaultError: There is none.
-        """
-        key = await self._root.current()
-        if key is None:
-            raise KeyFaultError("RootKeyLost")
-        return key
-
-    async def root_of(self, keyset: WrappedKeyset) -> RootKey:
-        """The root key that wraps this keyset.
+    async def _require_root(self, keyset: WrappedKeyset) -> None:
+        """Whether the root key that wraps this keyset is there, also where its keys are held.
 
         Raises:
             KeyFaultError: There is none, or another.
         """
-        key = await self._root.key(keyset.root_key_id)
-        if key is None:
-            await self.root()
-            raise KeyFaultError("RootKeyReplaced")
-        return key
+        if keyset.transit is not None or await self._root.key(keyset.root_key_id) is not None:
+            return
+        if await self._root.current() is None:
+            raise KeyFaultError("RootKeyLost")
+        raise KeyFaultError("RootKeyReplaced")
 
     async def open(self, keyset: WrappedKeyset, key: WrappedVaultKey, version: int) -> bytes:
         """One version of a vault key: 32 bytes.
 
         Raises:
             KeyFaultError: It does not open.
+            ProviderError: Its provider does not open it now.
         """
-        root = await self.root_of(keyset)
+        await self._require_root(keyset)
         try:
             wrapped = key.version(version).wrapped
             if wrapped is None:
                 raise KeyFaultError("Damaged")
-            return self._open(root, wrapped, keyset.aad(key.name, key.algorithm, version))
+            place = keyset.aad(key.name, key.algorithm, version)
+            return await self._open(keyset, wrapped, place)
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
 
-    async def fault_of(self, keyset: WrappedKeyset) -> KeyFault | None:
+    async def fault_of(self, keyset: WrappedKeyset) -> KeyFault | ProviderFault | None:
         """Why the keyset does not open; None: all of it does."""
         try:
-            for key in keyset.keys:
-                for version in key.history:
-                    if version.wrapped is not None:
-                        await self.open(keyset, key, version.version)
+            await self._open_all(keyset)
         except KeyFaultError as error:
             return error.fault
+        except ProviderError as error:
+            return provider_fault(error)
         return None
 
     async def info(self, keyset: WrappedKeyset) -> KeysetInfo:
@@ -159,6 +156,7 @@ class VaultKeys:
                 )
                 for key in keyset.keys
             },
+            transit=keyset.transit,
         )
 
     async def ensure(self, action: EnsureKeyset) -> Outcome:
@@ -166,18 +164,22 @@ class VaultKeys:
 
         Raises:
             KeyFaultError: The root key or the keyset does not open.
+            ProviderError: The provider does not wrap, or open what is there.
             FaultError: It may work later.
         """
-        root = await self.root()
+        provider = await self._providers.of(action.transit, (action.namespace, action.vault))
+        if action.transit is None and await self._root.current() is None:
+            raise KeyFaultError("RootKeyLost")
         made = WrappedKeyset(
             vault_id=action.vault_id,
             vault_namespace=action.namespace,
             vault=action.vault,
             owner_uid=action.uid,
-            root_key_id=root.id,
+            root_key_id=await provider.key_id(),
+            transit=action.transit,
             keys=[],
         )
-        made = self._with_keys(made, root, action.keys)
+        made = await self._with_keys(made, provider, action.keys)
         try:
             await self._client.create(keyset_secret(self._namespace, made), MANAGER)
         except AlreadyExistsError:
@@ -191,12 +193,11 @@ class VaultKeys:
         secret, keyset = found
         if keyset.owner_uid != action.uid and keyset.vault_id != action.adopt:
             return Outcome("Retained", result=await self.info(keyset))
-        root = await self.root_of(keyset)
-        fault = await self.fault_of(keyset)
-        if fault is not None:
-            raise KeyFaultError(fault)
-        lacking = [key for key in action.keys if keyset.key(key[0]) is None]
-        grown = self._with_keys(keyset.model_copy(update={"owner_uid": action.uid}), root, lacking)
+        provider = await self._provider_for(keyset, action)
+        taken = keyset.model_copy(update={"owner_uid": action.uid, "transit": action.transit})
+        await self._open_all(taken)
+        lacking = [key for key in action.keys if taken.key(key[0]) is None]
+        grown = await self._with_keys(taken, provider, lacking)
         if grown != keyset:
             made = keyset_secret(self._namespace, grown)
             await self._client.replace(replacement(secret, made), MANAGER)
@@ -205,15 +206,53 @@ class VaultKeys:
     async def new_version(
         self, keyset: WrappedKeyset, name: str, algorithm: str, number: int
     ) -> WrappedVersion:
-        """A primary version of a key: a random AES-256-GCM wrapping key."""
-        return self._made(keyset, await self.root_of(keyset), name, algorithm, number)
+        """A primary version of a key: a random AES-256-GCM wrapping key.
+
+        Raises:
+            KeyFaultError: The root key that wraps the keyset is not there.
+            ProviderError: The provider does not wrap now.
+        """
+        await self._require_root(keyset)
+        provider = await self._provider_of(keyset)
+        return await self._made(keyset, provider, name, algorithm, number)
 
     def forget(self) -> None:
         """Hold no vault key in memory any more: one was destroyed."""
         self._held.clear()
 
-    def _with_keys(
-        self, keyset: WrappedKeyset, root: RootKey, keys: Sequence[tuple[str, str]]
+    async def _open_all(self, keyset: WrappedKeyset) -> None:
+        await self._require_root(keyset)
+        for key in keyset.keys:
+            for version in key.history:
+                if version.wrapped is not None:
+                    await self.open(keyset, key, version.version)
+
+    async def _provider_of(self, keyset: WrappedKeyset) -> KeyProvider:
+        return await self._providers.of(keyset.transit, (keyset.vault_namespace, keyset.vault))
+
+    async def _provider_for(self, keyset: WrappedKeyset, action: EnsureKeyset) -> KeyProvider:
+        """The provider that the KeyVault names, if it is the one that wraps the keyset.
+
+        A Transit key is the same one by another address, or another way to log in.
+        """
+        provider = await self._providers.of(action.transit, (action.namespace, action.vault))
+        if keyset.transit is None and action.transit is None:
+            return provider  # of root keys, several may be there
+        if keyset.transit is None or action.transit is None:
+            wraps = "the root key" if keyset.transit is None else keyset.transit.place
+            raise ProviderKeyReplacedError(
+                f"the keyset {keyset.vault_id} is wrapped by {wraps}",
+                "Make the KeyVault with that provider.",
+            )
+        if await provider.key_id() != keyset.root_key_id:
+            raise ProviderKeyReplacedError(
+                f"the keyset {keyset.vault_id} is wrapped by {keyset.transit.place}",
+                "Give the KeyVault that Transit namespace, mount and key.",
+            )
+        return provider
+
+    async def _with_keys(
+        self, keyset: WrappedKeyset, provider: KeyProvider, keys: Sequence[tuple[str, str]]
     ) -> WrappedKeyset:
         """The keyset with new keys."""
         made = [
@@ -221,30 +260,37 @@ class VaultKeys:
                 name=name,
                 algorithm=algorithm,
                 primary_version=1,
-                history=[self._made(keyset, root, name, algorithm, 1)],
+                history=[await self._made(keyset, provider, name, algorithm, 1)],
             )
             for name, algorithm in keys
         ]
         return keyset.model_copy(update={"keys": [*keyset.keys, *made]})
 
-    def _made(
-        self, keyset: WrappedKeyset, root: RootKey, name: str, algorithm: str, number: int
+    async def _made(
+        self, keyset: WrappedKeyset, provider: KeyProvider, name: str, algorithm: str, number: int
     ) -> WrappedVersion:
-        aad = keyset.aad(name, algorithm, number)
+        place = Binding(keyset.root_key_id, keyset.aad(name, algorithm, number))
         return WrappedVersion(
             version=number,
             created_at=timestamp(self._now()),
-            wrapped=wrap(root.raw(), self._random(KEY_SIZE), aad, self._random),
+            wrapped=await provider.wrap(self._random(KEY_SIZE), place),
         )
 
-    def _open(self, root: RootKey, wrapped: Wrapped, aad: bytes) -> bytes:
+    async def _open(self, keyset: WrappedKeyset, wrapped: AnyWrapped, aad: bytes) -> bytes:
         # By what stands in the Secret, so that a damaged one is never hidden by what is held.
-        place = hashlib.sha256(f"{root.id}{wrapped.nonce}{wrapped.ciphertext}".encode() + aad)
-        known = self._held.get(place.digest())
+        place = hashlib.sha256(wrapped.canonical() + aad).digest()
+        known = self._held.get(place)
         if known is None:
-            known = unwrap(root.raw(), wrapped, aad, KEY_SIZE)
-            self._held[place.digest()] = known
+            provider = await self._provider_of(keyset)
+            known = await provider.unwrap(wrapped, Binding(keyset.root_key_id, aad), KEY_SIZE)
+            self._held[place] = known
             if len(self._held) > HELD:
                 self._held.popitem(last=False)
-        self._held.move_to_end(place.digest())
+            return known
+        self._held.move_to_end(place)
         return known
+
+
+def provider_fault(error: ProviderError) -> ProviderFault:
+    """What plans are told of it."""
+    return ProviderFault(error.reason, str(error), error.remedy)

@@ -11,6 +11,7 @@ from typing import Final
 
 from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec, VaultKey
 from leeward.api.meta import Kind
+from leeward.formats.provider import TransitSettings
 from leeward.plans.keyvault.rotation import RotationStep, next_rotation, steps
 from leeward.plans.shared.conditions import StatusDraft, backoff, timestamp
 from leeward.plans.shared.look import read
@@ -30,7 +31,7 @@ from leeward.plans.shared.model import (
     RotateVaultKey,
 )
 from leeward.plans.shared.names import Owner, random_id
-from leeward.plans.shared.verdict import key_fault_message
+from leeward.plans.shared.verdict import key_fault
 
 REWRAP_PAUSE: Final = 0.5
 """Seconds between two batches of artefact keys: others get a turn."""
@@ -149,6 +150,7 @@ def _ensure(owner: Owner, spec: KeyVaultSpec, vault_id: str) -> EnsureKeyset:
         vault_id=vault_id,
         keys=tuple((key.name, key.algorithm) for key in spec.keys),
         adopt=owner.annotations.get(ADOPT_ANNOTATION),
+        transit=TransitSettings.of(spec.provider),
     )
 
 
@@ -200,8 +202,8 @@ def _retained(owner: Owner, draft: StatusDraft, info: KeysetInfo) -> Plan:
 
 
 def _unreadable(draft: StatusDraft, outcome: Outcome) -> Plan:
-    reason = "RootKeyLost" if outcome.result == "RootKeyLost" else "KeysetUnreadable"
-    return _not_ready(draft, reason, key_fault_message(outcome.result))
+    fault = key_fault(outcome.result)
+    return _not_ready(draft, fault.reason, fault.message)
 
 
 def _not_ready(draft: StatusDraft, reason: str, message: str) -> Plan:
@@ -284,7 +286,8 @@ def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | N
         case "Done":
             return None
         case "Unreadable":
-            return "KeysetUnreadable", key_fault_message(outcome.result)
+            fault = key_fault(outcome.result)
+            return fault.reason, fault.message
         case _:
             return (
                 "RotationRefused",

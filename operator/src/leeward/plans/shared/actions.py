@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from leeward.formats.provider import TransitSettings
 from leeward.plans.shared.needs import ObjectRef
 
 Manifest: TypeAlias = dict[str, Any]
@@ -76,6 +77,7 @@ class EnsureKeyset:
         vault_id: Id for a keyset that is made now.
         keys: Name -> algorithm.
         adopt: Id of a retained keyset that may be taken over.
+        transit: The Transit key that wraps them; None: the root key does.
     """
 
     namespace: str
@@ -84,6 +86,7 @@ class EnsureKeyset:
     vault_id: str
     keys: tuple[tuple[str, str], ...]
     adopt: str | None = None
+    transit: TransitSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

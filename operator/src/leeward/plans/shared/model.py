@@ -45,6 +45,7 @@ from leeward.plans.shared.needs import (
     ObjectRef,
     PodsOf,
     ProgressOf,
+    ProviderFault,
     ResultOf,
     RewrapResult,
     VersionInfo,
@@ -82,6 +83,7 @@ __all__ = [
     "Planner",
     "PodsOf",
     "ProgressOf",
+    "ProviderFault",
     "PublishArtefactKey",
     "ResultOf",
     "RetireVersion",
@@ -100,7 +102,7 @@ OutcomeCode = Literal[
     "Forbidden",  # the operator has no right: the namespace is not enabled
     "Invalid",  # the API server refused the object (quota, Pod Security, admission policy)
     "Retained",  # a keyset of an earlier vault is there
-    "Unreadable",  # key material does not open; the result is a KeyFault
+    "Unreadable",  # key material does not open; the result is a KeyFault or a ProviderFault
     "Missing",  # something that the action needs is not there
 ]
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from leeward.formats.provider import TransitSettings
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
@@ -69,6 +71,22 @@ class ArtefactKeyOf:
 KeyFault = Literal["RootKeyLost", "RootKeyReplaced", "Damaged"]
 """Why wrapped keys do not open: no root key, another one, or the wrapped bytes are damaged."""
 
+
+@dataclass(frozen=True, slots=True)
+class ProviderFault:
+    """Why the provider of a keyset does not wrap or unwrap now.
+
+    Attributes:
+        reason: Of the condition (``keystore.providers.port.ProviderReason``).
+        message: What is wrong, without a full stop.
+        remedy: What to do.
+    """
+
+    reason: str
+    message: str
+    remedy: str
+
+
 Need: TypeAlias = ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf
 
 
@@ -100,17 +118,19 @@ class KeysetInfo:
         vault_id: Its random id, 32 hexadecimal digits.
         owner_uid: UID of the KeyVault that it belongs to.
         versions: Key name -> (algorithm, primary version, RFC 3339 time of its creation).
-        readable: Whether the root key opens it.
+        readable: Whether the root key, or its provider, opens it.
         fault: Why not, where it is not readable.
         history: Key name -> its versions, in order.
+        transit: The Transit key that wraps it; None: the root key does.
     """
 
     vault_id: str
     owner_uid: str
     versions: Mapping[str, tuple[str, int, str]]
     readable: bool = True
-    fault: KeyFault | None = None
+    fault: KeyFault | ProviderFault | None = None
     history: Mapping[str, tuple[VersionInfo, ...]] = field(default_factory=dict)
+    transit: TransitSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

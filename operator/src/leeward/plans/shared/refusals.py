@@ -11,7 +11,7 @@ from leeward.plans.shared.model import (
     Outcome,
     PublishArtefactKey,
 )
-from leeward.plans.shared.verdict import Denied, key_fault_message
+from leeward.plans.shared.verdict import Denied, key_fault
 
 
 def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
@@ -31,8 +31,7 @@ def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
                 " the Helm values)",
             )
         case "Unreadable":
-            reason = "RootKeyLost" if outcome.result == "RootKeyLost" else "KeysetUnreadable"
-            return Denied(reason, key_fault_message(outcome.result))
+            return key_fault(outcome.result)
         case "Invalid":
             return _invalid(action, outcome)
         case "Conflict" if isinstance(action, AdoptArtefactKey | PublishArtefactKey):

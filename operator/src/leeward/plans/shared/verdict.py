@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from leeward.plans.shared.model import KeyFault, Need
+from leeward.plans.shared.model import KeyFault, Need, ProviderFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ _KEY_FAULTS: Final[Mapping[KeyFault | None, str]] = {
 }
 
 
-def key_fault_message(fault: KeyFault | None) -> str:
+def key_fault(fault: KeyFault | ProviderFault | None) -> Denied:
     """What to say of wrapped keys that do not open."""
-    return _KEY_FAULTS.get(fault, _KEY_FAULTS["Damaged"])
+    if isinstance(fault, ProviderFault):
+        return Denied(fault.reason, f"{fault.message}. {fault.remedy}")
+    reason = "RootKeyLost" if fault == "RootKeyLost" else "KeysetUnreadable"
+    return Denied(reason, _KEY_FAULTS.get(fault, _KEY_FAULTS["Damaged"]))
