@@ -26,9 +26,9 @@ from leeward.keystore.rootkey import ROTATE_ANNOTATION
 from leeward.keystore.rootrotation import RootKeyRotation
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
-from leeward.plans.shared.model import EnsureKeyset
+from leeward.plans.shared.model import EnsureKeyset, NewKey
 
-KEYS = (("data", "AES256_GCM"), ("tokens", "AES256_SIV"))
+KEYS = (NewKey("data", "AES256_GCM"), NewKey("tokens", "AES256_SIV"))
 VAULTS = ("a", "b", "c")
 PATIENCE = 3 * 3600.0
 Keys = dict[tuple[str, str], bytes]

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from leeward.formats.material import SIZES
+from leeward.formats.material import SIZES, public_pem
 from leeward.formats.rootkey import RootKey, RootKeyring
 from leeward.formats.wrapped import (
     UnwrapError,
     Wrapped,
     WrappedArtefactKey,
     WrappedKeyset,
+    WrappedVaultKey,
     unwrap,
     wrap,
 )
@@ -39,6 +40,55 @@ def keyset() -> WrappedKeyset:
 
 def artefact_key() -> WrappedArtefactKey:
     return WrappedArtefactKey.model_validate(GOLDEN["artefactKey"])
+
+
+def signing_key() -> WrappedVaultKey:
+    """A key of the golden keyset's vault that has a pair of its own."""
+    return WrappedVaultKey.model_validate(GOLDEN["signingKey"])
+
+
+def test_golden_fixed_key_opens_and_its_public_half_stands_beside_it() -> None:
+    key = signing_key()
+    fixed, wrapped = key.primary.fixed, key.primary.wrapped
+    assert fixed is not None
+    assert isinstance(wrapped, Wrapped)
+    wrapping_key = unwrap(root().raw(), wrapped, keyset().aad(key.name, key.algorithm, 1), 32)
+    aad = keyset().fixed_aad(key.name, key.algorithm, 1, fixed.public_key)
+    assert aad == GOLDEN["fixedKeyAad"].encode()
+    material = unwrap(wrapping_key, fixed.wrapped, aad)
+    assert material.hex() == GOLDEN["fixedKeyMaterial"]
+    assert fixed.public_key == public_pem(key.algorithm, material)
+    assert json.loads(key.canonical()) == GOLDEN["signingKey"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("other", "ED25519", 1, True),
+        ("signing", "ML_DSA_65", 1, True),
+        ("signing", "ED25519", 2, True),
+        ("signing", "ED25519", 1, False),
+    ],
+)
+def test_fixed_key_is_bound_to_its_place(place: tuple[str, str, int, bool]) -> None:
+    name, algorithm, number, with_public_half = place
+    key = signing_key()
+    fixed, wrapped = key.primary.fixed, key.primary.wrapped
+    assert fixed is not None
+    assert isinstance(wrapped, Wrapped)
+    wrapping_key = unwrap(root().raw(), wrapped, keyset().aad(key.name, key.algorithm, 1), 32)
+    public_key = fixed.public_key if with_public_half else None
+    with pytest.raises(UnwrapError):
+        unwrap(wrapping_key, fixed.wrapped, keyset().fixed_aad(name, algorithm, number, public_key))
+
+
+def test_a_destroyed_version_keeps_no_fixed_key() -> None:
+    stored = copy.deepcopy(GOLDEN["signingKey"])
+    del stored["history"][0]["wrapped"]
+    stored["history"][0]["state"] = "Destroyed"
+    stored["history"].append(GOLDEN["keyset"]["keys"][0]["history"][0] | {"version": 2})
+    with pytest.raises(ValidationError, match="holds no fixed key"):
+        WrappedVaultKey.model_validate(stored | {"primaryVersion": 2})
 
 
 def test_golden_keys_open() -> None:

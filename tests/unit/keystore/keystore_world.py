@@ -17,15 +17,16 @@ from leeward.plans.shared.model import (
     EnsureArtefactKey,
     EnsureKeyset,
     Manifest,
+    NewKey,
 )
 
 OPERATOR = "leeward-system"
 CLINIC = "clinic"
 KEYS = (
-    ("data", "AES256_GCM"),
-    ("tokens", "AES256_SIV"),
-    ("pseudonyms", "HMAC_SHA256"),
-    ("intake", "HPKE_X25519"),
+    NewKey("data", "AES256_GCM"),
+    NewKey("tokens", "AES256_SIV"),
+    NewKey("pseudonyms", "HMAC_SHA256"),
+    NewKey("intake", "HPKE_X25519"),
 )
 KEY_ID = "bb" * 16
 OWNER = {"apiVersion": "leeward.dev/v1alpha1", "kind": "MaskingJob", "name": "v", "uid": "uid-2"}

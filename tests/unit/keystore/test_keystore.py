@@ -22,6 +22,7 @@ from leeward.plans.shared.model import (
     ForgetArtefactKey,
     KeysetOf,
     Manifest,
+    NewKey,
     PublishArtefactKey,
     ShredArtefactKey,
 )
@@ -84,12 +85,12 @@ async def test_key_is_added_and_the_others_stay(world: KeyWorld) -> None:
     store = await world.ready()
     (name,) = world.names("keyset-")
     before = document(world.secret(name), "keyset.json")["keys"]
-    more = EnsureKeyset(CLINIC, "vault", "uid-1", "ff" * 16, (*KEYS, ("more", "AES256_GCM")))
+    more = EnsureKeyset(CLINIC, "vault", "uid-1", "ff" * 16, (*KEYS, NewKey("more", "AES256_GCM")))
     outcome = await store.perform(more)
     assert outcome.result.vault_id == "aa" * 16
     after = document(world.secret(name), "keyset.json")["keys"]
     assert after[:4] == before
-    assert [key["name"] for key in after] == [*(name for name, _ in KEYS), "more"]
+    assert [key["name"] for key in after] == [*(key.name for key in KEYS), "more"]
 
 
 async def test_keyset_of_another_vault_is_retained_until_it_is_adopted(world: KeyWorld) -> None:
@@ -118,7 +119,7 @@ async def test_change_that_somebody_else_made_first_wins(world: KeyWorld) -> Non
         return None
 
     world.api.refusals.append(quicker)
-    more = EnsureKeyset(CLINIC, "vault", "uid-1", "ff" * 16, (*KEYS, ("more", "AES256_GCM")))
+    more = EnsureKeyset(CLINIC, "vault", "uid-1", "ff" * 16, (*KEYS, NewKey("more", "AES256_GCM")))
     with pytest.raises(StaleWriteError):
         await store.perform(more)
     assert (await store.perform(more)).result.versions.keys() >= {"more"}

@@ -36,7 +36,7 @@ def world() -> KeyWorld:
 
 async def test_pod_is_given_artefact_keys_and_nothing_else(world: KeyWorld) -> None:
     store = await world.ready()
-    ids = {name: f"{n:032x}" for n, (name, _) in enumerate(KEYS, 1)}
+    ids = {key.name: f"{n:032x}" for n, key in enumerate(KEYS, 1)}
     for name, key_id in ids.items():
         await store.perform(ensure(name, key_id))
     roles = tuple((f"rule:{name}", key_id) for name, key_id in ids.items())

@@ -326,8 +326,8 @@ class World:
             return Outcome("Retained", result=info)
         elif not info.readable:
             return Outcome("Unreadable", result=info.fault)
-        made = {name: (algorithm, 1, stamp(self.now)) for name, algorithm in action.keys}
-        first = {name: (VersionInfo(1, "Primary", stamp(self.now)),) for name, _ in action.keys}
+        made = {key.name: (key.algorithm, 1, stamp(self.now)) for key in action.keys}
+        first = {key.name: (VersionInfo(1, "Primary", stamp(self.now)),) for key in action.keys}
         info = replace(
             info,
             owner_uid=action.uid,

@@ -7,10 +7,16 @@ Each is one JSON document in one Secret. Wrapping is AES-256-GCM (NIST SP 800-38
 the 16-byte tag}``. Its associated data is the canonical JSON (sorted, no spaces, UTF-8) of a list:
 
     vault key     ["leeward.dev/wrapped-vault-key", 1, rootKeyId, vaultId, key, algorithm, version]
+    fixed key     ["leeward.dev/wrapped-fixed-key", 1, vaultId, key, version, algorithm,
+                   publicKey or ""]
     artefact key  ["leeward.dev/wrapped-artefact-key", 1, id, vaultId, key, version, algorithm,
                    publicKey or ""]
 
 so none of them opens in the place of another. Golden vectors: tests/golden/wrapped.json.
+
+A fixed key is one that belongs to a version itself: of a signing key its pair, of a key with an
+origin other than generate the one that was derived or imported. It is wrapped by that version, as
+artefact keys are. So whatever wraps the version never meets it, and it goes with the version.
 
 A version of a vault key may be wrapped by a Transit key instead of the root key
 (``keystore.providers.transit``). Then it is ``{"ciphertext": what Transit gave}``, the same bytes
@@ -74,6 +80,18 @@ AnyWrapped = Wrapped | TransitWrapped
 VersionState = Literal["Primary", "Enabled", "Disabled", "Destroyed"]
 
 
+class FixedKey(Document):
+    """The key of one version itself, wrapped by it.
+
+    Attributes:
+        wrapped: Material as ``leeward.formats.material`` has it.
+        public_key: PEM of the public half, of a pair.
+    """
+
+    wrapped: Wrapped
+    public_key: str | None = None
+
+
 class WrappedVersion(Document):
     """One version of a vault key.
 
@@ -83,6 +101,7 @@ class WrappedVersion(Document):
         changed_at: When it came into that state.
         drained: Whether nothing was found that it wraps, since it is no longer primary.
         wrapped: The wrapping key, by the root key or a Transit key; None: destroyed.
+        fixed: The key of the version itself: of signing keys, and of origins other than generate.
     """
 
     version: int = Field(ge=1)
@@ -91,11 +110,14 @@ class WrappedVersion(Document):
     changed_at: str | None = None
     drained: bool = False
     wrapped: AnyWrapped | None = None
+    fixed: FixedKey | None = None
 
     @model_validator(mode="after")
     def _destroyed_holds_nothing(self) -> "WrappedVersion":
         if (self.wrapped is None) != (self.state == "Destroyed"):
             raise ValueError("a version holds a wrapped key unless it was destroyed")
+        if self.wrapped is None and self.fixed is not None:
+            raise ValueError("a destroyed version holds no fixed key")
         return self
 
 
@@ -172,6 +194,20 @@ class WrappedKeyset(Document):
                 key,
                 algorithm,
                 version,
+            ]
+        )
+
+    def fixed_aad(self, key: str, algorithm: str, version: int, public_key: str | None) -> bytes:
+        """What the fixed key of a version is bound to."""
+        return canonical_json(
+            [
+                "leeward.dev/wrapped-fixed-key",
+                1,
+                self.vault_id,
+                key,
+                version,
+                algorithm,
+                public_key or "",
             ]
         )
 

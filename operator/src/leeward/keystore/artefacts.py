@@ -1,11 +1,10 @@
 """Artefact keys: made once, found by id or by public half, opened for delivery."""
 
-import asyncio
 import datetime
 from collections.abc import Callable
 from typing import Final
 
-from leeward.formats.material import generate, public_pem
+from leeward.formats.material import public_pem
 from leeward.formats.wrapped import (
     Artefact,
     ShreddedArtefactKey,
@@ -17,6 +16,7 @@ from leeward.formats.wrapped import (
     unwrap,
     wrap,
 )
+from leeward.keystore.fixed import drawn
 from leeward.keystore.records import (
     ARTEFACT_ROLE,
     FINGERPRINT_LABEL,
@@ -135,11 +135,7 @@ class ArtefactKeys:
         )
 
     async def _generate(self, algorithm: str) -> tuple[bytes, str | None]:
-        if algorithm.startswith("RSA"):
-            # Primes take up to a second: others are served meanwhile.
-            material = await asyncio.to_thread(generate, algorithm, self._random)
-        else:
-            material = generate(algorithm, self._random)
+        material = await drawn(algorithm, self._random)
         return material, public_pem(algorithm, material)
 
     async def _take_up(self, made: WrappedArtefactKey) -> Outcome:

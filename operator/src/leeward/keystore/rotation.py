@@ -100,7 +100,7 @@ class VaultRotation:
         if key.primary_version != action.primary:
             return Outcome("Done", result=await self._vaults.info(keyset))
         # A key that does not open is not hidden under a new version.
-        await self._vaults.open(keyset, key, key.primary_version)
+        await self._vaults.fixed(keyset, key, key.primary_version)
         number = max(version.version for version in key.history) + 1
         made = await self._vaults.new_version(keyset, key.name, key.algorithm, number)
         history = [
@@ -257,7 +257,7 @@ class VaultRotation:
             known = "Enabled"
         update: dict[str, object] = {"state": known, "changed_at": timestamp(self._now())}
         if known == "Destroyed":
-            update["wrapped"] = None
+            update |= {"wrapped": None, "fixed": None}
         if known == "Enabled":
             update["drained"] = False
         return version.model_copy(update=update)

@@ -17,6 +17,7 @@ from leeward.formats.wrapped import (
     WrappedVaultKey,
     WrappedVersion,
 )
+from leeward.keystore.fixed import drawn, is_signing, open_fixed, wrap_fixed
 from leeward.keystore.providers.directory import Providers
 from leeward.keystore.providers.port import (
     Binding,
@@ -42,6 +43,7 @@ from leeward.plans.shared.model import (
     KeyFault,
     KeysetInfo,
     Manifest,
+    NewKey,
     Outcome,
     ProviderFault,
     VersionInfo,
@@ -128,6 +130,21 @@ class VaultKeys:
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
 
+    async def fixed(
+        self, keyset: WrappedKeyset, key: WrappedVaultKey, version: int
+    ) -> bytes | None:
+        """Material of a version's fixed key; None: it has none.
+
+        Raises:
+            KeyFaultError: It does not open.
+            ProviderError: Its provider does not open it now.
+        """
+        wrapping_key = await self.open(keyset, key, version)
+        try:
+            return open_fixed(keyset, key.name, key.algorithm, key.version(version), wrapping_key)
+        except UnwrapError:
+            raise KeyFaultError("Damaged") from None
+
     async def fault_of(self, keyset: WrappedKeyset) -> KeyFault | ProviderFault | None:
         """Why the keyset does not open; None: all of it does."""
         try:
@@ -152,7 +169,14 @@ class VaultKeys:
             fault=fault,
             history={
                 key.name: tuple(
-                    VersionInfo(v.version, v.state, v.created_at, v.drained) for v in key.history
+                    VersionInfo(
+                        v.version,
+                        v.state,
+                        v.created_at,
+                        v.drained,
+                        v.fixed.public_key if v.fixed else None,
+                    )
+                    for v in key.history
                 )
                 for key in keyset.keys
             },
@@ -196,7 +220,7 @@ class VaultKeys:
         provider = await self._provider_for(keyset, action)
         taken = keyset.model_copy(update={"owner_uid": action.uid, "transit": action.transit})
         await self._open_all(taken)
-        lacking = [key for key in action.keys if taken.key(key[0]) is None]
+        lacking = [key for key in action.keys if taken.key(key.name) is None]
         grown = await self._with_keys(taken, provider, lacking)
         if grown != keyset:
             made = keyset_secret(self._namespace, grown)
@@ -206,7 +230,7 @@ class VaultKeys:
     async def new_version(
         self, keyset: WrappedKeyset, name: str, algorithm: str, number: int
     ) -> WrappedVersion:
-        """A primary version of a key: a random AES-256-GCM wrapping key.
+        """A primary version of a key: a random AES-256-GCM wrapping key, and its fixed key.
 
         Raises:
             KeyFaultError: The root key that wraps the keyset is not there.
@@ -225,7 +249,7 @@ class VaultKeys:
         for key in keyset.keys:
             for version in key.history:
                 if version.wrapped is not None:
-                    await self.open(keyset, key, version.version)
+                    await self.fixed(keyset, key, version.version)
 
     async def _provider_of(self, keyset: WrappedKeyset) -> KeyProvider:
         return await self._providers.of(keyset.transit, (keyset.vault_namespace, keyset.vault))
@@ -252,28 +276,33 @@ class VaultKeys:
         return provider
 
     async def _with_keys(
-        self, keyset: WrappedKeyset, provider: KeyProvider, keys: Sequence[tuple[str, str]]
+        self, keyset: WrappedKeyset, provider: KeyProvider, keys: Sequence[NewKey]
     ) -> WrappedKeyset:
         """The keyset with new keys."""
         made = [
             WrappedVaultKey(
-                name=name,
-                algorithm=algorithm,
+                name=key.name,
+                algorithm=key.algorithm,
                 primary_version=1,
-                history=[await self._made(keyset, provider, name, algorithm, 1)],
+                history=[await self._made(keyset, provider, key.name, key.algorithm, 1)],
             )
-            for name, algorithm in keys
+            for key in keys
         ]
         return keyset.model_copy(update={"keys": [*keyset.keys, *made]})
 
     async def _made(
         self, keyset: WrappedKeyset, provider: KeyProvider, name: str, algorithm: str, number: int
     ) -> WrappedVersion:
-        place = Binding(keyset.root_key_id, keyset.aad(name, algorithm, number))
+        wrapping_key = self._random(KEY_SIZE)
+        binding = Binding(keyset.root_key_id, keyset.aad(name, algorithm, number))
+        wrapped = await provider.wrap(wrapping_key, binding)
+        fixed = None
+        if is_signing(algorithm):
+            material = await drawn(algorithm, self._random)
+            place = (name, algorithm, number)
+            fixed = wrap_fixed(keyset, place, wrapping_key, material, self._random)
         return WrappedVersion(
-            version=number,
-            created_at=timestamp(self._now()),
-            wrapped=await provider.wrap(self._random(KEY_SIZE), place),
+            version=number, created_at=timestamp(self._now()), wrapped=wrapped, fixed=fixed
         )
 
     async def _open(self, keyset: WrappedKeyset, wrapped: AnyWrapped, aad: bytes) -> bytes:

@@ -22,6 +22,7 @@ from leeward.plans.shared.model import (
     KeysetInfo,
     KeysetOf,
     Manifest,
+    NewKey,
     Observed,
     Outcome,
     Plan,
@@ -148,7 +149,7 @@ def _ensure(owner: Owner, spec: KeyVaultSpec, vault_id: str) -> EnsureKeyset:
         vault=owner.name,
         uid=owner.uid,
         vault_id=vault_id,
-        keys=tuple((key.name, key.algorithm) for key in spec.keys),
+        keys=tuple(NewKey(key.name, key.algorithm, key.origin) for key in spec.keys),
         adopt=owner.annotations.get(ADOPT_ANNOTATION),
         transit=TransitSettings.of(spec.provider),
     )

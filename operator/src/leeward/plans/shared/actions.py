@@ -1,12 +1,17 @@
 """What a plan may ask to be done. Part of ``plans.shared.model``."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from leeward.api.keyorigin import Origin
+from leeward.api.meta import Empty
 from leeward.formats.provider import TransitSettings
 from leeward.plans.shared.needs import ObjectRef
 
 Manifest: TypeAlias = dict[str, Any]
+
+GENERATED: Final = Origin(generate=Empty())
+"""A key that the operator draws at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,28 @@ class AckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that a keyset is to have.
+
+    Attributes:
+        name: Within the vault.
+        algorithm: That of the artefact keys made under it.
+        origin: Where its fixed key comes from, if it has one.
+    """
+
+    name: str
+    algorithm: str
+    origin: Origin = GENERATED
+
+
+@dataclass(frozen=True, slots=True)
 class EnsureKeyset:
     """Make the vault's keyset, or add the keys that it lacks. Never changes a key that is there.
 
     Attributes:
         namespace, vault, uid: The KeyVault.
         vault_id: Id for a keyset that is made now.
-        keys: Name -> algorithm.
+        keys: The keys that it is to have.
         adopt: Id of a retained keyset that may be taken over.
         transit: The Transit key that wraps them; None: the root key does.
     """
@@ -84,7 +104,7 @@ class EnsureKeyset:
     vault: str
     uid: str
     vault_id: str
-    keys: tuple[tuple[str, str], ...]
+    keys: tuple[NewKey, ...]
     adopt: str | None = None
     transit: TransitSettings | None = None
 

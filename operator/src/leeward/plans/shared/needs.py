@@ -102,12 +102,14 @@ class VersionInfo:
         state: What it is good for.
         created_at: When it was made (RFC 3339).
         drained: Whether no artefact key was found that it wraps, since it is no longer primary.
+        public_key: PEM of the public half of its fixed key, where that is a pair.
     """
 
     version: int
     state: VersionState
     created_at: str
     drained: bool = False
+    public_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
