@@ -46,10 +46,23 @@ def later_tbs() -> bytes:
     return made.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020106"))
 
 
+def bits_as_a_name() -> bytes:
+    """A certificate whose issuer's name is of a type that few attributes may have."""
+    made = leaves()[0].tbs_certificate_bytes
+    return made.replace(b"\x0c\x09authority", b"\x03\x09authority", 1)
+
+
 def key_without_role() -> bytes:
     """A pod's keyset that lacks a member beside the material."""
     document = json.loads(pod_keysets()[0])
     del document["keys"][0]["role"]
+    return json.dumps(document).encode()
+
+
+def material_of_no_ascii() -> bytes:
+    """A pod's keyset whose material is no ASCII: the library's error holds all of it."""
+    document = json.loads(pod_keysets()[0])
+    document["keys"][0]["material"] += "\ufffd"
     return json.dumps(document).encode()
 
 
@@ -68,9 +81,9 @@ FOUND = {
     "import-pem": [chosen("HPKE_X25519", short_x25519()), chosen("HPKE_X25519", quoted_body())],
     "private-pem": [short_x25519(), quoted_body()],
     "certificate": [later_certificate()],
-    "certificate-signed": [later_tbs()],
+    "certificate-signed": [later_tbs(), bits_as_a_name()],
     "backup": [backup_of_no_text()],
-    "pod-keyset": [key_without_role(), b"[" * 60_000],
+    "pod-keyset": [key_without_role(), material_of_no_ascii(), b"[" * 60_000],
     "wrapped-keyset": [_with(WRAPPED["keyset"], "vault")],
     "wrapped-artefact-key": [_with(WRAPPED["artefactKey"], "key")],
 }

@@ -12,17 +12,6 @@ from fuzz.harness import TIME_LIMIT, FoundError, Harness
 from fuzz.planted import Planted
 from fuzz.targets import harnesses
 
-OPEN = {
-    "backup": "a lone surrogate in a document is noticed only when it is encoded",
-    "pod-keyset": "Document.parse quotes what it read, so PodKeyset.parse shows material",
-    "private-pem": "load_private lets InternalError out, and its cause quotes the file",
-    "certificate": "load_certificates lets x509.InvalidVersion out",
-    "certificate-signed": "load_certificates lets x509.InvalidVersion out",
-    "wrapped-keyset": "a lone surrogate in a document is noticed only when it is encoded",
-    "wrapped-artefact-key": "a lone surrogate in a document is noticed only when it is encoded",
-}
-"""Finds that are not mended yet, by harness."""
-
 NAMES = sorted(harnesses())
 
 
@@ -44,12 +33,7 @@ def test_seeds_are_what_the_parser_expects(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        pytest.param(
-            name,
-            data,
-            id=f"{name}-{number}",
-            marks=[pytest.mark.xfail(reason=OPEN[name], strict=True)] if name in OPEN else [],
-        )
+        pytest.param(name, data, id=f"{name}-{number}")
         for name, inputs in FOUND.items()
         for number, data in enumerate(inputs)
     ],
@@ -58,7 +42,7 @@ def test_what_was_found_before(name: str, data: bytes) -> None:
     harnesses()[name](data)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in OPEN])
+@pytest.mark.parametrize("name", NAMES)
 def test_changed_seeds(name: str) -> None:
     harness = harnesses()[name]
 

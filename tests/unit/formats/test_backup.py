@@ -66,7 +66,7 @@ def changed(change: Any) -> bytes:
         (lambda d: d["keys"][0].update(role="root-key"), "keys.0.role"),
         (lambda d: d.update(more=1), "more"),
         (lambda d: d.update(formatVersion=2), "format version 2"),
-        (lambda d: d.clear(), "format version None"),
+        (lambda d: d.clear(), "no format version"),
     ],
 )
 def test_what_was_changed_is_refused_by_its_place(change: Any, said: str) -> None:

@@ -10,7 +10,12 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError
 
-from leeward.formats.document import Document, UnsupportedFormatVersionError
+from leeward.formats.document import (
+    Document,
+    UnreadableDocumentError,
+    UnsupportedFormatVersionError,
+    read_json,
+)
 from leeward.formats.rootkey import Hex128
 
 BackedUpRole = Literal["keyset", "artefact-key"]
@@ -89,7 +94,7 @@ class KeyBackup(Document):
         document = _object_in(data)
         checksum = document.pop(CHECKSUM, None)
         try:
-            backup = cls.parse(json.dumps(document))
+            backup = cls.of_json(document)
         except UnsupportedFormatVersionError as error:
             raise BackupDamagedError(str(error)) from None
         except ValidationError as error:
@@ -105,8 +110,8 @@ class KeyBackup(Document):
 
 def _object_in(data: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
+        document = read_json(data)
+    except UnreadableDocumentError:
         raise BackupDamagedError("it is not JSON, or cut off") from None
     if not isinstance(document, dict):
         raise BackupDamagedError("it is no backup of keys")

@@ -2,10 +2,17 @@
 
 import hashlib
 import json
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
+
+_SHOWN_VERSIONS: Final = 1000
+
+
+class UnreadableDocumentError(ValueError):
+    """No JSON: says so, never what stands there."""
 
 
 class UnsupportedFormatVersionError(ValueError):
@@ -21,6 +28,7 @@ class Document(BaseModel):
         extra="forbid",
         frozen=True,
         serialize_by_alias=True,
+        hide_input_in_errors=True,
     )
     versions: ClassVar[tuple[int, ...]] = (1,)
 
@@ -37,17 +45,43 @@ class Document(BaseModel):
         """Read a document.
 
         Raises:
+            UnreadableDocumentError: It is not JSON.
             UnsupportedFormatVersionError: Its formatVersion is not one that this release reads.
             pydantic.ValidationError: It is not such a document (no values in the message).
         """
-        document = json.loads(data)
+        return cls.of_json(read_json(data))
+
+    @classmethod
+    def of_json(cls, document: Any) -> Self:
+        """`parse`, of what `read_json` made of the text."""
         version = document.get("formatVersion") if isinstance(document, dict) else None
         if version not in cls.versions:
             raise UnsupportedFormatVersionError(
-                f"{cls.__name__} has format version {version!r}; this release reads "
+                f"{cls.__name__} has {_told(version)}; this release reads "
                 f"{', '.join(map(str, cls.versions))}: use a matching image and operator"
             )
         return cls.model_validate(document)
+
+
+def read_json(data: bytes | str) -> Any:
+    """The value of a JSON text (RFC 8259) in UTF-8, nested 200 deep at most.
+
+    Raises:
+        UnreadableDocumentError: It is none, or half a character (a lone surrogate) stands in it.
+    """
+    try:
+        return from_json(data, allow_inf_nan=False)
+    except (ValueError, TypeError):
+        raise UnreadableDocumentError(
+            "it is not JSON in UTF-8, or cut off: give an intact copy"
+        ) from None
+
+
+def _told(version: object) -> str:
+    """A format version, in an error: only if it can be one, since anything may stand there."""
+    if isinstance(version, int) and 0 <= version < _SHOWN_VERSIONS:
+        return f"format version {int(version)}"
+    return "no format version that can be told" if version else "no format version"
 
 
 def canonical_json(value: Any) -> bytes:

@@ -1,9 +1,10 @@
 """The keys that a pod is given: one file, ``/run/leeward/keys/keyset.json``."""
 
 import base64
+import binascii
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_serializer
+from pydantic import AfterValidator, Field, SecretStr, field_serializer, field_validator
 
 from leeward.api.algorithms import ALGORITHMS
 from leeward.formats.document import Document
@@ -37,13 +38,23 @@ class PodKey(Document):
     version: int
     material: SecretStr
 
+    @field_validator("material")
+    @classmethod
+    def _is_base64(cls, material: SecretStr) -> SecretStr:
+        try:
+            base64.b64decode(material.get_secret_value(), validate=True)
+        except (binascii.Error, ValueError):
+            # Without its cause, which quotes what was read.
+            raise ValueError("the material of a key is Base64") from None
+        return material
+
     @field_serializer("material", when_used="json")
     def _reveal(self, material: SecretStr) -> str:
         return material.get_secret_value()
 
     def raw(self) -> bytes:
         """The material itself."""
-        return base64.b64decode(self.material.get_secret_value(), validate=True)
+        return base64.b64decode(self.material.get_secret_value())
 
 
 class PodKeyset(Document):

@@ -13,14 +13,12 @@ have random ids. Golden vectors: tests/golden/rootkey.json.
 import base64
 import binascii
 import hmac
-import json
 from collections.abc import Callable
 from typing import Annotated, Final, Literal, Self
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import (
-    ConfigDict,
     Field,
     SecretStr,
     field_serializer,
@@ -28,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from leeward.formats.document import Document
+from leeward.formats.document import Document, read_json
 
 ROOT_KEY_SIZE: Final = 32
 """Bytes of a root key."""
@@ -58,8 +56,6 @@ class RootKey(Document):
         material: Base64 of 32 bytes.
         created_at: RFC 3339; None: not known.
     """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     id: Hex128
     material: SecretStr
@@ -119,7 +115,6 @@ class RootKeyring(Document):
         rotation: The last request for a rotation that was taken up: as it stood in the annotation.
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True)
     versions = (1, 2)
 
     format_version: Literal[2] = 2
@@ -141,15 +136,16 @@ class RootKeyring(Document):
         """Read a keyring, or the one root key of format version 1.
 
         Raises:
+            UnreadableDocumentError: It is not JSON.
             UnsupportedFormatVersionError: It is of a version that this release does not read.
             pydantic.ValidationError: It is neither (no values in the message).
         """
-        document = json.loads(data)
+        document = read_json(data)
         if isinstance(document, dict) and document.get("formatVersion") == 1:
             return cls.of(
                 RootKey.model_validate({k: v for k, v in document.items() if k != "formatVersion"})
             )
-        return super().parse(data)
+        return cls.of_json(document)
 
     @classmethod
     def of(cls, key: RootKey) -> Self:

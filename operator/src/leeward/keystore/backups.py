@@ -104,7 +104,7 @@ def read_record(config_map: Manifest) -> BackupRecord:
     """
     try:
         return BackupRecord.parse(config_map["data"][_RECORD])
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError):
         name = config_map["metadata"]["name"]
         raise DamagedRecordError(f"ConfigMap {name} does not hold the record of a backup") from None
 
@@ -164,7 +164,7 @@ def restored(namespace: str, key: BackedUpKey) -> RestoredKey:
     """
     try:
         was = _parsed(key)
-    except (ValueError, RecursionError):
+    except ValueError:
         # Without its cause: the text of a validation error may quote what was stored.
         raise DamagedRecordError(f"{key.name} in the backup holds no {key.role}") from None
     stored = _left_alone(was)

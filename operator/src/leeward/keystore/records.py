@@ -138,8 +138,8 @@ def read_document(secret: Manifest, model: type[StoredDocument], role: str) -> S
     try:
         text = base64.b64decode(secret["data"][_DATA_KEY[role]], validate=True)
         return model.parse(text)
-    except (KeyError, TypeError, ValueError, RecursionError):
-        # Whatever is wrong with it: not Base64, not JSON, nested too deeply, another document.
+    except (KeyError, TypeError, ValueError):
+        # Whatever is wrong with it: not Base64, not JSON, another document.
         name = secret["metadata"]["name"]
         # Without its cause: the text of a validation error may quote what was stored.
         raise DamagedRecordError(f"Secret {name} does not hold what it should") from None

@@ -53,7 +53,7 @@ def load_certificates(pem: bytes) -> list[x509.Certificate]:
     """
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise CertificateUntrusted(
             "no certificate could be read: give PEM (BEGIN CERTIFICATE)"
         ) from None
@@ -79,7 +79,7 @@ def certified_key(
         _check_leaf(leaf, at)
         _check_names(leaf, authority)
         return verifying_key(leaf.public_key())
-    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm):
+    except (ValueError, TypeError, x509.DuplicateExtension, UnsupportedAlgorithm):
         # Without its cause, which quotes what was read.
         raise CertificateUntrusted(
             "the certificate or its authority's is damaged: ask for both again"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -54,6 +54,8 @@ SIZES: Final[dict[str, int]] = _SYMMETRIC | dict.fromkeys(_RAW, _RAW_SIZE)
 ALGORITHMS: Final[tuple[str, ...]] = (*SIZES, *CURVES, *RSA_BITS)
 """Names of all algorithms that there is material of."""
 _PKCS8_LIMIT: Final = 4096
+_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, InternalError)
+"""What the library raises for a file that is no key; the last for an X25519 key of 31 bytes."""
 
 
 def size_limit(algorithm: str) -> int:
@@ -134,10 +136,11 @@ def load_private(pem: bytes) -> PrivateKey:
         return hybrid
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except _UNREADABLE:
+        # Without its cause, which quotes what was read.
         raise InvalidMaterial(
             "no private key in PEM could be read: give unencrypted PKCS#8 (BEGIN PRIVATE KEY)"
-        ) from error
+        ) from None
     if not isinstance(key, PrivateKey):
         raise InvalidMaterial(f"no algorithm of Leeward uses {type(key).__name__}: {LISTED}")
     return key
@@ -195,10 +198,10 @@ def _load_der(
         key = serialization.load_der_private_key(
             material, password=None, unsafe_skip_rsa_key_validation=checked
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except _UNREADABLE:
         raise InvalidMaterial(
             f"a key of {algorithm} is unencrypted PKCS#8 in DER, which this is not"
-        ) from error
+        ) from None
     if not isinstance(key, kind):
         raise InvalidMaterial(f"the key is of another kind than {algorithm}")
     return key

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from typing import Any, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -72,10 +72,11 @@ def load_public(pem: str | bytes) -> PublicKey:
         return hybrid
     try:
         key = serialization.load_pem_public_key(data)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
+        # Without its cause, which quotes what was read: that may be a private key.
         raise InvalidMaterial(
             "no public key in PEM could be read: give PEM SubjectPublicKeyInfo (BEGIN PUBLIC KEY)"
-        ) from error
+        ) from None
     if not isinstance(
         key,
         X25519PublicKey

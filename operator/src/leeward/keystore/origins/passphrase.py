@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from leeward.formats.document import Document
 from leeward.keystore.origins.errors import PassphraseError
@@ -66,8 +66,6 @@ class Derivation(Document):
         n, r, p: Of scrypt: cost, block size, parallelism.
         lanes, memory_kib: Of Argon2id; memory in KiB.
     """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     format_version: Literal[1] = 1
     kdf: Kdf
