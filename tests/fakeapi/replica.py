@@ -15,6 +15,7 @@ from leeward.api import KINDS_BY_NAME
 from leeward.api.meta import API_VERSION
 from leeward.app.rootrotation import RootKeyRotator
 from leeward.app.sweep import Sweeper
+from leeward.app.usage import UsageKeeper
 from leeward.app.wiring import CHILDREN, PLANNERS
 from leeward.engine.controller import Controller, Pace
 from leeward.engine.echoes import Echoes
@@ -107,6 +108,12 @@ class Replica:
             on_gone=self._on_gone,
         )
 
+        self.usage = UsageKeeper(
+            self.keys.usage,
+            self.keys.count_usage,
+            lambda namespace, name: self.controller.look_again(Key("KeyVault", namespace, name)),
+        )
+
     def _on_gone(self, key: Key) -> None:
         if KINDS_BY_NAME[key.kind].is_workload:
             self.sweeper.soon()
@@ -141,6 +148,7 @@ class Replica:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.sweeper.run())
             group.create_task(self.rotator.run())
+            group.create_task(self.usage.run())
 
     def _see(self, change: Change) -> None:
         """The watch, a few milliseconds late."""

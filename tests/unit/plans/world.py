@@ -24,6 +24,7 @@ from leeward.plans.shared.model import (
     Apply,
     ArtefactKeyInfo,
     ArtefactKeyOf,
+    CountDelivery,
     Create,
     Delete,
     DeleteSecret,
@@ -31,8 +32,12 @@ from leeward.plans.shared.model import (
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
+    GrantUse,
+    GrantUseOf,
     KeysetInfo,
     KeysetOf,
+    KeyUsage,
+    KeyUsageOf,
     Manifest,
     Need,
     ObjectRef,
@@ -71,6 +76,8 @@ class World:
     objects: dict[ObjectRef, Manifest] = field(default_factory=dict)
     keysets: dict[tuple[str, str], KeysetInfo] = field(default_factory=dict)
     keys: dict[str, ArtefactKeyInfo] = field(default_factory=dict)
+    usage: dict[str, KeyUsage] = field(default_factory=dict)
+    given: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     progress: dict[str, Manifest] = field(default_factory=dict)
     results: dict[str, Manifest] = field(default_factory=dict)
     refusals: list[Callable[[Action], Outcome | None]] = field(default_factory=list)
@@ -225,6 +232,11 @@ class World:
                 return self.keysets.get((namespace, vault))
             case ArtefactKeyOf(key_id):
                 return self.keys.get(key_id)
+            case KeyUsageOf(vault_id=vault_id):
+                return self.usage.get(vault_id)
+            case GrantUseOf(_, key, grant, uid):
+                given = self.given.get((key, grant), [])
+                return GrantUse(len(given), counted=uid in given)
 
     def perform(self, action: Action) -> Outcome:
         """Do it, unless a test has it refused."""
@@ -268,6 +280,11 @@ class World:
                 return self._ensure_artefact_key(action)
             case DeliverKeys():
                 return self._deliver(action)
+            case CountDelivery(_, key, grant, uid, limit):
+                given = self.given.setdefault((key, grant), [])
+                if uid not in given and len(given) >= limit:
+                    return Outcome("Conflict")
+                given += [] if uid in given else [uid]
             case DeleteSecret(namespace, name):
                 self.remove(ObjectRef("v1", "Secret", namespace, name))
             case PublishArtefactKey() | AdoptArtefactKey():

@@ -272,6 +272,15 @@ class KeyVaultSpec(Model):
     cel: ClassVar = profile_rules()
 
 
+class KeyDependent(StatusModel):
+    """A resource for which artefact keys were made, or whose they are by now."""
+
+    kind: str = Field(max_length=63, description="Its kind.")
+    namespace: str = Field(max_length=63, description="Its namespace.")
+    name: str = Field(max_length=253, description="Its name. It may be gone by now.")
+    artefact_keys: int = Field(ge=1, description="How many artefact keys it has.")
+
+
 class VersionStatus(StatusModel):
     """One version of a key."""
 
@@ -280,6 +289,10 @@ class VersionStatus(StatusModel):
     created_at: Timestamp = Field(description="When it was made.")
     artefact_keys: int = Field(
         default=0, ge=0, description="How many artefact keys are wrapped by it."
+    )
+    resources: int = Field(default=0, ge=0, description="How many resources have these keys.")
+    dependents: Annotated[list[KeyDependent], Field(max_length=8)] = Field(
+        default=[], description="The first few of those resources."
     )
 
 

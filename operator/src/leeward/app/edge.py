@@ -15,7 +15,9 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from leeward.api import KINDS
+from leeward.api.keyvault import KEYVAULT
 from leeward.api.meta import API_VERSION, GROUP, VERSION
+from leeward.app.keyfigures import KeyFigures
 from leeward.app.probes import WatchAges
 from leeward.engine.controller import Controller
 from leeward.engine.inventory import Key
@@ -109,8 +111,9 @@ def kopf_registry(
     controller: Controller,
     children: Sequence[tuple[str, str]],
     login: Callable[[], Awaitable[kopf.AiohttpSession]],
+    figures: KeyFigures,
 ) -> kopf.OperatorRegistry:
-    """Handlers that hand on to the controller."""
+    """Handlers that hand on to the controller, and KeyVaults to their figures."""
     registry = kopf.OperatorRegistry()
 
     async def log_in(**_: Any) -> kopf.AiohttpSession:
@@ -119,7 +122,10 @@ def kopf_registry(
     async def see(event: Any, **_: Any) -> None:
         body = event["object"]
         body["metadata"].pop("managedFields", None)
-        if event["type"] == "DELETED":
+        is_vault, is_gone = body["kind"] == KEYVAULT.kind, event["type"] == "DELETED"
+        if is_vault:
+            (figures.gone if is_gone else figures.saw)(body)
+        if is_gone:
             controller.saw_gone(body)
         else:
             controller.saw(body, listed=event["type"] is None)

@@ -98,6 +98,7 @@ async def _lead(operator: Operator) -> None:
         operator.controller.lead()
         group.create_task(operator.sweeper.run())
         group.create_task(operator.rotator.run())
+        group.create_task(operator.usage.run())
 
 
 async def _ensure_root_key(operator: Operator) -> None:

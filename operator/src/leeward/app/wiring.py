@@ -4,7 +4,7 @@ import datetime
 import random
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -14,13 +14,18 @@ import kopf
 from kubernetes.aio.client import Configuration
 
 from leeward.api import KINDS_BY_NAME
+from leeward.api.keyvault import KEYVAULT
 from leeward.api.meta import API_VERSION
+from leeward.app.accesses import AccessRecorder
 from leeward.app.edge import KopfLogin, kopf_registry, kopf_settings, watched_paths
+from leeward.app.keyfigures import KeyFigures
+from leeward.app.keymetrics import KeyCollector
 from leeward.app.metrics import OperatorMetrics, States
 from leeward.app.probes import Health, LoopLag, WatchAges
 from leeward.app.rootrotation import RootKeyRotator
 from leeward.app.settings import Settings
 from leeward.app.sweep import Sweeper
+from leeward.app.usage import UsageKeeper
 from leeward.engine.controller import Controller, Pace
 from leeward.engine.echoes import Echoes
 from leeward.engine.inventory import Key
@@ -80,6 +85,7 @@ class Operator:
     lease: LeaderLease
     sweeper: Sweeper
     rotator: RootKeyRotator
+    usage: UsageKeeper
     metrics: OperatorMetrics
     lag: LoopLag
     watches: WatchAges
@@ -121,7 +127,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         planners=PLANNERS,
         objects=objects,
         steps=steps,
-        recorder=recorder,
+        recorder=AccessRecorder(recorder, metrics.registry),
         echoes=echoes,
         context=context,
         progress_reasons=NOT_YET,
@@ -138,7 +144,9 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     lag = LoopLag()
     watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
     login = KopfLogin(configuration, watches, metrics)
+    rotator, figures = _rotator(settings, client, keys), KeyFigures()
     metrics.show(_states(controller, sweeper, lag, watches))
+    metrics.registry.register(_key_collector(figures, keys, rotator))
     return Operator(
         settings=settings,
         transports=(transport, lease_transport),
@@ -149,12 +157,13 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         recorder=recorder,
         lease=_lease(settings, KubeClient(lease_transport, limiter, metrics)),
         sweeper=sweeper,
-        rotator=_rotator(settings, client, keys),
+        rotator=rotator,
+        usage=UsageKeeper(keys.usage, keys.count_usage, _waker(controller)),
         metrics=metrics,
         lag=lag,
         watches=watches,
         health=_health(controller, lag, watches),
-        registry=kopf_registry(controller, CHILDREN, login),
+        registry=kopf_registry(controller, CHILDREN, login, figures),
         kopf_settings=kopf_settings(CHILDREN),
     )
 
@@ -173,6 +182,22 @@ def _rotator(settings: Settings, client: KubeClient, keys: EmbeddedKeyStore) -> 
         created_at=lambda: timestamp(now()),
     )
     return RootKeyRotator(rotation.step)
+
+
+def _waker(controller: Controller) -> Callable[[str, str], None]:
+    """How a KeyVault is looked at."""
+    return lambda namespace, name: controller.look_again(Key(KEYVAULT.kind, namespace, name))
+
+
+def _key_collector(
+    figures: KeyFigures, keys: EmbeddedKeyStore, rotator: RootKeyRotator
+) -> KeyCollector:
+    return KeyCollector(
+        figures=figures,
+        artefact_keys=keys.usage.states,
+        stuck=lambda: len(rotator.stuck),
+        now=time.time,
+    )
 
 
 def _sweep_after(sweeper: Sweeper, key: Key) -> None:

@@ -146,6 +146,11 @@ class Controller:
         if not self._echoes.is_echo(kind, version):
             self._enqueue(owner, kind, version, Priority.CHANGE)
 
+    def look_again(self, key: Key) -> None:
+        """What the plan of a resource looks at has changed, other than a resource."""
+        if self._leads and key in self.inventory:
+            self.queue.add(key, Priority.RESYNC)
+
     def _priority(self, key: Key) -> Priority:
         """Of a key that is looked at because a process begins to lead, or to watch."""
         return Priority.CHANGE if self.inventory.awaits(key) else Priority.RESYNC

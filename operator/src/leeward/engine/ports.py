@@ -11,8 +11,10 @@ from leeward.plans.shared.model import (
     AckResult,
     ArtefactKeyOf,
     Event,
+    GrantUseOf,
     KeyAction,
     KeysetOf,
+    KeyUsageOf,
     Manifest,
     ObjectRef,
     Outcome,
@@ -21,7 +23,7 @@ from leeward.plans.shared.model import (
     ResultOf,
 )
 
-KeyNeed: TypeAlias = KeysetOf | ArtefactKeyOf
+KeyNeed: TypeAlias = KeysetOf | ArtefactKeyOf | KeyUsageOf | GrantUseOf
 
 
 class Objects(Protocol):
@@ -64,7 +66,7 @@ class KeyStore(Protocol):
         """Do it; doing it again changes nothing."""
 
     async def look(self, need: KeyNeed) -> Any:
-        """A ``KeysetInfo`` or ``ArtefactKeyInfo`` without material, or None."""
+        """What is known, without material, or None: see ``plans.shared.needs``."""
 
 
 class Pods(Protocol):

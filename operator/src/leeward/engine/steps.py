@@ -13,6 +13,7 @@ from leeward.plans.shared.model import (
     AdoptArtefactKey,
     Apply,
     ArtefactKeyOf,
+    CountDelivery,
     Create,
     Delete,
     DeleteSecret,
@@ -20,7 +21,9 @@ from leeward.plans.shared.model import (
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
+    GrantUseOf,
     KeysetOf,
+    KeyUsageOf,
     Manifest,
     Need,
     ObjectRef,
@@ -134,7 +137,7 @@ class Steps:
                 return await self._pods.progress(need)
             case ResultOf():
                 return await self._pods.result(need)
-            case KeysetOf() | ArtefactKeyOf():
+            case KeysetOf() | ArtefactKeyOf() | KeyUsageOf() | GrantUseOf():
                 return await self._keys.look(need)
         raise UnknownStepError(f"nobody looks at {type(need).__name__}")
 
@@ -161,6 +164,7 @@ class Steps:
                 | AdoptArtefactKey()
                 | ShredArtefactKey()
                 | ForgetArtefactKey()
+                | CountDelivery()
                 | DeliverKeys()
                 | DeleteSecret()
             ):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from leeward.formats.document import Document
+from leeward.formats.grantuse import GrantRecord
 from leeward.formats.keyset import KEYSET_FILE, PodKeyset
 from leeward.formats.material import fingerprint
 from leeward.formats.rootkey import RootKeyring
@@ -31,6 +32,7 @@ FINGERPRINT_LABEL: Final = "leeward.dev/fingerprint"
 ROOT_ROLE: Final = "root-key"
 KEYSET_ROLE: Final = "keyset"
 ARTEFACT_ROLE: Final = "artefact-key"
+GRANT_ROLE: Final = "grant-use"
 WRAPPED_LABEL: Final = "leeward.dev/wrapped"
 WRAPPED_SELECTOR: Final = f"{WRAPPED_LABEL}=true"
 KEYSET_SELECTOR: Final = f"{ROLE_LABEL}={KEYSET_ROLE}"
@@ -40,6 +42,7 @@ _DATA_KEY: Final = {
     ROOT_ROLE: "root-key.json",
     KEYSET_ROLE: "keyset.json",
     ARTEFACT_ROLE: "artefact-key.json",
+    GRANT_ROLE: "grant-use.json",
 }
 
 StoredDocument = TypeVar("StoredDocument", bound=Document)
@@ -109,6 +112,13 @@ def artefact_secret(namespace: str, key: WrappedArtefactKey | ShreddedArtefactKe
     if key.public_key is not None:
         labels[FINGERPRINT_LABEL] = fingerprint(key.public_key).hex()
     made["metadata"]["annotations"] = {"leeward.dev/owner": key.owner}
+    return made
+
+
+def grant_secret(namespace: str, name: str, record: GrantRecord) -> Manifest:
+    """The Secret that counts to whom a grant gave its key."""
+    made = _secret(namespace, name, GRANT_ROLE, record)
+    made["metadata"]["labels"] |= {VAULT_ID_LABEL: record.vault_id, VAULT_KEY_LABEL: record.key}
     return made
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -60,6 +60,21 @@ class SecretClient(Protocol):
 
     async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
         """DELETE. Raises NotFoundError."""
+
+
+class PagedClient(SecretClient, Protocol):
+    """The same, where a list may be too long to hold."""
+
+    def pages(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None,
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> AsyncIterator[list[Manifest]]:
+        """Secrets by label, in pages."""
 
 
 @dataclass(frozen=True, slots=True)

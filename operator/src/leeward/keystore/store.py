@@ -9,12 +9,14 @@ changed only by PUT over the version that was read. Material leaves through ``De
 
 import datetime
 from collections.abc import Callable
+from functools import partial
 
 from leeward.formats.wrapped import (
     WrappedArtefactKey,
 )
 from leeward.keystore.artefacts import ArtefactKeys
 from leeward.keystore.delivery import Deliveries
+from leeward.keystore.grants import GrantCounts
 from leeward.keystore.providers.directory import Providers
 from leeward.keystore.providers.embedded import EmbeddedProvider
 from leeward.keystore.providers.port import ProviderError
@@ -29,8 +31,15 @@ from leeward.keystore.records import (
     replacement,
     secret_ref,
 )
-from leeward.keystore.rootkey import MANAGER, RootKeyCustodian, RootKeyState, SecretClient
+from leeward.keystore.rootkey import (
+    MANAGER,
+    PagedClient,
+    RootKeyCustodian,
+    RootKeyState,
+    SecretClient,
+)
 from leeward.keystore.rotation import VaultRotation
+from leeward.keystore.usage import ARTEFACT_SELECTOR, CountedSecrets, UsageBook
 from leeward.keystore.vaults import KeyFaultError, VaultKeys, provider_fault
 from leeward.kube.errors import (
     ForbiddenError,
@@ -44,14 +53,19 @@ from leeward.plans.shared.model import (
     AdoptArtefactKey,
     ArtefactKeyInfo,
     ArtefactKeyOf,
+    CountDelivery,
     DeleteSecret,
     DeliverKeys,
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
+    GrantUse,
+    GrantUseOf,
     KeyAction,
     KeysetInfo,
     KeysetOf,
+    KeyUsage,
+    KeyUsageOf,
     Manifest,
     Outcome,
     PublishArtefactKey,
@@ -67,7 +81,7 @@ class EmbeddedKeyStore:
 
     def __init__(
         self,
-        client: SecretClient,
+        api: PagedClient,
         namespace: str,
         random: Callable[[int], bytes],
         now: Callable[[], datetime.datetime],
@@ -75,11 +89,14 @@ class EmbeddedKeyStore:
         """Make a key store; it reads nothing yet.
 
         Args:
-            client: The API server.
+            api: The API server.
             namespace: The operator's own.
             random: Yields so many bytes that nobody can guess.
             now: Time now, UTC.
         """
+        self.usage = UsageBook()
+        self._pages = partial(api.pages, "v1", "Secret", namespace, labels=ARTEFACT_SELECTOR)
+        client: SecretClient = CountedSecrets(api, namespace, self.usage)
         self._client = client
         self._namespace = namespace
         self._random = random
@@ -90,6 +107,7 @@ class EmbeddedKeyStore:
         self._rotation = VaultRotation(client, namespace, random, now, self._vaults)
         self._artefacts = ArtefactKeys(client, namespace, random, now, self._vaults, self._rotation)
         self._deliveries = Deliveries(client, self._artefacts)
+        self._grants = GrantCounts(client, namespace)
 
     @property
     def root_keys(self) -> RootKeyCustodian:
@@ -99,6 +117,10 @@ class EmbeddedKeyStore:
     async def ensure_root_key(self) -> RootKeyState:
         """Have a root key, if there can be one; never a new one while keys are wrapped."""
         return await self._root.ensure()
+
+    async def count_usage(self) -> None:
+        """Count anew what depends on every version of every vault key (``usage``)."""
+        await self.usage.load(self._pages)
 
     async def unpublished_keys(self) -> UnpublishedKeys:
         """Keys of files that were not published (yet): whose owner is gone, is to be found out.
@@ -148,20 +170,29 @@ class EmbeddedKeyStore:
                 return await self._shred(key_id)
             case ForgetArtefactKey(key_id):
                 return await self._forget(key_id)
+            case CountDelivery():
+                return await self._grants.count(action)
             case DeliverKeys():
                 return await self._deliveries.deliver(action)
             case DeleteSecret(namespace, name):
                 return await self._deliveries.remove(namespace, name)
 
-    async def look(self, need: KeysetOf | ArtefactKeyOf) -> KeysetInfo | ArtefactKeyInfo | None:
-        """What is known of a keyset or an artefact key, without material; None: it is not there.
+    async def look(
+        self, need: KeysetOf | ArtefactKeyOf | KeyUsageOf | GrantUseOf
+    ) -> KeysetInfo | ArtefactKeyInfo | KeyUsage | GrantUse | None:
+        """What is known of keys, without material; None: it is not there, or not known yet.
 
         Raises:
             FaultError: It cannot be read now.
         """
         try:
-            if isinstance(need, KeysetOf):
-                return await self._keyset_info(need)
+            match need:
+                case KeysetOf():
+                    return await self._keyset_info(need)
+                case KeyUsageOf():
+                    return self.usage.usage(need)
+                case GrantUseOf():
+                    return await self._grants.look(need)
             return await self._artefact_key_info(need)
         except RefusedError as error:
             raise DeniedError(str(error)) from None

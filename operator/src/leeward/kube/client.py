@@ -5,8 +5,8 @@ the official client's typed models would check each of them once more, on the ho
 """
 
 import json
-from collections.abc import Mapping
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Mapping
+from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlencode
 
 from leeward.kube.errors import error_of
@@ -17,6 +17,7 @@ JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 PAGE: Final = 500
+Page: TypeAlias = list[Manifest]
 
 
 class Transport(Protocol):
@@ -79,7 +80,19 @@ class KubeClient:
             labels: Label selector.
             fields: Field selector.
         """
-        items: list[Manifest] = []
+        pages = self.pages(api_version, kind, namespace, labels=labels, fields=fields)
+        return [item async for page in pages for item in page]
+
+    async def pages(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None,
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> AsyncIterator[Page]:
+        """The same page by page, for who does not need all of them at once in memory."""
         query = {"limit": str(PAGE)}
         if labels:
             query["labelSelector"] = labels
@@ -88,10 +101,10 @@ class KubeClient:
         path = collection_path(api_version, kind, namespace)
         while True:
             page = await self.request("list", "GET", path, query=query)
-            items.extend({"apiVersion": api_version, "kind": kind, **i} for i in page["items"])
+            yield [{"apiVersion": api_version, "kind": kind, **i} for i in page["items"]]
             more = page["metadata"].get("continue")
             if not more:
-                return items
+                return
             query["continue"] = more
 
     async def create(self, manifest: Manifest, manager: str) -> Manifest:

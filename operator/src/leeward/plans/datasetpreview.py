@@ -10,6 +10,7 @@ from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.following import STARTING_INTERVAL, plan_workload
 from leeward.plans.shared.jobs import JOB_CHILDREN
+from leeward.plans.shared.keys import Granted, granted
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
@@ -87,17 +88,21 @@ class _Preview:
         if verdict is not None:
             return verdict
         keys: tuple[JobKey, ...] = ()
+        grants: tuple[Granted, ...] = ()
         key_id = case.dataset_status.key_id
         if case.source_key is not None and key_id is not None:
             info: ArtefactKeyInfo = run.observed.get(ArtefactKeyOf(key_id))
             keys = (JobKey("source", key_id, info.version),)
+            use = case.source_key
+            grants = (granted(use, "Open", run.owner, run.observed, run.context),)
         config = PreviewConfig(
             source=case.source_file(),
             rows=self._spec.rows,
             recipient_key=self._spec.recipient_key,
             serve_seconds=SERVE_SECONDS,
         )
-        return Recipe(config, keys, Claims(case.source_claim), case.dataset_status.digest)
+        digest = case.dataset_status.digest
+        return Recipe(config, keys, Claims(case.source_claim), digest, grants)
 
     def committed(self, run: Run) -> Plan | None:
         """Nothing is ever decided before the Job has ended."""

@@ -13,6 +13,7 @@ from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec, Vault
 from leeward.api.meta import Kind
 from leeward.formats.provider import TransitSettings
 from leeward.plans.keyvault.rotation import RotationStep, next_rotation, steps
+from leeward.plans.keyvault.usage import show_usage
 from leeward.plans.shared.conditions import StatusDraft, backoff, timestamp
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
@@ -21,6 +22,8 @@ from leeward.plans.shared.model import (
     Event,
     KeysetInfo,
     KeysetOf,
+    KeyUsage,
+    KeyUsageOf,
     Manifest,
     NewKey,
     Observed,
@@ -77,8 +80,6 @@ def idle_fields(spec: KeyVaultSpec) -> list[str]:
             found.append(f"spec.keys[{key.name}].origin")
         if key.authority is not None:
             found.append(f"spec.keys[{key.name}].authority")
-        if any(grant.max_deliveries is not None for grant in key.grants):
-            found.append(f"spec.keys[{key.name}].grants[].maxDeliveries")
     return found
 
 
@@ -214,7 +215,10 @@ def _not_ready(draft: StatusDraft, reason: str, message: str) -> Plan:
 
 def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
     info = round_.info
-    _show(spec, draft, info)
+    need = KeyUsageOf(owner.namespace, owner.name, info.vault_id)
+    if not round_.observed.has(need):
+        return Plan(draft.status, needs=(need,))
+    _show(spec, draft, info, round_.observed.get(need))
     for key in spec.keys:
         made_for = info.versions[key.name][0]
         if made_for != key.algorithm:
@@ -311,8 +315,11 @@ def _events(observed: Observed) -> tuple[Event, ...]:
     return tuple(made)
 
 
-def _show(spec: KeyVaultSpec, draft: StatusDraft, info: KeysetInfo) -> None:
+def _show(spec: KeyVaultSpec, draft: StatusDraft, info: KeysetInfo, usage: KeyUsage | None) -> None:
+    before = {state["name"]: state for state in draft.status.get("keys", ())}
     keys = [_key_state(key, info) for key in spec.keys]
+    for state in keys:
+        show_usage(state, usage, before.get(state["name"], {}))
     draft.put(
         vaultId=info.vault_id,
         provider="embedded",

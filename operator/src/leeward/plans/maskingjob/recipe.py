@@ -3,7 +3,7 @@
 from leeward.api.transforms import ColumnRule, NoParameters
 from leeward.formats.jobconfig import OUTPUT_MOUNT, MaskingConfig, OutputFile, RuleConfig
 from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
-from leeward.plans.shared.keys import KeyUse, ready_key
+from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
 from leeward.plans.shared.names import random_id
 from leeward.plans.shared.pods import Claims
@@ -41,7 +41,26 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
         keys=tuple(keys),
         claims=Claims(case.source_claim, output_volume(case.owner, case.spec)[0]),
         source_digest=case.dataset_status.digest,
+        grants=_grants(case),
     )
+
+
+def _grants(case: MaskingCase) -> tuple[Granted, ...]:
+    """By what the job may use each key."""
+    uses = [(case.output_key, "Seal")]
+    if case.source_key is not None:
+        uses.append((case.source_key, "Open"))
+    for rule in case.spec.columns:
+        found = case.rule_key(rule)
+        if found is not None:
+            uses.append((found[0], "Mask"))
+    chosen = {
+        (use.vault_ref, use.ref.key, operation): granted(
+            use, operation, case.owner, case.observed, case.context
+        )
+        for use, operation in uses
+    }
+    return tuple(chosen.values())
 
 
 def is_own(role: str) -> bool:

@@ -236,6 +236,23 @@ class ForgetArtefactKey:
 
 
 @dataclass(frozen=True, slots=True)
+class CountDelivery:
+    """Count a workload against maxDeliveries of a grant, once; Conflict where it is used up.
+
+    Attributes:
+        vault_id, key, grant: The grant.
+        uid: UID of the workload: counting it again changes nothing.
+        limit: How many workloads the grant is for.
+    """
+
+    vault_id: str
+    key: str
+    grant: str
+    uid: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverKeys:
     """Put artefact keys into a new immutable Secret in the workload's namespace.
 
@@ -271,6 +288,7 @@ KeyAction: TypeAlias = (
     | AdoptArtefactKey
     | ShredArtefactKey
     | ForgetArtefactKey
+    | CountDelivery
     | DeliverKeys
     | DeleteSecret
 )

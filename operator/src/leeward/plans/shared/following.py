@@ -42,15 +42,17 @@ from leeward.plans.shared.starting import (
     start,
 )
 from leeward.plans.shared.steps import progress
-from leeward.plans.shared.verdict import Denied, Unseen
+from leeward.plans.shared.verdict import NOT_GRANTED, Denied, Unseen
 from leeward.plans.shared.workload import (
     Run,
     Workload,
     carry_on,
     give_up,
     hold_up,
+    keys_given,
     release,
     retire,
+    take_keys,
 )
 
 RUNNING_INTERVAL = 2.0
@@ -166,6 +168,9 @@ def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:
         plan = _leave_to_resume(workload, run)
         if plan is not None:
             return plan
+    kept_back = _keep_back(workload, run, state)
+    if kept_back is not None:
+        return kept_back
     steps = _upkeep(workload, run, state, job)
     if isinstance(steps, Unseen):
         return Plan(run.status, needs=steps.needs)
@@ -206,7 +211,7 @@ def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
     if isinstance(recipe, Unseen):
         return Plan(run.status, needs=recipe.needs)
     if isinstance(recipe, Denied):
-        strike(run.draft, lambda ref: ref.kind == "Secret")
+        take_keys(run, recipe.message)
         return hold_up(run, recipe)
     admission = run.status["admission"]
     if not is_as_admitted(recipe, admission):
@@ -216,7 +221,27 @@ def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
     enter(run.draft, [secret_ref(run.owner.namespace, admission["secret"])])
     if run.draft.differs("children"):
         return Plan(run.status, actions=(WriteStatus(),))
-    return carry_on(run, progress(run.observed, (delivery(run, admission),)), started=True)
+    steps = progress(run.observed, (*recipe.counts, delivery(run, admission)))
+    plan = carry_on(run, steps, started=True)
+    if plan is None:
+        keys_given(run, recipe.grants)
+    return plan
+
+
+def _keep_back(workload: Workload, run: Run, state: Active) -> Plan | None:
+    """Take the keys away from a pod that has not started, where its grants have ended since.
+
+    None: they have not. A pod that runs keeps what it has read.
+    """
+    if not state.held_up or "secret" not in run.status["admission"]:
+        return None
+    recipe = workload.admit(run)
+    if isinstance(recipe, Unseen):
+        return Plan(run.status, needs=recipe.needs)
+    if not isinstance(recipe, Denied) or recipe.reason not in NOT_GRANTED:
+        return None
+    take_keys(run, recipe.message)
+    return hold_up(run, recipe)
 
 
 _SOURCE_CHANGED = (

@@ -26,29 +26,31 @@ def data_gap(
     return _gap((grant.name, _data_misfit(grant, home, owner, purpose, now)) for grant in grants)
 
 
-def key_gap(
+def fitting_grants(
     grants: Sequence[KeyGrant], home: str, owner: Owner, operation: str, now: datetime.datetime
-) -> str | None:
-    """Why none of a key's grants lets the workload do this with it; None: one does.
+) -> tuple[KeyGrant, ...] | str:
+    """The grants of a key that let the workload do this with it; else why there is none.
 
-    Who asks from another namespace is told of no grant that is not for that namespace.
+    How often they may be used is another matter. Who asks from another namespace is told of no
+    grant that is not for that namespace.
     """
     if owner.namespace != home:
         grants = [grant for grant in grants if owner.namespace in (grant.namespaces or ())]
         if not grants:
             return f"no grant is for namespace {owner.namespace}"
-    return _gap((grant.name, _key_misfit(grant, home, owner, operation, now)) for grant in grants)
+    misfits = [(grant, _key_misfit(grant, home, owner, operation, now)) for grant in grants]
+    fitting = tuple(grant for grant, misfit in misfits if misfit is None)
+    return fitting or _told((grant.name, misfit) for grant, misfit in misfits)
 
 
 def _gap(misfits: Iterable[tuple[str, str | None]]) -> str | None:
-    found = []
-    for name, misfit in misfits:
-        if misfit is None:
-            return None
-        found.append(f"grant {name} {misfit}")
-    if not found:
-        return "it has no grants"
-    return "; ".join(found[:_SHOWN])
+    found = list(misfits)
+    return _told(found) if all(misfit is not None for _, misfit in found) else None
+
+
+def _told(misfits: Iterable[tuple[str, str | None]]) -> str:
+    shown = [f"grant {name} {misfit}" for name, misfit in misfits][:_SHOWN]
+    return "; ".join(shown) or "it has no grants"
 
 
 def _data_misfit(

@@ -2,15 +2,26 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
-from leeward.api.keyvault import KEYVAULT, KeyVaultSpec, KeyVaultStatus, VaultKey
+from leeward.api.keyvault import KEYVAULT, KeyGrant, KeyVaultSpec, KeyVaultStatus, VaultKey
 from leeward.api.meta import API_VERSION, KeyRef
 from leeward.plans.shared.conditions import condition_of
-from leeward.plans.shared.grants import key_gap
-from leeward.plans.shared.model import Context, Manifest, ObjectRef, Observed
+from leeward.plans.shared.grants import fitting_grants
+from leeward.plans.shared.model import (
+    Context,
+    CountDelivery,
+    GrantUse,
+    GrantUseOf,
+    Manifest,
+    ObjectRef,
+    Observed,
+)
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict, named_anew
+
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +112,94 @@ def check_key_grant(
     use: KeyUse, operation: str, owner: Owner, observed: Observed, context: Context
 ) -> Verdict:
     """Whether a grant lets the workload do this with the key; ``check_key`` has passed."""
-    key = ready_key(use, observed).key
-    gap = key_gap(key.grants, use.namespace, owner, operation, context.now)
-    if gap is None:
+    ready = ready_key(use, observed)
+    found = fitting_grants(ready.key.grants, use.namespace, owner, operation, context.now)
+    denied = f"{use.label} is not granted to {owner.kind} {owner.namespace}/{owner.name}"
+    if isinstance(found, str):
+        # A grant without namespaces is for the vault's own.
+        abroad = use.namespace != owner.namespace
+        where = f", namespaces [{owner.namespace}]" if abroad else ""
+        return Denied(
+            "KeyNotGranted",
+            f"{denied} for operation {operation} ({found}): its steward adds a grant with kinds"
+            f" [{owner.kind}]{where} and operations [{operation}] to that key",
+        )
+    if any(grant.max_deliveries is None for grant in found):
         return None
-    # A grant without namespaces is for the vault's own.
-    abroad = use.namespace != owner.namespace
-    where = f", namespaces [{owner.namespace}]" if abroad else ""
+    needs = {grant.name: _use_of(ready, grant, owner) for grant in found}
+    unseen = tuple(need for need in needs.values() if not observed.has(need))
+    if unseen:
+        return Unseen(unseen)
+    uses: dict[str, GrantUse] = {name: observed.get(need) for name, need in needs.items()}
+    if any(_has_room(grant, uses[grant.name]) for grant in found):
+        return None
+    damaged = [used.damaged for used in uses.values() if used.damaged is not None]
+    if damaged:
+        return Denied(
+            "GrantCountDamaged",
+            f"{denied} for operation {operation}, since nobody can tell how often it was: restore"
+            f" Secret {damaged[0]} in the operator's namespace from a backup, or delete it to count"
+            " anew from zero",
+        )
+    used = ", ".join(f"grant {grant.name} {grant.max_deliveries}" for grant in found[:_SHOWN])
     return Denied(
         "KeyNotGranted",
-        f"{use.label} is not granted to {owner.kind} {owner.namespace}/{owner.name} for operation"
-        f" {operation} ({gap}): its steward adds a grant with kinds [{owner.kind}]{where} and"
-        f" operations [{operation}] to that key",
+        f"{denied} for operation {operation}, since it was given to as many workloads as it may be"
+        f" ({used}): its steward raises maxDeliveries there, or adds a grant",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """By what a workload may use a key.
+
+    Attributes:
+        use: The key.
+        operation: What for.
+        grant: Name of the grant.
+        count: How this use of the grant is counted, before the key is delivered; None: it is not.
+    """
+
+    use: KeyUse
+    operation: str
+    grant: str
+    count: CountDelivery | None
+
+
+def granted(
+    use: KeyUse, operation: str, owner: Owner, observed: Observed, context: Context
+) -> Granted:
+    """The grant that is used; ``check_key_grant`` has passed.
+
+    One that need not be counted comes first, then one that has counted this workload already.
+    """
+    ready = ready_key(use, observed)
+    found = fitting_grants(ready.key.grants, use.namespace, owner, operation, context.now)
+    if isinstance(found, str):
+        raise KeyError(use.label)
+
+    for grant in found:
+        if grant.max_deliveries is None:
+            return Granted(use, operation, grant.name, None)
+    uses = [(grant, observed.get(_use_of(ready, grant, owner))) for grant in found]
+    free = [(grant, used) for grant, used in uses if _has_room(grant, used)]
+    best = next((grant for grant, used in free if used.counted), free[0][0])
+    count = CountDelivery(
+        vault_id=ready.vault_id,
+        key=ready.key.name,
+        grant=best.name,
+        uid=owner.uid,
+        limit=best.max_deliveries or 0,
+    )
+    return Granted(use, operation, best.name, count)
+
+
+def _use_of(ready: ReadyKey, grant: KeyGrant, owner: Owner) -> GrantUseOf:
+    return GrantUseOf(ready.vault_id, ready.key.name, grant.name, owner.uid)
+
+
+def _has_room(grant: KeyGrant, used: GrantUse) -> bool:
+    return used.counted or grant.max_deliveries is None or used.given < grant.max_deliveries
 
 
 def ready_key(use: KeyUse, observed: Observed) -> ReadyKey:

@@ -18,6 +18,7 @@ from leeward.plans.shared.actions import (
     Action,
     AdoptArtefactKey,
     Apply,
+    CountDelivery,
     Create,
     Delete,
     DeleteSecret,
@@ -52,6 +53,14 @@ from leeward.plans.shared.needs import (
     VersionInfo,
     VersionState,
 )
+from leeward.plans.shared.usage import (
+    Dependent,
+    GrantUse,
+    GrantUseOf,
+    KeyUsage,
+    KeyUsageOf,
+    VersionUsage,
+)
 
 __all__ = [
     "AckResult",
@@ -61,16 +70,22 @@ __all__ = [
     "ArtefactKeyInfo",
     "ArtefactKeyOf",
     "Context",
+    "CountDelivery",
     "Create",
     "Delete",
     "DeleteSecret",
     "DeliverKeys",
+    "Dependent",
     "EnsureArtefactKey",
     "EnsureKeyset",
     "Event",
     "ForgetArtefactKey",
+    "GrantUse",
+    "GrantUseOf",
     "KeyAction",
     "KeyFault",
+    "KeyUsage",
+    "KeyUsageOf",
     "KeysetInfo",
     "KeysetOf",
     "Manifest",
@@ -95,6 +110,7 @@ __all__ = [
     "ShredArtefactKey",
     "VersionInfo",
     "VersionState",
+    "VersionUsage",
     "WriteStatus",
 ]
 

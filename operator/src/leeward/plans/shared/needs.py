@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from leeward.formats.provider import TransitSettings
+from leeward.plans.shared.usage import GrantUseOf, KeyUsageOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ class ProviderFault:
     remedy: str
 
 
-Need: TypeAlias = ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf
+Need: TypeAlias = (
+    ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf | KeyUsageOf | GrantUseOf
+)
 
 
 VersionState = Literal["Primary", "Enabled", "Disabled", "Destroyed"]

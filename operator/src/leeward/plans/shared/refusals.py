@@ -5,6 +5,7 @@ from leeward.plans.shared.model import (
     Action,
     AdoptArtefactKey,
     Apply,
+    CountDelivery,
     Create,
     DeliverKeys,
     EnsureArtefactKey,
@@ -38,6 +39,13 @@ def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
             return Denied(
                 "KeyOfOtherDataset",
                 f"the artefact key {action.id} belongs to another Dataset by now: use that one",
+            )
+        case "Conflict" if isinstance(action, CountDelivery):
+            return Denied(
+                "KeyNotGranted",
+                f"grant {action.grant} of key {action.key} was just given to the last of"
+                f" {action.limit} workloads: its steward raises maxDeliveries there, or adds a"
+                " grant",
             )
         case "Conflict":
             return _conflict(action, outcome)

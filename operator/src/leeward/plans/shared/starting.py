@@ -37,8 +37,10 @@ from leeward.plans.shared.workload import (
     Run,
     Workload,
     carry_on,
+    keys_given,
     not_admitted,
     release,
+    take_keys,
 )
 
 
@@ -52,7 +54,7 @@ def start(workload: Workload, run: Run) -> Plan:
         return Plan(run.status, needs=verdict.needs)
     if isinstance(verdict, Denied):
         # A key that was delivered before the checks failed is taken away again.
-        strike(run.draft, lambda ref: ref.kind == "Secret")
+        take_keys(run, verdict.message)
         plan = release(workload, run)
         if plan is not None:
             return plan
@@ -206,12 +208,13 @@ def _carry_out(workload: Workload, run: Run, recipe: Recipe) -> Plan:
     plan = carry_on(run, steps, started=False)
     if steps.failed is not None:
         # A key that was delivered earlier waits for nothing that may never come.
-        strike(run.draft, lambda ref: ref.kind == "Secret")
+        take_keys(run, "its Job could not be started")
     if plan is not None:
         return plan
     made = run.observed.current(job_ref(run.owner.namespace, admission["jobName"]))
     run.draft.put(jobUid=made["metadata"]["uid"], startedAt=timestamp(run.context.now))
     run.draft.set("Admitted", True, "Admitted", "grants, keys and volumes are in order")
+    keys_given(run, recipe.grants)
     run.draft.set("Running", False, "Starting", "the Job is there and is about to start")
     run.draft.set("Ready", False, "Starting", "the Job is there and is about to start")
     return Plan(run.status, actions=(WriteStatus(),))
@@ -230,7 +233,8 @@ def _steps(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) ->
     if made is None or made["metadata"].get("annotations", {}).get(UID_ANNOTATION) != run.owner.uid:
         steps.append(Create(_job(workload, run, recipe, admission)))
     if "secret" in admission:
-        # Last: where anything else is refused, no key lies there.
+        # Last: where anything else is refused, no key lies there, and no grant is used up.
+        steps += recipe.counts
         steps.append(delivery(run, admission))
     return steps
 

@@ -27,6 +27,11 @@ class Unseen:
     needs: tuple[Need, ...]
 
 
+NOT_GRANTED: Final = frozenset(
+    {"NotGranted", "KeyNotGranted", "KeyOfOtherDataset", "GrantCountDamaged"}
+)
+"""Reasons that say that somebody was denied data or a key."""
+
 Verdict = Denied | Unseen | None
 
 

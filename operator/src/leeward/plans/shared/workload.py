@@ -21,11 +21,13 @@ from leeward.formats.result import AnyResult
 from leeward.plans.shared.claims import release_steps
 from leeward.plans.shared.conditions import (
     backoff,
+    is_true,
     parse_timestamp,
     timestamp,
 )
 from leeward.plans.shared.durations import seconds
 from leeward.plans.shared.inventory import strike
+from leeward.plans.shared.keys import Granted
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import (
     Action,
@@ -41,6 +43,9 @@ from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.steps import Progression, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 
+KEYS_DELIVERED: Final = "KeysDelivered"
+"""Type and reason of the condition that says that a workload has its keys."""
+_SHOWN: Final = 8
 _LATE: Final = 7200.0
 """Seconds after its end within which a Secret of a workload is still looked after."""
 
@@ -64,12 +69,27 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an admitted workload runs."""
+    """What an admitted workload runs.
+
+    Attributes:
+        config: What the pod is told.
+        keys: What it is given.
+        claims: Volumes that it mounts.
+        source_digest: Of the file that it reads.
+        grants: By what it may use those keys.
+    """
 
     config: Document
     keys: tuple[JobKey, ...]
     claims: Claims
     source_digest: str | None
+    grants: tuple[Granted, ...] = ()
+
+    @property
+    def counts(self) -> tuple[Action, ...]:
+        """How uses of grants are counted, before the keys are delivered."""
+        counts = (grant.count for grant in self.grants)
+        return tuple(dict.fromkeys(count for count in counts if count is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +225,23 @@ def give_up(run: Run, denied: Denied) -> Plan:
     return Plan(run.status, requeue_after=_time_to_live(run, 0.0))
 
 
+def keys_given(run: Run, grants: Sequence[Granted]) -> None:
+    """Say which keys it has, and by which grants."""
+    if not grants:
+        return
+    uses = sorted({f"{g.use.label} ({g.operation} by grant {g.grant})" for g in grants})
+    more = len(uses) - _SHOWN
+    told = ", ".join(uses[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    run.draft.set(KEYS_DELIVERED, True, KEYS_DELIVERED, f"it was given artefact keys under {told}")
+
+
+def take_keys(run: Run, why: str) -> None:
+    """Have its Secret removed, and say so."""
+    strike(run.draft, lambda ref: ref.kind == "Secret")
+    if is_true(run.status, KEYS_DELIVERED):
+        run.draft.set(KEYS_DELIVERED, False, "KeysRemoved", f"its Secret was removed: {why}")
+
+
 def _end(run: Run) -> None:
     run.draft.put(finishedAt=timestamp(run.context.now))
-    strike(run.draft, lambda ref: ref.kind == "Secret")
+    take_keys(run, "it has ended")
