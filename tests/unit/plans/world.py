@@ -272,7 +272,14 @@ class World:
                 return self._keys(action)
         return Outcome("Done")
 
-    def _keys(self, action: Action) -> Outcome:
+    def _count(self, action: CountDelivery) -> Outcome:
+        given = self.given.setdefault((action.key, action.grant), [])
+        if action.uid not in given and len(given) >= action.limit:
+            return Outcome("Conflict")
+        given += [] if action.uid in given else [action.uid]
+        return Outcome("Done")
+
+    def _keys(self, action: Action) -> Outcome:  # noqa: C901 - one case for each action
         match action:
             case EnsureKeyset():
                 return self._ensure_keyset(action)
@@ -280,11 +287,8 @@ class World:
                 return self._ensure_artefact_key(action)
             case DeliverKeys():
                 return self._deliver(action)
-            case CountDelivery(_, key, grant, uid, limit):
-                given = self.given.setdefault((key, grant), [])
-                if uid not in given and len(given) >= limit:
-                    return Outcome("Conflict")
-                given += [] if uid in given else [uid]
+            case CountDelivery():
+                return self._count(action)
             case DeleteSecret(namespace, name):
                 self.remove(ObjectRef("v1", "Secret", namespace, name))
             case PublishArtefactKey() | AdoptArtefactKey():

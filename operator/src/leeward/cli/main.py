@@ -12,7 +12,16 @@ from typing import Final
 
 import typer
 
-from leeward.cli.commands import backup, data, files, installation, keys, resources, rootkey
+from leeward.cli.commands import (
+    backup,
+    data,
+    files,
+    installation,
+    keys,
+    resources,
+    rootkey,
+    vaultkeys,
+)
 
 app: Final = typer.Typer(
     name="leeward",
@@ -28,6 +37,7 @@ data.add_to(app)
 files.add_to(app)
 keys.add_to(app)
 backup.add_to(keys.keys)
+vaultkeys.add_to(keys.keys)
 rootkey.add_to(app)
 installation.add_to(app)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from leeward.plans.shared.clean import clean_config, clean_job
-from leeward.plans.shared.conditions import backoff, condition_of, is_over
+from leeward.plans.shared.conditions import backoff, condition_of, is_over, is_true
 from leeward.plans.shared.durations import whole_seconds
-from leeward.plans.shared.inventory import enter, secret_ref, strike
+from leeward.plans.shared.inventory import children, enter, secret_ref, strike
 from leeward.plans.shared.jobs import changed, config_ref, job_ref
 from leeward.plans.shared.model import (
     Action,
@@ -44,6 +44,8 @@ from leeward.plans.shared.starting import (
 from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import NOT_GRANTED, Denied, Unseen
 from leeward.plans.shared.workload import (
+    KEYS_DELIVERED,
+    Recipe,
     Run,
     Workload,
     carry_on,
@@ -216,6 +218,12 @@ def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
     admission = run.status["admission"]
     if not is_as_admitted(recipe, admission):
         return fail(workload, run, Denied("SourceChanged", _SOURCE_CHANGED), started=True)
+    return _give(run, recipe)
+
+
+def _give(run: Run, recipe: Recipe) -> Plan | None:
+    """Give the keys again; None: they are given."""
+    admission = run.status["admission"]
     if "secret" not in admission:
         return None
     enter(run.draft, [secret_ref(run.owner.namespace, admission["secret"])])
@@ -231,17 +239,25 @@ def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
 def _keep_back(workload: Workload, run: Run, state: Active) -> Plan | None:
     """Take the keys away from a pod that has not started, where its grants have ended since.
 
-    None: they have not. A pod that runs keeps what it has read.
+    Where they are in order again, it is given them again. None: nothing has changed. A pod that
+    runs keeps what it has read.
     """
     if not state.held_up or "secret" not in run.status["admission"]:
         return None
     recipe = workload.admit(run)
     if isinstance(recipe, Unseen):
         return Plan(run.status, needs=recipe.needs)
-    if not isinstance(recipe, Denied) or recipe.reason not in NOT_GRANTED:
+    if not isinstance(recipe, Denied):
+        return None if is_true(run.status, KEYS_DELIVERED) else _give(run, recipe)
+    if recipe.reason not in NOT_GRANTED:
         return None
     take_keys(run, recipe.message)
     return hold_up(run, recipe)
+
+
+def _has_secret(run: Run) -> bool:
+    name = run.status["admission"].get("secret")
+    return secret_ref(run.owner.namespace, name) in children(run.status)
 
 
 _SOURCE_CHANGED = (
@@ -262,7 +278,7 @@ def _upkeep(
         if config is None or isinstance(config, Unseen):
             return config
         steps.append(Apply(config))
-    if state.held_up and "secret" in admission:
+    if state.held_up and _has_secret(run):
         # It cannot be looked at there; where it was deleted, this puts it back.
         steps.append(delivery(run, admission))
     deadline = run.spec.active_deadline
