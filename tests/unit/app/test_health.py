@@ -9,8 +9,13 @@ import pytest
 from prometheus_client import generate_latest
 
 from fakeapi import virtualtime
+from leeward.app.accesses import AccessRecorder
+from leeward.app.keyfigures import KeyFigures
+from leeward.app.keymetrics import KeyCollector
 from leeward.app.metrics import OperatorMetrics, States
 from leeward.app.probes import Health, LoopLag, WatchAges
+from leeward.plans.shared.model import Event, Manifest
+from unit.plans.world import NOW
 
 
 class Content:
@@ -124,6 +129,20 @@ def test_the_lag_of_the_loop_is_measured_and_forgotten_when_it_has_passed() -> N
     virtualtime.run(main())
 
 
+class Dropped:
+    def record(self, resource: Manifest, event: Event) -> None:
+        """Nobody reads it."""
+
+
+def vault(name: str, rotated_at: str) -> Manifest:
+    versions = [{"version": 2, "state": "Primary"}, {"version": 1, "state": "Enabled"}]
+    key = {"name": "data", "createdAt": "2026-01-01T00:00:00Z", "rotatedAt": rotated_at}
+    return {
+        "metadata": {"namespace": "ward", "name": name},
+        "status": {"keys": [{**key, "versions": versions}]},
+    }
+
+
 def exposed() -> str:
     metrics = OperatorMetrics()
     metrics.reconciled("KeyVault", "ok", 0.02)
@@ -140,6 +159,25 @@ def exposed() -> str:
             resources=lambda: {("KeyVault", "Ready", "True"): 7},
         )
     )
+    figures = KeyFigures()
+    figures.saw(vault("clinic", "2027-03-01T12:00:00Z"))
+    figures.saw(vault("gone", "2027-03-01T12:00:00Z"))
+    figures.gone(vault("gone", "2027-03-01T12:00:00Z"))
+    metrics.registry.register(
+        KeyCollector(
+            figures=figures,
+            artefact_keys=lambda: {"InUse": 4},
+            stuck=lambda: 2,
+            now=lambda: NOW.timestamp() + 90,
+        )
+    )
+    accesses = AccessRecorder(Dropped(), metrics.registry)
+    for event in (
+        Event("Normal", "KeysDelivered", ""),
+        Event("Warning", "KeyNotGranted", ""),
+        Event("Warning", "SourceMissing", ""),
+    ):
+        accesses.record({"kind": "MaskingJob"}, event)
     return generate_latest(metrics.registry).decode()
 
 
@@ -156,8 +194,16 @@ def test_metrics_show_what_was_counted_and_what_is() -> None:
         "leeward_damaged_key_records 5.0",
         'leeward_watch_age_seconds{resource="pods"} 9.0',
         'leeward_resources{condition="Ready",kind="KeyVault",status="True"} 7.0',
+        'leeward_key_age_seconds{key="data",namespace="ward",vault="clinic"} 90.0',
+        'leeward_key_versions{state="Primary"} 1.0',
+        'leeward_artefact_keys{state="InUse"} 4.0',
+        'leeward_key_deliveries_total{kind="MaskingJob"} 1.0',
+        'leeward_key_denials_total{kind="MaskingJob",reason="KeyNotGranted"} 1.0',
+        "leeward_root_key_rotation_stuck 2.0",
     ):
         assert line in shown.splitlines()
+    assert "SourceMissing" not in shown
+    assert 'vault="gone"' not in shown
 
 
 def test_every_metric_is_explained() -> None:
