@@ -37,8 +37,13 @@ async def test_a_workload_counts_once_and_the_last_one_is_the_last() -> None:
 async def test_grants_are_counted_apart() -> None:
     store = await KeyWorld().ready()
     first = dataclasses.replace(COUNT, limit=1)
-    for change in ({}, {"grant": "other"}, {"key": "tokens"}, {"vault_id": "bb" * 16}):
-        assert (await store.perform(dataclasses.replace(first, **change))).code == "Done"
+    for other in (
+        first,
+        dataclasses.replace(first, uid="uid-2", grant="other"),
+        dataclasses.replace(first, uid="uid-2", key="tokens"),
+        dataclasses.replace(first, uid="uid-2", vault_id="bb" * 16),
+    ):
+        assert (await store.perform(other)).code == "Done"
 
 
 async def test_a_damaged_count_gives_to_nobody_and_names_the_secret() -> None:

@@ -12,32 +12,16 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from leeward.kube.resources import object_path
-from leeward.plans.shared.keyowners import is_of_other_dataset
 from leeward.plans.shared.model import (
     AckResult,
     Action,
-    AdoptArtefactKey,
     Apply,
-    ArtefactKeyInfo,
-    ArtefactKeyOf,
-    CountDelivery,
     Create,
     Delete,
-    DeleteSecret,
-    DeliverKeys,
-    EnsureArtefactKey,
-    EnsureKeyset,
-    ForgetArtefactKey,
-    GrantUse,
-    GrantUseOf,
-    KeysetInfo,
-    KeysetOf,
-    KeyUsage,
-    KeyUsageOf,
     Manifest,
     Need,
     ObjectRef,
@@ -45,19 +29,14 @@ from leeward.plans.shared.model import (
     PatchStatus,
     PodsOf,
     ProgressOf,
-    PublishArtefactKey,
     ResultOf,
-    ShredArtefactKey,
-    VersionInfo,
 )
 from leeward.plans.shared.names import UID_ANNOTATION, ref_of
+from unit.plans.keyworld import NOW, PEM, SimulatedKeys, stamp
 
-NOW = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
+__all__ = ["NOW", "PEM", "CrashError", "StaleError", "World", "condition", "merge", "stamp"]
+
 IMAGE = "registry.example/leeward-masking@sha256:" + "ab" * 32
-PEM = """-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=
------END PUBLIC KEY-----
-"""
 
 
 class CrashError(Exception):
@@ -69,24 +48,14 @@ class StaleError(Exception):
 
 
 @dataclass
-class World:
+class World(SimulatedKeys):
     """Everything outside the plans."""
 
-    now: datetime.datetime = NOW
-    objects: dict[ObjectRef, Manifest] = field(default_factory=dict)
-    keysets: dict[tuple[str, str], KeysetInfo] = field(default_factory=dict)
-    keys: dict[str, ArtefactKeyInfo] = field(default_factory=dict)
-    usage: dict[str, KeyUsage] = field(default_factory=dict)
-    given: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     progress: dict[str, Manifest] = field(default_factory=dict)
     results: dict[str, Manifest] = field(default_factory=dict)
     refusals: list[Callable[[Action], Outcome | None]] = field(default_factory=list)
     done: list[Action] = field(default_factory=list)
-    created: Counter[ObjectRef] = field(default_factory=Counter)
     started: Counter[str] = field(default_factory=Counter)
-    published: Counter[str] = field(default_factory=Counter)
-    shredded: set[str] = field(default_factory=set)
-    forgotten: set[str] = field(default_factory=set)
     before_effect: Callable[[], None] | None = None
     crash_after: int | None = None
     image: str = IMAGE
@@ -228,15 +197,8 @@ class World:
                 return self.progress.get(pod)
             case ResultOf(_, pod, _, _):
                 return self.results.get(pod)
-            case KeysetOf(namespace, vault):
-                return self.keysets.get((namespace, vault))
-            case ArtefactKeyOf(key_id):
-                return self.keys.get(key_id)
-            case KeyUsageOf(vault_id=vault_id):
-                return self.usage.get(vault_id)
-            case GrantUseOf(_, key, grant, uid):
-                given = self.given.get((key, grant), [])
-                return GrantUse(len(given), counted=uid in given)
+            case _:
+                return self.look_at_keys(need)
 
     def perform(self, action: Action) -> Outcome:
         """Do it, unless a test has it refused."""
@@ -269,41 +231,7 @@ class World:
             case AckResult(_, pod, _, _):
                 self.results.pop(pod, None)
             case _:
-                return self._keys(action)
-        return Outcome("Done")
-
-    def _count(self, action: CountDelivery) -> Outcome:
-        given = self.given.setdefault((action.key, action.grant), [])
-        if action.uid not in given and len(given) >= action.limit:
-            return Outcome("Conflict")
-        given += [] if action.uid in given else [action.uid]
-        return Outcome("Done")
-
-    def _keys(self, action: Action) -> Outcome:  # noqa: C901 - one case for each action
-        match action:
-            case EnsureKeyset():
-                return self._ensure_keyset(action)
-            case EnsureArtefactKey():
-                return self._ensure_artefact_key(action)
-            case DeliverKeys():
-                return self._deliver(action)
-            case CountDelivery():
-                return self._count(action)
-            case DeleteSecret(namespace, name):
-                self.remove(ObjectRef("v1", "Secret", namespace, name))
-            case PublishArtefactKey() | AdoptArtefactKey():
-                return self._hand_over(action)
-            case ShredArtefactKey(key_id):
-                if key_id in self.keys and self.keys[key_id].published:
-                    return Outcome("Conflict")
-                self.keys.pop(key_id, None)
-                self.shredded.add(key_id)
-            case ForgetArtefactKey(key_id):
-                if key_id not in self.shredded:
-                    return Outcome("Conflict")
-                self.forgotten.add(key_id)
-            case _:
-                raise AssertionError(f"the simulator does not know {type(action).__name__}")
+                return self.keep_keys(action)
         return Outcome("Done")
 
     def effect(self) -> None:
@@ -337,86 +265,6 @@ class World:
         uid = manifest["metadata"]["annotations"][UID_ANNOTATION]
         ours = (found["metadata"].get("annotations") or {}).get(UID_ANNOTATION) == uid
         return Outcome("Done" if ours else "Conflict", result=copy.deepcopy(found))
-
-    def _ensure_keyset(self, action: EnsureKeyset) -> Outcome:
-        place = (action.namespace, action.vault)
-        info = self.keysets.get(place)
-        if info is None:
-            info = KeysetInfo(action.vault_id, action.uid, {})
-        elif info.owner_uid != action.uid and info.vault_id != action.adopt:
-            return Outcome("Retained", result=info)
-        elif not info.readable:
-            return Outcome("Unreadable", result=info.fault)
-        made = {key.name: (key.algorithm, 1, stamp(self.now)) for key in action.keys}
-        first = {key.name: (VersionInfo(1, "Primary", stamp(self.now)),) for key in action.keys}
-        info = replace(
-            info,
-            owner_uid=action.uid,
-            versions={**made, **info.versions},
-            history={**first, **info.history},
-        )
-        self.keysets[place] = info
-        return Outcome("Done", result=info)
-
-    def _ensure_artefact_key(self, action: EnsureArtefactKey) -> Outcome:
-        keyset = self.keysets.get((action.vault_namespace, action.vault))
-        if keyset is None or action.key not in keyset.versions:
-            return Outcome("Missing")
-        if action.id not in self.keys:
-            algorithm, version, _ = keyset.versions[action.key]
-            self.keys[action.id] = ArtefactKeyInfo(
-                id=action.id,
-                vault_id=keyset.vault_id,
-                key=action.key,
-                version=version,
-                algorithm=algorithm,
-                namespace=action.namespace,
-                owner=action.owner,
-                public_key=PEM if algorithm == "HPKE_X25519" else None,
-                artefact=action.artefact,
-                dataset=action.dataset,
-            )
-        return Outcome("Done", result=self.keys[action.id])
-
-    def _hand_over(self, action: PublishArtefactKey | AdoptArtefactKey) -> Outcome:
-        key = self.keys.get(action.id)
-        if key is None:
-            return Outcome("Missing")
-        if isinstance(action, AdoptArtefactKey):
-            if key.owner not in (action.owner, action.previous):
-                return Outcome("Conflict")
-            self.keys[action.id] = replace(key, owner=action.owner)
-            return Outcome("Done")
-        if is_of_other_dataset(key.owner, action.owner):
-            return Outcome("Conflict")
-        self.keys[action.id] = replace(key, owner=action.owner, published=True)
-        self.published[action.id] += 1
-        return Outcome("Done")
-
-    def _deliver(self, action: DeliverKeys) -> Outcome:
-        if any(key_id not in self.keys for _, key_id in action.keys):
-            return Outcome("Missing")
-        ref = ObjectRef("v1", "Secret", action.namespace, action.name)
-        if ref in self.objects:
-            return Outcome("Done")
-        self.created[ref] += 1
-        self.add(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {
-                    "name": action.name,
-                    "namespace": action.namespace,
-                    "ownerReferences": [action.owner],
-                },
-                "keys": list(action.keys),
-            }
-        )
-        return Outcome("Done")
-
-
-def stamp(moment: datetime.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def condition(job: Manifest, type_: str, reason: str) -> None:

@@ -122,18 +122,8 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     sweeper = Sweeper(
         unpublished=keys.unpublished_keys, steps=steps, context=context, interval=settings.sweep
     )
-    reconciler = Reconciler(
-        api_version=API_VERSION,
-        planners=PLANNERS,
-        objects=objects,
-        steps=steps,
-        recorder=AccessRecorder(recorder, metrics.registry),
-        echoes=echoes,
-        context=context,
-        progress_reasons=NOT_YET,
-    )
     controller = Controller(
-        reconciler=reconciler,
+        reconciler=_reconciler(objects, steps, recorder, echoes, context, metrics),
         echoes=echoes,
         meter=metrics,
         pace=Pace(workers=settings.workers, resync=settings.resync),
@@ -165,6 +155,26 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         health=_health(controller, lag, watches),
         registry=kopf_registry(controller, CHILDREN, login, figures),
         kopf_settings=kopf_settings(CHILDREN),
+    )
+
+
+def _reconciler(
+    objects: ObjectStore,
+    steps: Steps,
+    recorder: EventRecorder,
+    echoes: Echoes,
+    context: Callable[[], Context],
+    metrics: OperatorMetrics,
+) -> Reconciler:
+    return Reconciler(
+        api_version=API_VERSION,
+        planners=PLANNERS,
+        objects=objects,
+        steps=steps,
+        recorder=AccessRecorder(recorder, metrics.registry),
+        echoes=echoes,
+        context=context,
+        progress_reasons=NOT_YET,
     )
 
 
