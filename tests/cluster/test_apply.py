@@ -166,7 +166,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
     ),
     "derivation from itself": (
-        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "k", "info": "x"}}),
+        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "key", "info": "x"}}),
         ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
     ),
     "two keys derived from each other": (

@@ -142,13 +142,17 @@ def test_a_weak_passphrase_is_refused_until_it_is_mended(clinic: Clinic, given: 
 
 
 @pytest.mark.parametrize(
-    ("value", "algorithm", "said"),
+    ("name", "value", "algorithm", "said"),
     [
-        ("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n", "ED25519", "public key"),
-        ('{"kty":"oct","k"', "AES256_GCM", "JSON that cannot be read"),
-        ("too short", "AES256_GCM", "import.format"),
+        (
+            "public",
+            "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n",
+            "ED25519",
+            "public key",
+        ),
+        ("truncated", '{"kty":"oct","k"', "AES256_GCM", "JSON that cannot be read"),
+        ("short", "too short", "AES256_GCM", "import.format"),
     ],
-    ids=["public", "truncated", "short"],
 )
 def test_what_is_no_key_is_refused(
     clinic: Clinic,
