@@ -37,12 +37,6 @@ def bins(*borders: str) -> Manifest:
 GRANT = {"name": "research", "kinds": ["MaskingJob"]}
 NO_SPEC = {name: part for name, part in vault().items() if name != "spec"}
 
-
-def derived(name: str, parent: str) -> Manifest:
-    origin = {"derive": {"from": parent, "info": "x"}}
-    return {"name": name, "algorithm": "AES256_GCM", "origin": origin}
-
-
 BAD: dict[str, tuple[Manifest, list[str]]] = {
     "unknown transform": (
         job({"name": "phone", "scramble": {}}),
@@ -161,54 +155,6 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ),
         ["spec.keys[0].rotation", "cannot be renewed by the operator"],
     ),
-    "derivation from a key that is not there": (
-        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "nobody", "info": "x"}}),
-        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
-    ),
-    "derivation from itself": (
-        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "key", "info": "x"}}),
-        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
-    ),
-    "two keys derived from each other": (
-        resource("KeyVault", "vault", {"keys": [derived("a", "b"), derived("b", "a")]}),
-        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
-    ),
-    "two origins": (
-        key_with(
-            algorithm="AES256_GCM",
-            origin={"generate": {}, "import": {"secretRef": {"name": "a", "key": "b"}}},
-        ),
-        ["spec.keys[0].origin", "name exactly one origin: generate, passphrase, derive or import"],
-    ),
-    "RSA key from a passphrase": (
-        key_with(
-            algorithm="RSA3072_OAEP",
-            origin={"passphrase": {"secretRef": {"name": "a", "key": "b"}}},
-        ),
-        ["spec.keys[0].origin", "cannot be made from a passphrase", "HPKE_X25519 or ED25519"],
-    ),
-    "key derivation function that is not approved": (
-        resource(
-            "KeyVault",
-            "vault",
-            {
-                "profile": "Approved",
-                "keys": [
-                    {
-                        "name": "k",
-                        "algorithm": "AES256_GCM",
-                        "origin": {
-                            "passphrase": {
-                                "secretRef": {"name": "a", "key": "b"},
-                                "kdf": "SCRYPT",
-                            }
-                        },
-                    }
-                ],
-            },
-        ),
-        ["spec.keys", "profile Approved has the key derivation function PBKDF2_SHA256 only"],
-    ),
     "grant for a kind that does not exist": (
         key_with(
             algorithm="AES256_GCM",
@@ -321,6 +267,20 @@ def changed(manifest: Manifest, path: str, value: Any) -> Manifest:
 
 AGAIN = "cannot be changed: delete the resource and create it again"
 SEALED = dataset("sealed", "sealed.csv.lwe1", sealed=True)
+ON_TRANSIT = resource(
+    "KeyVault",
+    "on-transit",
+    {
+        "provider": {
+            "transit": {
+                "address": "https://bao.example:8200",
+                "key": "leeward",
+                "auth": {"kubernetes": {"role": "leeward"}},
+            }
+        },
+        "keys": [{"name": "data", "algorithm": "AES256_GCM"}],
+    },
+)
 IMMUTABLE: dict[str, tuple[Manifest, str, Any, list[str]]] = {
     "source": (job(PHONE), "spec.source", {"name": "other"}, ["spec.source", AGAIN]),
     "purpose": (job(PHONE), "spec.purpose", "care", ["spec.purpose", AGAIN]),
@@ -328,6 +288,21 @@ IMMUTABLE: dict[str, tuple[Manifest, str, Any, list[str]]] = {
     "columns taken away": (job(PHONE), "spec.columns", None, ["spec.columns", AGAIN]),
     "default action": (job(PHONE), "spec.defaultAction", "Keep", ["spec.defaultAction", AGAIN]),
     "output": (job(PHONE), "spec.output.dataset", "other", ["spec.output", AGAIN]),
+    "provider": (
+        ON_TRANSIT,
+        "spec.provider",
+        {"embedded": {}},
+        ["spec.provider", "stays with the root key or with Transit: make another KeyVault"],
+    ),
+    **{
+        f"transit {field}": (
+            ON_TRANSIT,
+            f"spec.provider.transit.{field}",
+            "other",
+            ["spec.provider.transit", "mount, key and namespace cannot be changed"],
+        )
+        for field in ("mount", "key", "namespace")
+    },
     "rows": (preview(), "spec.rows", 5, ["spec.rows", AGAIN]),
     "location": (SEALED, "spec.location.volume.path", "raw/other.csv", ["spec.location", AGAIN]),
     "format": (SEALED, "spec.format", "Parquet", ["spec.format", AGAIN]),
@@ -382,6 +357,14 @@ def test_pods_are_fixed_once_the_job_is_admitted(run_kubectl: RunKubectl, namesp
     done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
     assert done.returncode != 0
     assert "cannot be changed once the job is admitted" in done.stderr
+
+
+def test_the_way_to_a_transit_key_may_change(run_kubectl: RunKubectl, namespace: str) -> None:
+    moved = changed(ON_TRANSIT, "spec.provider.transit.address", "https://other.example")
+    moved = changed(moved, "spec.provider.transit.auth.kubernetes.role", "other")
+    for manifest in (ON_TRANSIT, moved):
+        done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+        assert done.returncode == 0, done.stderr
 
 
 def test_amounts_may_be_whole_numbers(run_kubectl: RunKubectl, namespace: str) -> None:

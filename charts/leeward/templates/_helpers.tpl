@@ -50,3 +50,13 @@ imagePullSecrets:
   {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* Ports of the servers in transitAddresses, as a JSON array: 443 where none is named. */}}
+{{- define "leeward.transitPorts" -}}
+{{- $ports := list }}
+{{- range .Values.transitAddresses }}
+{{- $port := regexFind ":[0-9]+/?$" . | trimPrefix ":" | trimSuffix "/" }}
+{{- $ports = append $ports (int (default "443" $port)) }}
+{{- end }}
+{{- $ports | uniq | toJson }}
+{{- end }}

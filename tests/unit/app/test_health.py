@@ -147,6 +147,8 @@ def exposed() -> str:
     metrics = OperatorMetrics()
     metrics.reconciled("KeyVault", "ok", 0.02)
     metrics.called("get", "200")
+    metrics.provider_asked("transit", "wrap", 0.02)
+    metrics.provider_failed("transit", "ProviderSealed")
     metrics.show(
         States(
             leads=lambda: True,
@@ -186,6 +188,8 @@ def test_metrics_show_what_was_counted_and_what_is() -> None:
     for line in (
         'leeward_reconcile_seconds_count{kind="KeyVault",outcome="ok"} 1.0',
         'leeward_api_calls_total{code="200",verb="get"} 1.0',
+        'leeward_provider_request_seconds_count{operation="wrap",provider="transit"} 1.0',
+        'leeward_provider_errors_total{provider="transit",reason="ProviderSealed"} 1.0',
         "leeward_leader 1.0",
         "leeward_queue_depth 3.0",
         "leeward_queue_oldest_seconds 1.5",

@@ -47,6 +47,9 @@ def test_a_flag_wins_over_the_environment() -> None:
         ("OPERATOR_POD_LABELS", "a", "name=value"),
         ("OPERATOR_POD_LABELS", "=b", "name=value"),
         ("LOG_LEVEL", "loud", "debug, info"),
+        ("TRANSIT_ADDRESSES", "http://bao:8200", "https://host"),
+        ("TRANSIT_ADDRESSES", "https://bao:8200,https://bao/v1", "https://host"),
+        ("TRANSIT_TOKEN", "", "empty"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_name(name: str, value: str, what: str) -> None:
@@ -62,9 +65,10 @@ def test_lease_times_that_would_let_two_lead_are_refused() -> None:
 
 
 def test_lists_and_labels_are_read() -> None:
-    settings = parse_settings(
-        ["--watch-namespaces", "a, b", "--operator-pod-labels", "x=1,y=2"], REQUIRED
-    )
+    lists = ["--watch-namespaces", "a, b", "--operator-pod-labels", "x=1,y=2"]
+    lists += ["--transit-addresses", "https://bao:8200/, https://[::1]"]
+    settings = parse_settings(lists, REQUIRED)
+    assert settings.transit_addresses == ("https://bao:8200", "https://[::1]")
     assert settings.watch_namespaces == ("a", "b")
     assert settings.operator_pod_labels == {"x": "1", "y": "2"}
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from fakeapi.store import FakeApi
 from leeward.formats.keyset import PodKeyset
+from leeward.keystore.providers.directory import Surroundings
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
 from leeward.plans.shared.model import (
@@ -68,10 +69,19 @@ class KeyWorld:
         self.now = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
         self._draws = itertools.count(1)
 
+    def client(self) -> KubeClient:
+        """Of an operator."""
+        return KubeClient(Immediate(self.api), Free(), Free())
+
     def store(self) -> EmbeddedKeyStore:
         """The key store of a process that has just started."""
-        client = KubeClient(Immediate(self.api), Free(), Free())
-        return EmbeddedKeyStore(client, OPERATOR, self.random, lambda: self.now)
+        return EmbeddedKeyStore(
+            self.client(), OPERATOR, self.random, lambda: self.now, self.surroundings()
+        )
+
+    def surroundings(self) -> Surroundings | None:
+        """Of providers besides the root key: there is none."""
+        return None
 
     async def ready(self) -> EmbeddedKeyStore:
         """A key store with a root key and a vault."""

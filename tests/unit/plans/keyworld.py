@@ -27,12 +27,12 @@ from leeward.plans.shared.model import (
     KeyUsageOf,
     Manifest,
     Need,
-    NewKey,
     ObjectRef,
-    OriginRefusal,
     Outcome,
     PublishArtefactKey,
     ShredArtefactKey,
+    TendKeyset,
+    TendResult,
     VersionInfo,
 )
 
@@ -41,13 +41,6 @@ PEM = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=
 -----END PUBLIC KEY-----
 """
-
-SIGNING_PEM = """-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
------END PUBLIC KEY-----
-"""
-PUBLIC_HALVES = {"ED25519": SIGNING_PEM}
-"""By algorithm: of the pairs that versions themselves have."""
 
 
 @dataclass
@@ -58,11 +51,11 @@ class SimulatedKeys:
     objects: dict[ObjectRef, Manifest] = field(default_factory=dict)
     keysets: dict[tuple[str, str], KeysetInfo] = field(default_factory=dict)
     keys: dict[str, ArtefactKeyInfo] = field(default_factory=dict)
-    refused_keys: dict[str, OriginRefusal] = field(default_factory=dict)
     usage: dict[str, KeyUsage] = field(default_factory=dict)
     given: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     created: Counter[ObjectRef] = field(default_factory=Counter)
     published: Counter[str] = field(default_factory=Counter)
+    warnings: tuple[str, ...] = ()
     shredded: set[str] = field(default_factory=set)
     forgotten: set[str] = field(default_factory=set)
 
@@ -99,6 +92,9 @@ class SimulatedKeys:
         match action:
             case EnsureKeyset():
                 return self._ensure_keyset(action)
+            case TendKeyset(namespace, vault):
+                info = self.keysets[namespace, vault]
+                return Outcome("Done", result=TendResult(info, 0, self.warnings))
             case EnsureArtefactKey():
                 return self._ensure_artefact_key(action)
             case DeliverKeys():
@@ -131,29 +127,17 @@ class SimulatedKeys:
             return Outcome("Retained", result=info)
         elif not info.readable:
             return Outcome("Unreadable", result=info.fault)
-        able = [key for key in action.keys if key.name not in self.refused_keys]
-        made = {key.name: (key.algorithm, 1, stamp(self.now)) for key in able}
-        first = {key.name: (self._first_version(key),) for key in able}
-        names = tuple(name for name in made if name not in info.versions)
+        made = {key.name: (key.algorithm, 1, stamp(self.now)) for key in action.keys}
+        first = {key.name: (VersionInfo(1, "Primary", stamp(self.now)),) for key in action.keys}
         info = replace(
             info,
             owner_uid=action.uid,
+            transit=action.transit,
             versions={**made, **info.versions},
             history={**first, **info.history},
         )
         self.keysets[place] = info
-        return Outcome("Done", result=replace(info, made=names, refused=dict(self.refused_keys)))
-
-    def _first_version(self, key: NewKey) -> VersionInfo:
-        drawn = key.origin.generate is not None
-        return VersionInfo(
-            1,
-            "Primary",
-            stamp(self.now),
-            fixed=not drawn or key.algorithm in PUBLIC_HALVES,
-            public_key=PUBLIC_HALVES.get(key.algorithm),
-            derivation='{"kdf":"ARGON2ID"}' if key.origin.passphrase else None,
-        )
+        return Outcome("Done", result=info)
 
     def _ensure_artefact_key(self, action: EnsureArtefactKey) -> Outcome:
         keyset = self.keysets.get((action.vault_namespace, action.vault))

@@ -11,6 +11,10 @@ _PATH = Text(
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$",
     "must be a path of letters, digits, '-', '_' and '.', as transit or team/transit",
 )
+_KEY = Text(
+    r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$",
+    "must be a name of letters, digits, '-', '_' and '.'",
+)
 ServerPath = Annotated[str, Field(min_length=1, max_length=128), _PATH]
 
 
@@ -76,7 +80,9 @@ class TransitProvider(Model):
         " transitAddresses (of the Helm chart) must list it."
     )
     mount: ServerPath = Field(default="transit", description="Where the engine is mounted.")
-    key: ServerPath = Field(description="Name of the wrapping key there, of type aes256-gcm96.")
+    key: Annotated[str, Field(min_length=1, max_length=128), _KEY] = Field(
+        description="Name of the wrapping key there, of type aes256-gcm96."
+    )
     namespace: ServerPath | None = Field(
         default=None, description="Namespace of the server, where it has them."
     )
@@ -92,6 +98,13 @@ class TransitProvider(Model):
             "address must begin with https:// and hold host and port only, as"
             " https://bao.example:8200",
             field_path=".address",
+        ),
+        Cel(
+            "self.mount == oldSelf.mount && self.key == oldSelf.key"
+            " && has(self.__namespace__) == has(oldSelf.__namespace__)"
+            " && (!has(self.__namespace__) || self.__namespace__ == oldSelf.__namespace__)",
+            "mount, key and namespace cannot be changed, for they make another wrapping key: make"
+            " another KeyVault for that",
         ),
     )
 
@@ -109,6 +122,10 @@ class Provider(Model):
         Cel(
             "has(self.embedded) != has(self.transit)",
             "name exactly one provider: embedded: {} or transit",
+        ),
+        Cel(
+            "has(self.transit) == has(oldSelf.transit)",
+            "a KeyVault stays with the root key or with Transit: make another KeyVault for that",
         ),
     )
 

@@ -5,6 +5,7 @@ What is counted is counted when it happens; what is a state is read when it is a
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -12,6 +13,9 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+
+from leeward.keystore.providers.metered import ProviderOperation
+from leeward.keystore.providers.port import ProviderKind, ProviderReason
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -42,7 +46,11 @@ class States:
 
 
 class OperatorMetrics:
-    """Counts calls and reconciles (``engine.ports.Meter``, ``kube.client.CallMeter``)."""
+    """Counts what is done.
+
+    It is ``engine.ports.Meter``, ``kube.client.CallMeter`` and
+    ``keystore.providers.metered.ProviderMeter``.
+    """
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -64,6 +72,20 @@ class OperatorMetrics:
             registry=self.registry,
         )
 
+        self._provider_requests = Histogram(
+            "leeward_provider_request_seconds",
+            "How long the wrapping and unwrapping of vault keys took.",
+            ("provider", "operation"),
+            buckets=(0.0001, 0.001, *_BUCKETS),
+            registry=self.registry,
+        )
+        self._provider_errors = Counter(
+            "leeward_provider_errors",
+            "Wrapping and unwrapping of vault keys that did not succeed.",
+            ("provider", "reason"),
+            registry=self.registry,
+        )
+
     def reconciled(self, kind: str, outcome: str, seconds: float) -> None:
         """One reconcile ended."""
         self._reconciles.labels(kind, outcome).observe(seconds)
@@ -71,6 +93,18 @@ class OperatorMetrics:
     def called(self, verb: str, code: str) -> None:
         """One call to the API server ended."""
         self._calls.labels(verb, code).inc()
+
+    def provider_asked(
+        self, provider: ProviderKind, operation: ProviderOperation, seconds: float
+    ) -> None:
+        """One operation of a provider ended, well or not."""
+        self._provider_requests.labels(provider, operation).observe(seconds)
+
+    def provider_failed(
+        self, provider: ProviderKind, reason: ProviderReason | Literal["DoesNotOpen"]
+    ) -> None:
+        """One operation of a provider failed."""
+        self._provider_errors.labels(provider, reason).inc()
 
     def show(self, states: States) -> None:
         """Serve these states, too."""

@@ -18,6 +18,7 @@ from kopf._core.engines.peering import Identity
 
 from leeward.api import KINDS
 from leeward.api.meta import GROUP, VERSION
+from leeward.app import transit
 from leeward.app.servers import serve
 from leeward.app.wiring import Operator
 from leeward.kube.errors import NotFoundError, RefusedError
@@ -99,6 +100,7 @@ async def _lead(operator: Operator) -> None:
         group.create_task(operator.sweeper.run())
         group.create_task(operator.rotator.run())
         group.create_task(operator.usage.run())
+        group.create_task(transit.tend(operator.transit))
 
 
 async def _ensure_root_key(operator: Operator) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from leeward.keystore.providers.transit.config import InvalidTransitConfigError, check_address
+
 PREFIX: Final = "LEEWARD_"
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -37,6 +39,16 @@ def _dns_label(raw: str) -> str:
 
 def _words(raw: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in raw.split(",") if word.strip())
+
+
+def _servers(raw: str) -> tuple[str, ...]:
+    addresses = tuple(word.rstrip("/") for word in _words(raw))
+    for address in addresses:
+        try:
+            check_address(address)
+        except InvalidTransitConfigError:
+            raise ValueError("must be a list of https://host or https://host:port") from None
+    return addresses
 
 
 def _pairs(raw: str) -> dict[str, str]:
@@ -106,6 +118,17 @@ class Settings:
         " operators in one cluster must not share a namespace.",
         _words,
         "",
+    )
+    transit_addresses: tuple[str, ...] = _setting(
+        "Servers with a Transit engine that the operator may talk to, separated by commas: https://"
+        " host and port, as KeyVaults name them. It sends its credentials there.",
+        _servers,
+        "",
+    )
+    transit_token: str = _setting(
+        "Path of the service account token with which the operator logs in to these servers.",
+        _text,
+        "/var/run/secrets/leeward/transit/token",
     )
     workers: int = _setting("Reconciles at once.", _whole(1, 256), "24")
     max_requests: int = _setting(

@@ -25,6 +25,7 @@ from leeward.app.probes import Health, LoopLag, WatchAges
 from leeward.app.rootrotation import RootKeyRotator
 from leeward.app.settings import Settings
 from leeward.app.sweep import Sweeper
+from leeward.app.transit import surroundings, transit_pool
 from leeward.app.usage import UsageKeeper
 from leeward.engine.controller import Controller, Pace
 from leeward.engine.echoes import Echoes
@@ -32,6 +33,7 @@ from leeward.engine.inventory import Key
 from leeward.engine.ratelimit import TokenBucket
 from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
+from leeward.keystore.providers.pool import TransitPool
 from leeward.keystore.rootrotation import RootKeyRotation
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
@@ -80,6 +82,7 @@ class Operator:
     client: KubeClient
     pod_session: aiohttp.ClientSession
     keys: EmbeddedKeyStore
+    transit: TransitPool
     controller: Controller
     recorder: EventRecorder
     lease: LeaderLease
@@ -96,6 +99,7 @@ class Operator:
     async def close(self) -> None:
         """Close all connections."""
         await self.pod_session.close()
+        await self.transit.close()
         for transport in self.transports:
             await transport.close()
 
@@ -113,7 +117,14 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     limiter = TokenBucket(settings.max_requests, settings.burst)
     client = KubeClient(transport, limiter, metrics)
     objects = ObjectStore(client)
-    keys = EmbeddedKeyStore(client, settings.namespace, secrets.token_bytes, now)
+    pool = transit_pool(settings, client, metrics)
+    keys = EmbeddedKeyStore(
+        client,
+        settings.namespace,
+        secrets.token_bytes,
+        now,
+        surroundings(pool, client, metrics),
+    )
     pod_session = aiohttp.ClientSession()
     recorder = _recorder(settings, client)
     echoes = Echoes()
@@ -143,6 +154,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         client=client,
         pod_session=pod_session,
         keys=keys,
+        transit=pool,
         controller=controller,
         recorder=recorder,
         lease=_lease(settings, KubeClient(lease_transport, limiter, metrics)),

@@ -39,6 +39,7 @@ from leeward.plans.shared.model import (
     RewrapArtefactKeys,
     RotateVaultKey,
     ShredArtefactKey,
+    TendKeyset,
     WriteStatus,
 )
 
@@ -156,6 +157,7 @@ class Steps:
                 return await self._pods.ack(action)
             case (
                 EnsureKeyset()
+                | TendKeyset()
                 | RotateVaultKey()
                 | RewrapArtefactKeys()
                 | RetireVersion()

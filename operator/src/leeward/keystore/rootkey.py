@@ -11,8 +11,10 @@ from leeward.formats.wrapped import WrappedKeyset
 from leeward.keystore.records import (
     KEYSET_ROLE,
     KEYSET_SELECTOR,
+    ROLE_LABEL,
     ROOT_ROLE,
     ROOT_SECRET,
+    VAULT_ID_LABEL,
     WRAPPED_SELECTOR,
     DamagedRecordError,
     read_document,
@@ -136,7 +138,7 @@ class RootKeyCustodian:
             return self._take(found)
         if self._held is not None:
             return await self._put_back(self._held)
-        if await self._client.list("v1", "Secret", self._namespace, labels=WRAPPED_SELECTOR):
+        if await self._is_needed():
             _log.error(
                 "the root key is lost: restore it from its shares (leeward root-key restore), or"
                 " Secret %s in namespace %s from a backup",
@@ -218,6 +220,24 @@ class RootKeyCustodian:
             return held
         current = held.current if held.current in named else lacking[-1].id
         return held.model_copy(update={"current": current, "keys": [*held.keys, *lacking]})
+
+    async def _is_needed(self) -> bool:
+        """Whether anything hangs on a root key: what vaults on Transit keys hold does not."""
+        wrapped = await self._client.list("v1", "Secret", self._namespace, labels=WRAPPED_SELECTOR)
+        elsewhere = {self._transit_vault(secret) for secret in wrapped} - {None}
+        return any(
+            secret["metadata"]["labels"].get(VAULT_ID_LABEL) not in elsewhere for secret in wrapped
+        )
+
+    def _transit_vault(self, secret: Manifest) -> str | None:
+        """Id of the vault that a Transit key wraps, where that is its keyset."""
+        if secret["metadata"]["labels"].get(ROLE_LABEL) != KEYSET_ROLE:
+            return None
+        try:
+            keyset = read_document(secret, WrappedKeyset, KEYSET_ROLE)
+        except DamagedRecordError:
+            return None
+        return None if keyset.transit is None else keyset.vault_id
 
     async def _named(self) -> set[str]:
         """Ids of the root keys that keysets name."""

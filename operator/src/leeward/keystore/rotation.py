@@ -29,7 +29,6 @@ from leeward.formats.wrapped import (
     unwrap,
     wrap,
 )
-from leeward.keystore.origins import OriginError
 from leeward.keystore.records import (
     VAULT_ID_LABEL,
     VAULT_KEY_LABEL,
@@ -48,8 +47,6 @@ from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
     Manifest,
-    NewKey,
-    OriginRefusal,
     Outcome,
     RetireVersion,
     RewrapArtefactKeys,
@@ -103,13 +100,9 @@ class VaultRotation:
         if key.primary_version != action.primary:
             return Outcome("Done", result=await self._vaults.info(keyset))
         # A key that does not open is not hidden under a new version.
-        previous = await self._vaults.fixed(keyset, key, key.primary_version)
+        await self._vaults.fixed(keyset, key, key.primary_version)
         number = max(version.version for version in key.history) + 1
-        asked = NewKey(key.name, key.algorithm, action.origin)
-        try:
-            made = await self._vaults.new_version(keyset, asked, number, previous)
-        except OriginError as error:
-            return Outcome("Refused", str(error), OriginRefusal(error.reason, str(error)))
+        made = await self._vaults.new_version(keyset, key.name, key.algorithm, number)
         history = [
             self._in_state(version, "Enabled") if version.state == "Primary" else version
             for version in key.history
@@ -164,7 +157,7 @@ class VaultRotation:
         ]
         outcome = await self._put(secret, keyset, _changed(key, history, key.primary_version))
         if action.state == "Destroyed":
-            self._vaults.forget()
+            self._vaults.forget(keyset, key, version)
             _log.info(
                 "a version of a vault key was destroyed",
                 extra={"key": key.name, "version": action.version},

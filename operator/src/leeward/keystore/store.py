@@ -16,10 +16,8 @@ from leeward.formats.wrapped import (
 )
 from leeward.keystore.artefacts import ArtefactKeys
 from leeward.keystore.delivery import Deliveries
-from leeward.keystore.fixed import FixedKeys
-from leeward.keystore.given import GivenSecrets
 from leeward.keystore.grants import GrantCounts
-from leeward.keystore.providers.directory import Providers
+from leeward.keystore.providers.directory import Providers, Surroundings
 from leeward.keystore.providers.embedded import EmbeddedProvider
 from leeward.keystore.providers.port import ProviderError
 from leeward.keystore.records import (
@@ -41,6 +39,7 @@ from leeward.keystore.rootkey import (
     SecretClient,
 )
 from leeward.keystore.rotation import VaultRotation
+from leeward.keystore.tending import KeysetTender
 from leeward.keystore.usage import ARTEFACT_SELECTOR, CountedSecrets, UsageBook
 from leeward.keystore.vaults import KeyFaultError, VaultKeys, provider_fault
 from leeward.kube.errors import (
@@ -75,6 +74,7 @@ from leeward.plans.shared.model import (
     RewrapArtefactKeys,
     RotateVaultKey,
     ShredArtefactKey,
+    TendKeyset,
 )
 
 
@@ -87,6 +87,7 @@ class EmbeddedKeyStore:
         namespace: str,
         random: Callable[[int], bytes],
         now: Callable[[], datetime.datetime],
+        surroundings: Surroundings | None = None,
     ) -> None:
         """Make a key store; it reads nothing yet.
 
@@ -95,6 +96,7 @@ class EmbeddedKeyStore:
             namespace: The operator's own.
             random: Yields so many bytes that nobody can guess.
             now: Time now, UTC.
+            surroundings: Of providers; None: the root key is the only one.
         """
         self.usage = UsageBook()
         self._pages = partial(api.pages, "v1", "Secret", namespace, labels=ARTEFACT_SELECTOR)
@@ -104,9 +106,9 @@ class EmbeddedKeyStore:
         self._random = random
         self._now = now
         self._root = RootKeyCustodian(client, namespace, random, now)
-        providers = Providers(EmbeddedProvider(self._root, random))
-        fixed = FixedKeys(GivenSecrets(client, namespace), random)
-        self._vaults = VaultKeys(client, namespace, random, now, self._root, providers, fixed)
+        providers = Providers(EmbeddedProvider(self._root, random), surroundings)
+        self._vaults = VaultKeys(client, namespace, random, now, self._root, providers)
+        self._tender = KeysetTender(client, namespace, self._vaults)
         self._rotation = VaultRotation(client, namespace, random, now, self._vaults)
         self._artefacts = ArtefactKeys(client, namespace, random, now, self._vaults, self._rotation)
         self._deliveries = Deliveries(client, self._artefacts)
@@ -161,10 +163,14 @@ class EmbeddedKeyStore:
 
     async def _do(self, action: KeyAction) -> Outcome:
         match action:
-            case EnsureKeyset():
-                return await self._vaults.ensure(action)
-            case RotateVaultKey() | RewrapArtefactKeys() | RetireVersion():
-                return await self._rotation.perform(action)
+            case (
+                EnsureKeyset()
+                | TendKeyset()
+                | RotateVaultKey()
+                | RewrapArtefactKeys()
+                | RetireVersion()
+            ):
+                return await self._do_to_keyset(action)
             case EnsureArtefactKey():
                 return await self._artefacts.ensure(action)
             case PublishArtefactKey() | AdoptArtefactKey():
@@ -179,6 +185,18 @@ class EmbeddedKeyStore:
                 return await self._deliveries.deliver(action)
             case DeleteSecret(namespace, name):
                 return await self._deliveries.remove(namespace, name)
+
+    async def _do_to_keyset(
+        self,
+        action: EnsureKeyset | TendKeyset | RotateVaultKey | RewrapArtefactKeys | RetireVersion,
+    ) -> Outcome:
+        match action:
+            case EnsureKeyset():
+                return await self._vaults.ensure(action)
+            case TendKeyset():
+                return await self._tender.tend(action)
+            case _:
+                return await self._rotation.perform(action)
 
     async def look(
         self, need: KeysetOf | ArtefactKeyOf | KeyUsageOf | GrantUseOf

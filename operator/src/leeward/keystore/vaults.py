@@ -3,11 +3,10 @@
 Only the key store uses this. What ``open`` yields never leaves the process.
 """
 
-import dataclasses
 import datetime
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from leeward.formats.wrapped import (
@@ -18,15 +17,7 @@ from leeward.formats.wrapped import (
     WrappedVaultKey,
     WrappedVersion,
 )
-from leeward.keystore.fixed import (
-    FixedKeys,
-    FixedMaterial,
-    Parent,
-    Place,
-    open_fixed,
-    wrap_fixed,
-)
-from leeward.keystore.origins import NotDerivableError, OriginError
+from leeward.keystore.fixed import drawn, is_signing, open_fixed, wrap_fixed
 from leeward.keystore.providers.directory import Providers
 from leeward.keystore.providers.port import (
     Binding,
@@ -53,11 +44,13 @@ from leeward.plans.shared.model import (
     KeysetInfo,
     Manifest,
     NewKey,
-    OriginRefusal,
     Outcome,
     ProviderFault,
     VersionInfo,
 )
+
+_Slot = tuple[str, str, int]
+"""Id of a vault, name of a key, number of a version."""
 
 HELD: Final = 4096
 """Vault keys held in the clear at most; the least used goes first."""
@@ -86,7 +79,6 @@ class VaultKeys:
         now: Callable[[], datetime.datetime],
         root: RootKeyCustodian,
         providers: Providers,
-        fixed: FixedKeys,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -94,8 +86,7 @@ class VaultKeys:
         self._now = now
         self._root = root
         self._providers = providers
-        self._fixed = fixed
-        self._held: OrderedDict[bytes, bytes] = OrderedDict()
+        self._held: OrderedDict[_Slot, tuple[bytes, bytes]] = OrderedDict()
 
     async def read(self, namespace: str, vault: str) -> tuple[Manifest, WrappedKeyset] | None:
         """The keyset of a vault, and the Secret that it stands in; None: there is none.
@@ -137,24 +128,22 @@ class VaultKeys:
             wrapped = key.version(version).wrapped
             if wrapped is None:
                 raise KeyFaultError("Damaged")
-            place = keyset.aad(key.name, key.algorithm, version)
-            return await self._open(keyset, wrapped, place)
+            return await self.unwrapped(keyset, key, version, wrapped)
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
 
     async def fixed(
         self, keyset: WrappedKeyset, key: WrappedVaultKey, version: int
-    ) -> FixedMaterial | None:
-        """A version's fixed key in the clear; None: it has none.
+    ) -> bytes | None:
+        """Material of a version's fixed key; None: it has none.
 
         Raises:
             KeyFaultError: It does not open.
             ProviderError: Its provider does not open it now.
         """
         wrapping_key = await self.open(keyset, key, version)
-        place = Place(keyset, key.name, key.algorithm, version)
         try:
-            return open_fixed(place, key.version(version), wrapping_key)
+            return open_fixed(keyset, key.name, key.algorithm, key.version(version), wrapping_key)
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
 
@@ -181,7 +170,16 @@ class VaultKeys:
             readable=fault is None,
             fault=fault,
             history={
-                key.name: tuple(_version_info(version) for version in key.history)
+                key.name: tuple(
+                    VersionInfo(
+                        v.version,
+                        v.state,
+                        v.created_at,
+                        v.drained,
+                        v.fixed.public_key if v.fixed else None,
+                    )
+                    for v in key.history
+                )
                 for key in keyset.keys
             },
             transit=keyset.transit,
@@ -196,8 +194,12 @@ class VaultKeys:
             FaultError: It may work later.
         """
         provider = await self._providers.of(action.transit, (action.namespace, action.vault))
-        if action.transit is None and await self._root.current() is None:
-            raise KeyFaultError("RootKeyLost")
+        if action.transit is None:
+            if await self._root.current() is None:
+                raise KeyFaultError("RootKeyLost")
+        elif await self.read(action.namespace, action.vault) is not None:
+            # Nobody is asked to wrap what would not be stored.
+            return await self._take_up(action)
         made = WrappedKeyset(
             vault_id=action.vault_id,
             vault_namespace=action.namespace,
@@ -207,12 +209,12 @@ class VaultKeys:
             transit=action.transit,
             keys=[],
         )
-        made, refused = await self._with_keys(made, provider, action.keys)
+        made = await self._with_keys(made, provider, action.keys)
         try:
             await self._client.create(keyset_secret(self._namespace, made), MANAGER)
         except AlreadyExistsError:
             return await self._take_up(action)
-        return await self._ensured(made, made.keys, refused)
+        return Outcome("Done", result=await self.info(made))
 
     async def _take_up(self, action: EnsureKeyset) -> Outcome:
         found = await self.read(action.namespace, action.vault)
@@ -225,45 +227,28 @@ class VaultKeys:
         taken = keyset.model_copy(update={"owner_uid": action.uid, "transit": action.transit})
         await self._open_all(taken)
         lacking = [key for key in action.keys if taken.key(key.name) is None]
-        grown, refused = await self._with_keys(taken, provider, lacking)
+        grown = await self._with_keys(taken, provider, lacking)
         if grown != keyset:
             made = keyset_secret(self._namespace, grown)
             await self._client.replace(replacement(secret, made), MANAGER)
-        return await self._ensured(grown, grown.keys[len(keyset.keys) :], refused)
-
-    async def _ensured(
-        self,
-        keyset: WrappedKeyset,
-        made: Sequence[WrappedVaultKey],
-        refused: Mapping[str, OriginRefusal],
-    ) -> Outcome:
-        info = await self.info(keyset)
-        names = tuple(key.name for key in made)
-        return Outcome("Done", result=dataclasses.replace(info, made=names, refused=refused))
+        return Outcome("Done", result=await self.info(grown))
 
     async def new_version(
-        self, keyset: WrappedKeyset, key: NewKey, number: int, previous: FixedMaterial | None
+        self, keyset: WrappedKeyset, name: str, algorithm: str, number: int
     ) -> WrappedVersion:
         """A primary version of a key: a random AES-256-GCM wrapping key, and its fixed key.
 
-        Args:
-            keyset: That the key belongs to.
-            key: The key.
-            number: Of the version.
-            previous: Fixed key of the version before.
-
         Raises:
-            OriginError: The fixed key cannot be made.
             KeyFaultError: The root key that wraps the keyset is not there.
             ProviderError: The provider does not wrap now.
         """
         await self._require_root(keyset)
-        provider = await self._provider_of(keyset)
-        return await self._made(keyset, provider, key, number, previous)
+        provider = await self.provider_of(keyset)
+        return await self._made(keyset, provider, name, algorithm, number)
 
-    def forget(self) -> None:
-        """Hold no vault key in memory any more: one was destroyed."""
-        self._held.clear()
+    def forget(self, keyset: WrappedKeyset, key: WrappedVaultKey, version: WrappedVersion) -> None:
+        """Hold a version no longer in memory: it was destroyed."""
+        self._held.pop((keyset.vault_id, key.name, version.version), None)
 
     async def _open_all(self, keyset: WrappedKeyset) -> None:
         await self._require_root(keyset)
@@ -272,7 +257,12 @@ class VaultKeys:
                 if version.wrapped is not None:
                     await self.fixed(keyset, key, version.version)
 
-    async def _provider_of(self, keyset: WrappedKeyset) -> KeyProvider:
+    async def provider_of(self, keyset: WrappedKeyset) -> KeyProvider:
+        """What wraps that keyset.
+
+        Raises:
+            ProviderError: There is none for it.
+        """
         return await self._providers.of(keyset.transit, (keyset.vault_namespace, keyset.vault))
 
     async def _provider_for(self, keyset: WrappedKeyset, action: EnsureKeyset) -> KeyProvider:
@@ -298,83 +288,58 @@ class VaultKeys:
 
     async def _with_keys(
         self, keyset: WrappedKeyset, provider: KeyProvider, keys: Sequence[NewKey]
-    ) -> tuple[WrappedKeyset, Mapping[str, OriginRefusal]]:
-        """The keyset with new keys, and why some of them could not be made."""
-        refused = {}
-        for key in sorted(keys, key=lambda key: key.origin.derive is not None):
-            try:
-                version = await self._made(keyset, provider, key, 1)
-            except OriginError as error:
-                refused[key.name] = OriginRefusal(error.reason, str(error))
-                continue
-            made = WrappedVaultKey(
-                name=key.name, algorithm=key.algorithm, primary_version=1, history=[version]
+    ) -> WrappedKeyset:
+        """The keyset with new keys."""
+        made = [
+            WrappedVaultKey(
+                name=key.name,
+                algorithm=key.algorithm,
+                primary_version=1,
+                history=[await self._made(keyset, provider, key.name, key.algorithm, 1)],
             )
-            keyset = keyset.model_copy(update={"keys": [*keyset.keys, made]})
-        return keyset, refused
+            for key in keys
+        ]
+        return keyset.model_copy(update={"keys": [*keyset.keys, *made]})
 
     async def _made(
-        self,
-        keyset: WrappedKeyset,
-        provider: KeyProvider,
-        key: NewKey,
-        number: int,
-        previous: FixedMaterial | None = None,
+        self, keyset: WrappedKeyset, provider: KeyProvider, name: str, algorithm: str, number: int
     ) -> WrappedVersion:
-        place = Place(keyset, key.name, key.algorithm, number)
-        parent = await self._parent(keyset, key)
-        fixed = await self._fixed.make(place, key.origin, parent, previous)
         wrapping_key = self._random(KEY_SIZE)
-        binding = Binding(keyset.root_key_id, keyset.aad(key.name, key.algorithm, number))
+        binding = Binding(keyset.root_key_id, keyset.aad(name, algorithm, number))
+        wrapped = await provider.wrap(wrapping_key, binding)
+        fixed = None
+        if is_signing(algorithm):
+            material = await drawn(algorithm, self._random)
+            place = (name, algorithm, number)
+            fixed = wrap_fixed(keyset, place, wrapping_key, material, self._random)
         return WrappedVersion(
-            version=number,
-            created_at=timestamp(self._now()),
-            wrapped=await provider.wrap(wrapping_key, binding),
-            fixed=wrap_fixed(place, wrapping_key, fixed, self._random) if fixed else None,
+            version=number, created_at=timestamp(self._now()), wrapped=wrapped, fixed=fixed
         )
 
-    async def _parent(self, keyset: WrappedKeyset, key: NewKey) -> Parent | None:
-        """What the key is derived from; None: it is not."""
-        if key.origin.derive is None:
-            return None
-        name = key.origin.derive.from_key
-        parent = keyset.key(name)
-        if parent is None:
-            raise NotDerivableError(
-                f"key {name}, which it is derived from, is not there (yet): have that one made"
-                " first, and this one follows by itself"
-            )
-        version = parent.primary_version
-        fixed = await self.fixed(keyset, parent, version)
-        material = fixed.material if fixed else await self.open(keyset, parent, version)
-        return Parent(version, material)
+    async def unwrapped(
+        self, keyset: WrappedKeyset, key: WrappedVaultKey, number: int, wrapped: AnyWrapped
+    ) -> bytes:
+        """A wrapped version of a vault key, from memory or by its provider: 32 bytes.
 
-    async def _open(self, keyset: WrappedKeyset, wrapped: AnyWrapped, aad: bytes) -> bytes:
+        Raises:
+            UnwrapError: It does not open.
+            ProviderError: Its provider does not open it now.
+        """
+        aad = keyset.aad(key.name, key.algorithm, number)
         # By what stands in the Secret, so that a damaged one is never hidden by what is held.
-        place = hashlib.sha256(wrapped.canonical() + aad).digest()
-        known = self._held.get(place)
-        if known is None:
-            provider = await self._provider_of(keyset)
-            known = await provider.unwrap(wrapped, Binding(keyset.root_key_id, aad), KEY_SIZE)
-            self._held[place] = known
-            if len(self._held) > HELD:
-                self._held.popitem(last=False)
-            return known
-        self._held.move_to_end(place)
-        return known
-
-
-def _version_info(version: WrappedVersion) -> VersionInfo:
-    fixed = version.fixed
-    return VersionInfo(
-        version=version.version,
-        state=version.state,
-        created_at=version.created_at,
-        drained=version.drained,
-        fixed=fixed is not None,
-        public_key=fixed.public_key if fixed else None,
-        derivation=fixed.derivation if fixed else None,
-    )
+        digest = hashlib.sha256(wrapped.canonical() + aad).digest()
+        slot = (keyset.vault_id, key.name, number)
+        held = self._held.get(slot)
+        if held is not None and held[0] == digest:
+            self._held.move_to_end(slot)
+            return held[1]
+        provider = await self.provider_of(keyset)
+        opened = await provider.unwrap(wrapped, Binding(keyset.root_key_id, aad), KEY_SIZE)
+        self._held[slot] = (digest, opened)
+        self._held.move_to_end(slot)
+        if len(self._held) > HELD:
+            self._held.popitem(last=False)
+        return opened
 
 
 def provider_fault(error: ProviderError) -> ProviderFault:

@@ -16,8 +16,6 @@ from leeward.keystore.origins.errors import (
     OriginError,
     PassphraseError,
     SecretMemberError,
-    SecretMissingError,
-    SecretUnchangedError,
     WeakPassphraseError,
 )
 from leeward.keystore.origins.importing import ImportFormat, import_key
@@ -35,8 +33,6 @@ __all__ = [
     "OriginError",
     "PassphraseError",
     "SecretMemberError",
-    "SecretMissingError",
-    "SecretUnchangedError",
     "WeakPassphraseError",
     "derive_key",
     "from_passphrase",

@@ -47,16 +47,21 @@ class TransitPool:
         Raises:
             ProviderNotAllowedError: The operator was not set up for its address.
         """
-        if config.address not in self._addresses:
-            raise ProviderNotAllowedError(
-                f"the operator is not set up to talk to {config.address}",
-                "Let an administrator add it to transitAddresses of the operator's Helm chart.",
-            )
+        self.require_allowed(config.address)
         provider = self._providers.get(config)
         if provider is None:
             provider = self._providers[config] = self._make(config)
         self._used_at[config] = self._monotonic()
         return MeteredProvider(provider, self._meter, self._monotonic)
+
+    def require_allowed(self, address: str) -> None:
+        """Whether the operator was set up to talk to that server.
+
+        Raises:
+            ProviderNotAllowedError: It was not.
+        """
+        if address not in self._addresses:
+            raise not_allowed(address)
 
     async def tend(self) -> None:
         """Renew what is due, and close what nobody has asked for in a long time.
@@ -77,3 +82,11 @@ class TransitPool:
             await provider.close()
         self._providers.clear()
         self._used_at.clear()
+
+
+def not_allowed(address: str) -> ProviderNotAllowedError:
+    """The operator was not set up for that server."""
+    return ProviderNotAllowedError(
+        f"the operator is not set up to talk to {address}",
+        "Let an administrator add it to transitAddresses of the operator's Helm chart.",
+    )

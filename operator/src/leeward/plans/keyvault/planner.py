@@ -6,17 +6,16 @@ gone, belongs to an earlier vault, or does not open, the conditions say so and w
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec
+from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec, VaultKey
 from leeward.api.meta import Kind
 from leeward.formats.provider import TransitSettings
-from leeward.plans.keyvault.origins import conflict, made_events, refusal, set_shared, wanted
-from leeward.plans.keyvault.publickeys import publish
-from leeward.plans.keyvault.rotation import RotationStep, steps
-from leeward.plans.keyvault.showing import show
-from leeward.plans.shared.conditions import StatusDraft, backoff
+from leeward.plans.keyvault import provider
+from leeward.plans.keyvault.rotation import RotationStep, next_rotation, steps
+from leeward.plans.keyvault.usage import show_usage
+from leeward.plans.shared.conditions import StatusDraft, backoff, timestamp
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     Context,
@@ -24,22 +23,26 @@ from leeward.plans.shared.model import (
     Event,
     KeysetInfo,
     KeysetOf,
+    KeyUsage,
     KeyUsageOf,
     Manifest,
+    NewKey,
     Observed,
-    OriginRefusal,
     Outcome,
     Plan,
+    ProviderFault,
     RetireVersion,
     RewrapArtefactKeys,
     RewrapResult,
     RotateVaultKey,
 )
 from leeward.plans.shared.names import Owner, random_id
-from leeward.plans.shared.verdict import Denied, key_fault
+from leeward.plans.shared.verdict import key_fault
 
 REWRAP_PAUSE: Final = 0.5
 """Seconds between two batches of artefact keys: others get a turn."""
+SHOWN_VERSIONS: Final = 32
+"""Of each key, in the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,16 @@ class Round:
         info: After everything that was done in this reconcile.
         observed: What was done.
         now: Time now.
-        ensured: After keys were added in this reconcile, or as it was read.
     """
 
     info: KeysetInfo
     observed: Observed
     now: datetime.datetime
-    ensured: KeysetInfo
 
 
 def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
     """The keyset after what was done to it since it was read."""
+    info = provider.latest(observed, info)
     for action, outcome in observed.outcomes.items():
         if isinstance(action, RotateVaultKey | RewrapArtefactKeys | RetireVersion):
             found = outcome.result
@@ -72,11 +74,11 @@ def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
 def idle_fields(spec: KeyVaultSpec) -> list[str]:
     """Fields that are known to the API and that this release would have to ignore."""
     found = []
-    if spec.provider.transit is not None:
-        found.append("spec.provider.transit")
     if spec.deletion_policy == "Shred":
         found.append("spec.deletionPolicy Shred")
     for key in spec.keys:
+        if key.origin.generate is None:
+            found.append(f"spec.keys[{key.name}].origin")
         if key.authority is not None:
             found.append(f"spec.keys[{key.name}].authority")
     return found
@@ -92,8 +94,8 @@ class KeyVaultPlanner:
 
     @property
     def children(self) -> Sequence[tuple[str, str]]:
-        """Public halves; its keyset stands wrapped in the operator's namespace."""
-        return (("v1", "ConfigMap"),)
+        """None: its keyset stands wrapped in the operator's namespace."""
+        return ()
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this KeyVault."""
@@ -111,6 +113,7 @@ class KeyVaultPlanner:
                 "FieldsWithoutEffect",
                 f"this release does not act on {', '.join(idle)}: leave them out",
             )
+        draft.put(provider=spec.provider.name)
         ensured = _ensured(observed)
         if ensured is not None:
             return _after(owner, spec, draft, ensured, observed, context)
@@ -136,12 +139,14 @@ def _look(
             " made in its place: restore its Secret in the operator's namespace from a backup, or"
             " delete this KeyVault and create it again to start with new keys",
         )
-    if not info.readable:
+    # Its provider may be reached by what the KeyVault says now.
+    is_moved = info.transit != TransitSettings.of(spec.provider)
+    if not info.readable and not (is_moved and isinstance(info.fault, ProviderFault)):
         return _unreadable(draft, Outcome("Unreadable", "", info.fault))
-    if info.owner_uid != owner.uid or info.vault_id != known or _lacking(spec, info):
+    is_other = info.owner_uid != owner.uid or info.vault_id != known
+    if is_other or is_moved or _lacking(spec, info):
         return Plan(draft.status, actions=(_ensure(owner, spec, known),))
-    round_ = Round(latest(observed, info), observed, context.now, info)
-    return _ready(owner, spec, draft, round_)
+    return _ready(owner, spec, draft, Round(latest(observed, info), observed, context.now))
 
 
 def _ensure(owner: Owner, spec: KeyVaultSpec, vault_id: str) -> EnsureKeyset:
@@ -150,7 +155,7 @@ def _ensure(owner: Owner, spec: KeyVaultSpec, vault_id: str) -> EnsureKeyset:
         vault=owner.name,
         uid=owner.uid,
         vault_id=vault_id,
-        keys=wanted(spec),
+        keys=tuple(NewKey(key.name, key.algorithm, key.origin) for key in spec.keys),
         adopt=owner.annotations.get(ADOPT_ANNOTATION),
         transit=TransitSettings.of(spec.provider),
     )
@@ -174,9 +179,9 @@ def _after(
 ) -> Plan:
     match ensured.code:
         case "Done":
-            info: KeysetInfo = ensured.result
-            round_ = Round(latest(observed, info), observed, context.now, info)
-            return _ready(owner, spec, draft, round_)
+            return _ready(
+                owner, spec, draft, Round(latest(observed, ensured.result), observed, context.now)
+            )
         case "Retained":
             return _retained(owner, draft, ensured.result)
         case "Unreadable":
@@ -205,6 +210,8 @@ def _retained(owner: Owner, draft: StatusDraft, info: KeysetInfo) -> Plan:
 
 def _unreadable(draft: StatusDraft, outcome: Outcome) -> Plan:
     fault = key_fault(outcome.result)
+    if isinstance(outcome.result, ProviderFault):
+        provider.unavailable(draft, outcome)
     return _not_ready(draft, fault.reason, fault.message)
 
 
@@ -215,29 +222,29 @@ def _not_ready(draft: StatusDraft, reason: str, message: str) -> Plan:
 
 def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
     info = round_.info
+    if not info.readable:
+        return _unreadable(draft, Outcome("Unreadable", "", info.fault))
     need = KeyUsageOf(owner.namespace, owner.name, info.vault_id)
     if not round_.observed.has(need):
         return Plan(draft.status, needs=(need,))
-    show(spec, draft, info, round_.observed.get(need))
-    unlike = conflict(spec, info)
-    if unlike is not None:
-        return _not_ready(draft, *unlike)
-    set_shared(spec, draft, info)
-    refused = dict(round_.ensured.refused)
-    if refused:
-        draft.set("Ready", False, *refusal(refused))
-    else:
-        plural = "key is" if len(spec.keys) == 1 else "keys are"
-        draft.set("Ready", True, "KeysReady", f"{len(spec.keys)} {plural} ready")
-    published = publish(owner, draft, info, round_.observed)
-    if isinstance(published, Denied):
-        return _not_ready(draft, published.reason, published.message)
-    plan = published or _rotate(owner, spec, draft, round_)
-    again = [backoff(draft.seconds_since("Ready"))] if refused else []
-    if plan.requeue_after is not None:
-        again.append(plan.requeue_after)
-    events = (*made_events(spec, round_.ensured), *plan.events)
-    return replace(plan, requeue_after=min(again, default=None), events=events)
+    _show(spec, draft, info, round_.observed.get(need))
+    for key in spec.keys:
+        made_for = info.versions[key.name][0]
+        if made_for != key.algorithm:
+            return _not_ready(
+                draft,
+                "KeyAlgorithmConflict",
+                f"key {key.name} of the adopted keyset has algorithm {made_for}, not"
+                f" {key.algorithm}: give it algorithm {made_for}, or another name",
+            )
+    plural = "key is" if len(spec.keys) == 1 else "keys are"
+    draft.set("Ready", True, "KeysReady", f"{len(spec.keys)} {plural} ready")
+    if info.transit is None:
+        return _rotate(owner, spec, draft, round_)
+    tended = provider.tend(owner, draft, info.transit, round_.observed)
+    if isinstance(tended, Plan):
+        return tended
+    return provider.sooner(_rotate(owner, spec, draft, round_), tended)
 
 
 def _rotate(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
@@ -294,8 +301,6 @@ def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | N
             f" versions that may wrap them are kept: restore their Secrets in the operator's"
             f" namespace from a backup, or delete them if their files are not needed ({names})",
         )
-    if isinstance(outcome.result, OriginRefusal):
-        return outcome.result.reason, f"key {step.key} got no new version: {outcome.message}"
     match outcome.code:
         case "Done":
             return None
@@ -322,6 +327,41 @@ def _events(observed: Observed) -> tuple[Event, ...]:
                 text = f"key {key}: version {version} was {state.lower()}"
                 made.append(Event("Normal", f"Version{state}", text))
     return tuple(made)
+
+
+def _show(spec: KeyVaultSpec, draft: StatusDraft, info: KeysetInfo, usage: KeyUsage | None) -> None:
+    before = {state["name"]: state for state in draft.status.get("keys", ())}
+    keys = [_key_state(key, info) for key in spec.keys]
+    for state in keys:
+        show_usage(state, usage, before.get(state["name"], {}))
+    draft.put(
+        vaultId=info.vault_id,
+        keyCount=len(keys),
+        oldestKeyAt=min(key["rotatedAt"] for key in keys),
+        keys=keys,
+    )
+
+
+def _key_state(key: VaultKey, info: KeysetInfo) -> Manifest:
+    algorithm, primary, created_at = info.versions[key.name]
+    history = info.history[key.name]
+    primary_version = next(version for version in history if version.version == primary)
+    state: Manifest = {
+        "name": key.name,
+        "algorithm": algorithm,
+        "primaryVersion": primary,
+        "createdAt": created_at,
+        "rotatedAt": primary_version.created_at,
+        "minimumVersion": key.minimum_version or 1,
+        "versions": [
+            {"version": v.version, "state": v.state, "createdAt": v.created_at}
+            for v in reversed(history[-SHOWN_VERSIONS:])
+        ],
+    }
+    next_at = next_rotation(key, primary_version)
+    if next_at is not None:
+        state["nextRotationAt"] = timestamp(next_at)
+    return state
 
 
 def _lacking(spec: KeyVaultSpec, info: KeysetInfo) -> bool:

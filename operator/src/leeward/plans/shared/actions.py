@@ -110,6 +110,17 @@ class EnsureKeyset:
 
 
 @dataclass(frozen=True, slots=True)
+class TendKeyset:
+    """Ask the Transit key of a keyset whether it is in order, and wrap by its newest version.
+
+    Yields a TendResult. It can be stopped and repeated at any point.
+    """
+
+    namespace: str
+    vault: str
+
+
+@dataclass(frozen=True, slots=True)
 class RotateVaultKey:
     """Make a new primary version of a vault key; the old one stays enabled. Yields a KeysetInfo.
 
@@ -117,14 +128,12 @@ class RotateVaultKey:
         namespace, vault, key: The key.
         primary: The version that was seen to be primary: where another one is, nothing is done, so
             that asking twice rotates once.
-        origin: Where the fixed key of the new version comes from, if it has one.
     """
 
     namespace: str
     vault: str
     key: str
     primary: int
-    origin: Origin = GENERATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +291,7 @@ class DeleteSecret:
 
 KeyAction: TypeAlias = (
     EnsureKeyset
+    | TendKeyset
     | RotateVaultKey
     | RewrapArtefactKeys
     | RetireVersion

@@ -14,7 +14,6 @@ from typing import Any, Literal, Protocol
 
 from leeward.api.meta import Kind
 from leeward.plans.shared.actions import (
-    GENERATED,
     AckResult,
     Action,
     AdoptArtefactKey,
@@ -36,10 +35,10 @@ from leeward.plans.shared.actions import (
     RewrapArtefactKeys,
     RotateVaultKey,
     ShredArtefactKey,
+    TendKeyset,
     WriteStatus,
 )
 from leeward.plans.shared.needs import (
-    ORIGIN_REASONS,
     ArtefactKeyInfo,
     ArtefactKeyOf,
     KeyFault,
@@ -47,13 +46,12 @@ from leeward.plans.shared.needs import (
     KeysetOf,
     Need,
     ObjectRef,
-    OriginReason,
-    OriginRefusal,
     PodsOf,
     ProgressOf,
     ProviderFault,
     ResultOf,
     RewrapResult,
+    TendResult,
     VersionInfo,
     VersionState,
 )
@@ -67,8 +65,6 @@ from leeward.plans.shared.usage import (
 )
 
 __all__ = [
-    "GENERATED",
-    "ORIGIN_REASONS",
     "AckResult",
     "Action",
     "AdoptArtefactKey",
@@ -99,8 +95,6 @@ __all__ = [
     "NewKey",
     "ObjectRef",
     "Observed",
-    "OriginReason",
-    "OriginRefusal",
     "Outcome",
     "OutcomeCode",
     "PatchStatus",
@@ -116,6 +110,8 @@ __all__ = [
     "RewrapResult",
     "RotateVaultKey",
     "ShredArtefactKey",
+    "TendKeyset",
+    "TendResult",
     "VersionInfo",
     "VersionState",
     "VersionUsage",
@@ -130,7 +126,6 @@ OutcomeCode = Literal[
     "Retained",  # a keyset of an earlier vault is there
     "Unreadable",  # key material does not open; the result is a KeyFault or a ProviderFault
     "Missing",  # something that the action needs is not there
-    "Refused",  # a key cannot be had from its origin; the result is an OriginRefusal
 ]
 
 

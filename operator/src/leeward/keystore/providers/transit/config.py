@@ -107,7 +107,7 @@ class TransitConfig:
         Raises:
             InvalidTransitConfigError: A field does not fit.
         """
-        _check_address(self.address)
+        check_address(self.address)
         _check("mount", _PATH, self.mount, "a path of letters, digits, '_', '-' and '.'")
         _check("key", _KEY, self.key, "a name of letters, digits, '_', '-' and '.'")
         if self.namespace:
@@ -153,7 +153,12 @@ class TransitConfig:
         )
 
 
-def _check_address(address: str) -> None:
+def check_address(address: str) -> None:
+    """Whether it is ``https://`` host and port, and nothing else.
+
+    Raises:
+        InvalidTransitConfigError: It is not.
+    """
     found = _ORIGIN.fullmatch(address)
     try:
         if found and found["v6"]:
