@@ -22,7 +22,7 @@ from leeward.formats.jobconfig import (
     PreviewConfig,
     parse_job_config,
 )
-from leeward.plans.shared.model import AckResult, Outcome, ProgressOf, ResultOf
+from leeward.plans.shared.model import AckResult, KeysOf, Outcome, ProgressOf, ResultOf
 
 COLUMNS = [
     {"name": "patient", "type": "String", "nullable": False},
@@ -206,6 +206,9 @@ class WorldPods:
         if pod["metadata"]["labels"]["leeward.dev/kind"] == "DatasetPreview":
             return {"done": 0, "total": 1, "unit": "serving"}
         return {"done": 1, "total": 3, "unit": "rows"}
+
+    async def keys(self, need: KeysOf) -> Manifest | None:
+        return None
 
     async def result(self, need: ResultOf) -> Manifest | None:
         return None

@@ -276,7 +276,8 @@ def test_enabling_lets_the_operator_write_secrets_and_read_none() -> None:
     assert role
     assert binding
     assert role["rules"] == [
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "update", "delete"]}
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "update", "delete"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]},
     ]
     assert binding["subjects"] == [
         {"kind": "ServiceAccount", "name": "leeward-operator", "namespace": "leeward-system"}

@@ -23,6 +23,7 @@ from leeward.kube.objects import ObjectStore
 from leeward.plans.shared.model import (
     AckResult,
     Context,
+    KeysOf,
     Manifest,
     ObjectRef,
     Observed,
@@ -82,6 +83,9 @@ class NoKeys:
 
 class NoPods:
     async def progress(self, need: ProgressOf) -> Manifest | None:
+        return None
+
+    async def keys(self, need: KeysOf) -> Manifest | None:
         return None
 
     async def result(self, need: ResultOf) -> Manifest | None:

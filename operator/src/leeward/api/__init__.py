@@ -8,11 +8,12 @@ from typing import Final
 
 from leeward.api.dataset import DATASET
 from leeward.api.datasetpreview import DATASETPREVIEW
+from leeward.api.keydelivery import KEYDELIVERY
 from leeward.api.keyvault import KEYVAULT
 from leeward.api.maskingjob import MASKINGJOB
 from leeward.api.meta import Kind
 
-KINDS: Final[tuple[Kind, ...]] = (KEYVAULT, DATASET, DATASETPREVIEW, MASKINGJOB)
+KINDS: Final[tuple[Kind, ...]] = (KEYVAULT, DATASET, DATASETPREVIEW, MASKINGJOB, KEYDELIVERY)
 """Every kind, in the order in which they are installed."""
 
 KINDS_BY_NAME: Final[dict[str, Kind]] = {kind.kind: kind for kind in KINDS}

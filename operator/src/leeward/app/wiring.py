@@ -44,6 +44,7 @@ from leeward.kube.pods import PodHttp
 from leeward.kube.transport import HttpTransport
 from leeward.plans.dataset import DatasetPlanner
 from leeward.plans.datasetpreview import DatasetPreviewPlanner
+from leeward.plans.keydelivery import KeyDeliveryPlanner
 from leeward.plans.keyvault import KeyVaultPlanner
 from leeward.plans.maskingjob import MaskingJobPlanner
 from leeward.plans.shared.conditions import NOT_YET, timestamp
@@ -56,6 +57,7 @@ PLANNERS: Final[Mapping[str, Planner]] = {
         DatasetPlanner(),
         DatasetPreviewPlanner(),
         MaskingJobPlanner(),
+        KeyDeliveryPlanner(),
     )
 }
 """By kind."""
@@ -116,7 +118,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     transport, lease_transport = HttpTransport(configuration), HttpTransport(configuration)
     limiter = TokenBucket(settings.max_requests, settings.burst)
     client = KubeClient(transport, limiter, metrics)
-    objects = ObjectStore(client)
+    objects = ObjectStore(client, settings.watch_namespaces)
     pool = transit_pool(settings, client, metrics)
     keys = EmbeddedKeyStore(
         client,

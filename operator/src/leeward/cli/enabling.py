@@ -35,7 +35,7 @@ def enable_namespace(session: Session, cluster: Cluster, name: str, operator: st
     cluster.apply(ROLE_BINDINGS, binding(name, operator))
     session.err.print(
         f"namespace {name} is enabled: the operator in {operator} may create, update and delete"
-        " Secrets there, and read none"
+        " Secrets there, and read none, and mark pods that are to load new keys"
     )
 
 
@@ -98,7 +98,11 @@ def may_with_secrets(cluster: Cluster, operator: str, namespace: str, verb: str)
 
 def role(namespace: str) -> Manifest:
     """The Role with the operator's rights in an enabled namespace."""
-    rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": list(VERBS)}]
+    rules = [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": list(VERBS)},
+        # Marking a pod makes its kubelet fetch new keys at once.
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]},
+    ]
     return _object("Role", namespace, rules=rules)
 
 

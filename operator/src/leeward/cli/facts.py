@@ -80,6 +80,22 @@ def _maskingjob(spec: Manifest, status: Manifest) -> Facts:
     yield "report", f"ConfigMap {report}, report.json" if report else None
 
 
+def _keydelivery(spec: Manifest, status: Manifest) -> Facts:
+    yield "secret", spec.get("secretName")
+    yield "purpose", spec.get("purpose")
+    shown = {item["name"]: item.get("keys", []) for item in status.get("items", [])}
+    for item in spec.get("items", []):
+        keys = "; ".join(
+            f"{key['id']}, {'loaded by all' if key.get('acknowledged') else 'not loaded by all'}"
+            for key in shown.get(item["name"], [])
+        )
+        yield f"item {item['name']}", keys or "not delivered"
+    count = status.get("consumerCount")
+    if count is not None:
+        loaded = status.get("acknowledgedCount", 0)
+        yield "pods", f"{count}, of which {loaded} have loaded every key"
+
+
 def _location(location: Manifest) -> str:
     volume = location.get("volume", {})
     return f"volume {volume.get('claimName')}, path {volume.get('path')}"
@@ -99,4 +115,5 @@ _FACTS: Final[dict[str, Callable[[Manifest, Manifest], Facts]]] = {
     "Dataset": _dataset,
     "DatasetPreview": _datasetpreview,
     "MaskingJob": _maskingjob,
+    "KeyDelivery": _keydelivery,
 }

@@ -20,6 +20,7 @@ from leeward.cli.session import Session
 POLL_SECONDS: Final = 0.5
 WORKLOAD_CONDITIONS: Final = ("Ready", "Complete", "Admitted", "Running", "Failed")
 CONDITIONS: Final = ("Ready",)
+DELIVERY_CONDITIONS: Final = ("Ready", "Admitted", "Acknowledged")
 
 
 class WaitedOutError(CliError):
@@ -32,6 +33,12 @@ class WaitedOutError(CliError):
     def __init__(self, message: str, remedy: str, resource: Manifest) -> None:
         super().__init__(message, remedy)
         self.resource: Final = resource
+
+
+def _conditions_of(kind: Kind) -> tuple[str, ...]:
+    if kind.kind == "KeyDelivery":
+        return DELIVERY_CONDITIONS
+    return WORKLOAD_CONDITIONS if kind.is_workload else CONDITIONS
 
 
 def wait_for(
@@ -50,7 +57,7 @@ def wait_for(
         CliError: It failed, was deleted, or did not come to it in ``timeout`` seconds; the message
             has reason and remedy from its conditions.
     """
-    allowed = WORKLOAD_CONDITIONS if kind.is_workload else CONDITIONS
+    allowed = _conditions_of(kind)
     by_lower = {known.lower(): known for known in allowed}
     if condition.lower() not in by_lower:
         raise UsageError(

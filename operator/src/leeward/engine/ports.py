@@ -10,15 +10,20 @@ from typing import Any, Protocol, TypeAlias
 from leeward.plans.shared.model import (
     AckResult,
     ArtefactKeyOf,
+    DeliveriesOf,
     Event,
     GrantUseOf,
     KeyAction,
     KeysetOf,
+    KeysOf,
     KeyUsageOf,
     Manifest,
+    MarkPod,
     ObjectRef,
     Outcome,
+    PodsHolding,
     PodsOf,
+    PodsSelected,
     ProgressOf,
     ResultOf,
 )
@@ -32,8 +37,11 @@ class Objects(Protocol):
     async def get(self, ref: ObjectRef) -> Manifest | None:
         """The object as the API server has it, or None where there is none."""
 
-    async def pods_of(self, need: PodsOf) -> list[Manifest]:
-        """The pods of one Job, in any order."""
+    async def pods_of(self, need: PodsOf | PodsSelected | PodsHolding) -> list[Manifest]:
+        """The pods of one Job, with those labels, or that name a Secret; in any order."""
+
+    async def deliveries_of(self, need: DeliveriesOf) -> list[Manifest]:
+        """The KeyDeliveries that name a Dataset or a KeyVault."""
 
     async def apply(self, manifest: Manifest, manager: str) -> Outcome:
         """Server-side apply. Done carries what is there now as its result."""
@@ -41,12 +49,17 @@ class Objects(Protocol):
     async def create(self, manifest: Manifest, manager: str) -> Outcome:
         """Create once. Done also where it was made before, by the same owner."""
 
-    async def delete(self, ref: ObjectRef, uid: str | None = None) -> Outcome:
+    async def delete(
+        self, ref: ObjectRef, uid: str | None = None, grace: int | None = None
+    ) -> Outcome:
         """Delete with background propagation. Done also where it is gone already.
 
         Raises:
             StaleWriteError: Another object has that name than the one of this uid.
         """
+
+    async def mark(self, action: MarkPod, manager: str) -> Outcome:
+        """Set labels and annotations of a pod. Missing where it does not exist."""
 
     async def write_status(self, resource: Manifest, status: Manifest, manager: str) -> Manifest:
         """Replace the status of the resource as it was read; return it as it is now.
@@ -74,6 +87,9 @@ class Pods(Protocol):
 
     async def progress(self, need: ProgressOf) -> Manifest | None:
         """``/progress``, or None without an answer."""
+
+    async def keys(self, need: KeysOf) -> Manifest | None:
+        """``/keys``, or None without an answer."""
 
     async def result(self, need: ResultOf) -> Manifest | None:
         """``/result``, if its digest is right, or None."""

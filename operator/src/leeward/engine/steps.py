@@ -17,23 +17,30 @@ from leeward.plans.shared.model import (
     Create,
     Delete,
     DeleteSecret,
+    DeliveriesOf,
     DeliverKeys,
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
     GrantUseOf,
     KeysetOf,
+    KeysOf,
     KeyUsageOf,
     Manifest,
+    MarkPod,
     Need,
     ObjectRef,
     Observed,
     Outcome,
     PatchStatus,
     Plan,
+    PodsHolding,
     PodsOf,
+    PodsSelected,
     ProgressOf,
     PublishArtefactKey,
+    PutKeys,
+    RemoveKeys,
     ResultOf,
     RetireVersion,
     RewrapArtefactKeys,
@@ -132,10 +139,14 @@ class Steps:
         match need:
             case ObjectRef():
                 return await self._objects.get(need)
-            case PodsOf():
+            case PodsOf() | PodsSelected() | PodsHolding():
                 return await self._objects.pods_of(need)
+            case DeliveriesOf():
+                return await self._objects.deliveries_of(need)
             case ProgressOf():
                 return await self._pods.progress(need)
+            case KeysOf():
+                return await self._pods.keys(need)
             case ResultOf():
                 return await self._pods.result(need)
             case KeysetOf() | ArtefactKeyOf() | KeyUsageOf() | GrantUseOf():
@@ -149,8 +160,10 @@ class Steps:
                 return self._note(await self._objects.apply(manifest, manager))
             case Create(manifest):
                 return self._note(await self._objects.create(manifest, manager))
-            case Delete(ref, uid):
-                return await self._objects.delete(ref, uid)
+            case Delete(ref, uid, grace):
+                return await self._objects.delete(ref, uid, grace)
+            case MarkPod():
+                return await self._objects.mark(action, manager)
             case PatchStatus(ref, status):
                 return await self._objects.patch_status(ref, status, manager)
             case AckResult():
@@ -169,6 +182,8 @@ class Steps:
                 | CountDelivery()
                 | DeliverKeys()
                 | DeleteSecret()
+                | PutKeys()
+                | RemoveKeys()
             ):
                 return await self._keys.perform(action)
         raise UnknownStepError(f"nobody does {type(action).__name__}")

@@ -17,6 +17,7 @@ from leeward.formats.wrapped import (
 from leeward.keystore.artefacts import ArtefactKeys
 from leeward.keystore.delivery import Deliveries
 from leeward.keystore.grants import GrantCounts
+from leeward.keystore.longlived import PodSecrets
 from leeward.keystore.providers.directory import Providers, Surroundings
 from leeward.keystore.providers.embedded import EmbeddedProvider
 from leeward.keystore.providers.port import ProviderError
@@ -70,6 +71,8 @@ from leeward.plans.shared.model import (
     Manifest,
     Outcome,
     PublishArtefactKey,
+    PutKeys,
+    RemoveKeys,
     RetireVersion,
     RewrapArtefactKeys,
     RotateVaultKey,
@@ -113,6 +116,7 @@ class EmbeddedKeyStore:
         self._artefacts = ArtefactKeys(client, namespace, random, now, self._vaults, self._rotation)
         self._deliveries = Deliveries(client, self._artefacts)
         self._grants = GrantCounts(client, namespace)
+        self._pod_secrets = PodSecrets(client, self._artefacts)
 
     @property
     def root_keys(self) -> RootKeyCustodian:
@@ -181,10 +185,17 @@ class EmbeddedKeyStore:
                 return await self._forget(key_id)
             case CountDelivery():
                 return await self._grants.count(action)
+            case DeliverKeys() | DeleteSecret() | PutKeys() | RemoveKeys():
+                return await self._give_out(action)
+
+    async def _give_out(self, action: DeliverKeys | DeleteSecret | PutKeys | RemoveKeys) -> Outcome:
+        match action:
             case DeliverKeys():
                 return await self._deliveries.deliver(action)
             case DeleteSecret(namespace, name):
                 return await self._deliveries.remove(namespace, name)
+            case PutKeys() | RemoveKeys():
+                return await self._pod_secrets.perform(action)
 
     async def _do_to_keyset(
         self,

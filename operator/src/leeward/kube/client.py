@@ -124,8 +124,15 @@ class KubeClient:
         query = {"fieldManager": manager}
         return await self.request("update", "PUT", path, body=manifest, query=query)
 
-    async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
+    async def delete(
+        self, ref: ObjectRef, *, uid: str | None = None, grace: int | None = None
+    ) -> None:
         """DELETE with background propagation; only the object with that uid, where one is named.
+
+        Args:
+            ref: The object.
+            uid: Its UID, or None for whatever has the name.
+            grace: Seconds that a pod has to end; None: as its spec says.
 
         Raises:
             NotFoundError: It is gone already.
@@ -138,6 +145,8 @@ class KubeClient:
         }
         if uid is not None:
             options["preconditions"] = {"uid": uid}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
         await self.request("delete", "DELETE", object_path(ref), body=options)
 
     async def apply(

@@ -5,9 +5,11 @@ value, the object is looked at: one that carries our owner's UID was edited by h
 with force; anybody else's is left alone.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from leeward.api.keydelivery import KEYDELIVERY
+from leeward.api.meta import API_VERSION
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import (
     AlreadyExistsError,
@@ -15,17 +17,36 @@ from leeward.kube.errors import (
     RefusedError,
     outcome_of,
 )
+from leeward.kube.lists import SharedList
 from leeward.kube.resources import ref_of
+from leeward.plans.shared.acknowledgements import names_target
 from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientError
-from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PodsOf
+from leeward.plans.shared.holders import names_secret
+from leeward.plans.shared.model import (
+    DeliveriesOf,
+    Manifest,
+    MarkPod,
+    ObjectRef,
+    Outcome,
+    PodsHolding,
+    PodsOf,
+    PodsSelected,
+)
 from leeward.plans.shared.names import UID_ANNOTATION
 
 
 class ObjectStore:
     """Reads and writes API objects by name."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, namespaces: Sequence[str] = ()) -> None:
+        """Make one.
+
+        Args:
+            client: The API server.
+            namespaces: Those that are watched; none: all.
+        """
         self._client = client
+        self._deliveries = SharedList(client, API_VERSION, KEYDELIVERY.kind, namespaces)
 
     async def get(self, ref: ObjectRef) -> Manifest | None:
         """The object, or None where there is none.
@@ -43,14 +64,36 @@ class ObjectStore:
         except RefusedError as error:
             raise DeniedError(str(error)) from None
 
-    async def pods_of(self, need: PodsOf) -> list[Manifest]:
-        """The pods of one Job."""
+    async def pods_of(self, need: PodsOf | PodsSelected | PodsHolding) -> list[Manifest]:
+        """The pods of one Job, with those labels, or that name a Secret."""
+        match need:
+            case PodsOf(namespace, job):
+                labels = f"batch.kubernetes.io/job-name={job}"
+            case PodsSelected(namespace, wanted):
+                labels = ",".join(f"{name}={value}" for name, value in wanted)
+            case PodsHolding(namespace):
+                labels = ""
         try:
-            return await self._client.list(
-                "v1", "Pod", need.namespace, labels=f"batch.kubernetes.io/job-name={need.job}"
-            )
+            pods = await self._client.list("v1", "Pod", namespace, labels=labels)
         except RefusedError as error:
             raise DeniedError(str(error)) from None
+        if isinstance(need, PodsHolding):
+            return [pod for pod in pods if names_secret(pod, need.secret)]
+        return pods
+
+    async def deliveries_of(self, need: DeliveriesOf) -> list[Manifest]:
+        """The KeyDeliveries that name a Dataset or a KeyVault."""
+        try:
+            found = await self._deliveries.all()
+        except RefusedError as error:
+            raise DeniedError(str(error)) from None
+        return [delivery for delivery in found if names_target(delivery, need.target)]
+
+    async def mark(self, action: MarkPod, manager: str) -> Outcome:
+        """Set labels and annotations of a pod."""
+        marks = {"labels": action.labels, "annotations": action.annotations}
+        patch = {"metadata": marks}
+        return await _outcome(lambda: self._client.merge_patch(action.ref, patch, manager))
 
     async def apply(self, manifest: Manifest, manager: str) -> Outcome:
         """Server-side apply of a child."""
@@ -76,10 +119,12 @@ class ObjectStore:
         except RefusedError as error:
             return outcome_of(error)
 
-    async def delete(self, ref: ObjectRef, uid: str | None = None) -> Outcome:
+    async def delete(
+        self, ref: ObjectRef, uid: str | None = None, grace: int | None = None
+    ) -> Outcome:
         """Delete; what is gone already is as good."""
         try:
-            await self._client.delete(ref, uid=uid)
+            await self._client.delete(ref, uid=uid, grace=grace)
         except NotFoundError:
             pass
         except RefusedError as error:

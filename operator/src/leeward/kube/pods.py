@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 
 from leeward.formats.jobconfig import RECEIPT_HEADER
-from leeward.plans.shared.model import AckResult, Manifest, Outcome, ProgressOf, ResultOf
+from leeward.plans.shared.model import AckResult, KeysOf, Manifest, Outcome, ProgressOf, ResultOf
 
 PORT: Final = 8080
 _PROGRESS_LIMIT: Final = 64 * 1024
@@ -30,12 +30,20 @@ class PodHttp:
 
     async def progress(self, need: ProgressOf) -> Manifest | None:
         """``/progress``, or None without an answer."""
-        body = await self._get(need.ip, "/progress", _PROGRESS_LIMIT, _PROGRESS_TIMEOUT)
+        url = self._url(need.ip, "/progress")
+        body = await self._get(url, _PROGRESS_LIMIT, _PROGRESS_TIMEOUT)
+        return None if body is None else _document(body)
+
+    async def keys(self, need: KeysOf) -> Manifest | None:
+        """``/keys`` of a pod that is none of ours, or None without an answer."""
+        url = _url(need.ip, need.port, "/keys")
+        body = await self._get(url, _PROGRESS_LIMIT, _PROGRESS_TIMEOUT)
         return None if body is None else _document(body)
 
     async def result(self, need: ResultOf) -> Manifest | None:
         """``/result``, if its digest is right, or None."""
-        body = await self._get(need.ip, "/result", _RESULT_LIMIT, _RESULT_TIMEOUT)
+        url = self._url(need.ip, "/result")
+        body = await self._get(url, _RESULT_LIMIT, _RESULT_TIMEOUT)
         if body is None or f"sha256:{hashlib.sha256(body).hexdigest()}" != need.digest:
             return None
         return _document(body)
@@ -54,13 +62,9 @@ class PodHttp:
             pass
         return Outcome("Done")
 
-    async def _get(
-        self, ip: str, path: str, limit: int, patience: aiohttp.ClientTimeout
-    ) -> bytes | None:
+    async def _get(self, url: str, limit: int, patience: aiohttp.ClientTimeout) -> bytes | None:
         try:
-            async with self._session.get(
-                self._url(ip, path), timeout=patience, allow_redirects=False
-            ) as response:
+            async with self._session.get(url, timeout=patience, allow_redirects=False) as response:
                 if response.status != 200:
                     return None
                 body = await response.content.read(limit + 1)
@@ -71,9 +75,13 @@ class PodHttp:
         return body if len(body) <= limit else None
 
     def _url(self, ip: str, path: str) -> str:
-        address = ipaddress.ip_address(ip)
-        host = f"[{address}]" if address.version == 6 else str(address)
-        return f"http://{host}:{self._port}{path}"
+        return _url(ip, self._port, path)
+
+
+def _url(ip: str, port: int, path: str) -> str:
+    address = ipaddress.ip_address(ip)
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"http://{host}:{port}{path}"
 
 
 def _document(body: bytes) -> Manifest | None:

@@ -8,7 +8,9 @@ from leeward.plans.shared.model import Context, Manifest
 from leeward.plans.shared.names import Owner
 
 MAX_MESSAGE: Final = 2048
-NOT_YET: Final = frozenset({"AwaitingData", "AwaitingSource", "Inspecting", "Publishing"})
+NOT_YET: Final = frozenset(
+    {"AwaitingConsumers", "AwaitingData", "AwaitingSource", "Inspecting", "Publishing"}
+)
 """Reasons of a condition that is False and is no fault: something takes its time."""
 
 
@@ -88,6 +90,11 @@ class StatusDraft:
             conditions.append(new)
         else:
             conditions[conditions.index(old)] = new
+
+    def drop(self, type_: str) -> None:
+        """Remove a condition that says nothing any more."""
+        kept = [c for c in self.status.get("conditions") or () if c["type"] != type_]
+        self.status["conditions"] = kept
 
     def put(self, **fields: object) -> None:
         """Set fields of the status (camelCase); None removes one."""

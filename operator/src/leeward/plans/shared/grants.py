@@ -43,6 +43,37 @@ def fitting_grants(
     return fitting or _told((grant.name, misfit) for grant, misfit in misfits)
 
 
+def data_grant_end(
+    grants: Sequence[DataGrant], home: str, owner: Owner, purpose: str, now: datetime.datetime
+) -> datetime.datetime | None:
+    """When the last of the grants ends that let the workload use a Dataset; None: one does not."""
+    return _end(
+        grant.not_after
+        for grant in grants
+        if _data_misfit(grant, home, owner, purpose, now) is None
+    )
+
+
+def key_grant_end(
+    grants: Sequence[KeyGrant], home: str, owner: Owner, operation: str, now: datetime.datetime
+) -> datetime.datetime | None:
+    """When the last of the grants ends that let the workload do this; None: one does not."""
+    return _end(
+        grant.not_after
+        for grant in grants
+        if _key_misfit(grant, home, owner, operation, now) is None
+    )
+
+
+def _end(moments: Iterable[str | None]) -> datetime.datetime | None:
+    ends: list[datetime.datetime] = []
+    for moment in moments:
+        if moment is None:
+            return None
+        ends.append(parse_timestamp(moment.upper()))
+    return max(ends, default=None)
+
+
 def _gap(misfits: Iterable[tuple[str, str | None]]) -> str | None:
     found = list(misfits)
     return _told(found) if all(misfit is not None for _, misfit in found) else None

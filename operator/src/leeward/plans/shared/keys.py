@@ -81,6 +81,11 @@ class ReadyKey:
 
 def check_key(use: KeyUse, observed: Observed) -> Verdict:
     """Whether the key is there, ready, and of a suitable algorithm."""
+    return check_key_declared(use, observed) or check_key_ready(use, observed)
+
+
+def check_key_declared(use: KeyUse, observed: Observed) -> Verdict:
+    """Whether the vault is there and has such a key, of a suitable algorithm."""
     if not observed.has(use.vault_ref):
         return Unseen((use.vault_ref,))
     manifest: Manifest | None = observed.get(use.vault_ref)
@@ -105,26 +110,51 @@ def check_key(use: KeyUse, observed: Observed) -> Verdict:
             f"{use.label} has algorithm {key.algorithm}, which does not do {use.purpose}: name a"
             f" key of algorithm {' or '.join(sorted(use.algorithms))}; {use.anew}",
         )
-    return _check_ready(manifest, vault, use)
+    return None
+
+
+def check_key_ready(use: KeyUse, observed: Observed) -> Verdict:
+    """Whether the vault has made the key; ``check_key_declared`` has passed."""
+    vault = f"KeyVault {use.namespace}/{use.ref.vault.name}"
+    return _check_ready(observed.get(use.vault_ref), vault, use)
+
+
+def check_key_permitted(
+    use: KeyUse, operation: str, owner: Owner, observed: Observed, context: Context
+) -> Verdict:
+    """Whether a grant is for this, however often it may be used.
+
+    ``check_key_declared`` has passed; whether the vault is ready does not matter.
+    """
+    grants = declared_key(use, observed).grants
+    found = fitting_grants(grants, use.namespace, owner, operation, context.now)
+    if not isinstance(found, str):
+        return None
+    # A grant without namespaces is for the vault's own.
+    abroad = use.namespace != owner.namespace
+    where = f", namespaces [{owner.namespace}]" if abroad else ""
+    return Denied(
+        "KeyNotGranted",
+        f"{_denied(use, owner)} for operation {operation} ({found}): its steward adds a grant with"
+        f" kinds [{owner.kind}]{where} and operations [{operation}] to that key",
+    )
+
+
+def _denied(use: KeyUse, owner: Owner) -> str:
+    return f"{use.label} is not granted to {owner.kind} {owner.namespace}/{owner.name}"
 
 
 def check_key_grant(
     use: KeyUse, operation: str, owner: Owner, observed: Observed, context: Context
 ) -> Verdict:
     """Whether a grant lets the workload do this with the key; ``check_key`` has passed."""
+    verdict = check_key_permitted(use, operation, owner, observed, context)
+    if verdict is not None:
+        return verdict
     ready = ready_key(use, observed)
     found = fitting_grants(ready.key.grants, use.namespace, owner, operation, context.now)
-    denied = f"{use.label} is not granted to {owner.kind} {owner.namespace}/{owner.name}"
-    if isinstance(found, str):
-        # A grant without namespaces is for the vault's own.
-        abroad = use.namespace != owner.namespace
-        where = f", namespaces [{owner.namespace}]" if abroad else ""
-        return Denied(
-            "KeyNotGranted",
-            f"{denied} for operation {operation} ({found}): its steward adds a grant with kinds"
-            f" [{owner.kind}]{where} and operations [{operation}] to that key",
-        )
-    if any(grant.max_deliveries is None for grant in found):
+    denied = _denied(use, owner)
+    if isinstance(found, str) or any(grant.max_deliveries is None for grant in found):
         return None
     needs = {grant.name: _use_of(ready, grant, owner) for grant in found}
     unseen = tuple(need for need in needs.values() if not observed.has(need))
@@ -200,6 +230,15 @@ def _use_of(ready: ReadyKey, grant: KeyGrant, owner: Owner) -> GrantUseOf:
 
 def _has_room(grant: KeyGrant, used: GrantUse) -> bool:
     return used.counted or grant.max_deliveries is None or used.given < grant.max_deliveries
+
+
+def declared_key(use: KeyUse, observed: Observed) -> VaultKey:
+    """The key as the vault's spec has it, after ``check_key_declared`` has passed."""
+    spec = KeyVaultSpec.model_validate(observed.get(use.vault_ref)["spec"])
+    key = _key(spec, use.ref.key)
+    if key is None:
+        raise KeyError(use.label)
+    return key
 
 
 def ready_key(use: KeyUse, observed: Observed) -> ReadyKey:

@@ -15,6 +15,7 @@ PREFIX: Final[Mapping[str, str]] = {
     "Dataset": "lds",
     "DatasetPreview": "dp",
     "MaskingJob": "mj",
+    "KeyDelivery": "kd",
 }
 KIND_LABEL: Final = f"{GROUP}/kind"
 NAME_LABEL: Final = f"{GROUP}/name"

@@ -27,6 +27,42 @@ class PodsOf:
 
 
 @dataclass(frozen=True, slots=True)
+class PodsSelected:
+    """The pods of a namespace with these labels. Reading it yields a list of manifests."""
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PodsHolding:
+    """The pods that name a Secret, whatever labels they have. It yields a list of manifests."""
+
+    namespace: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysOf:
+    """``/keys`` of a running pod. Reading it yields a document, or None without an answer."""
+
+    namespace: str
+    pod: str
+    ip: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveriesOf:
+    """The KeyDeliveries that name a Dataset or a KeyVault. It yields a list of manifests.
+
+    They are as they stood when this was asked, or later.
+    """
+
+    target: ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressOf:
     """``/progress`` of a running pod. Reading it yields a document, or None without an answer."""
 
@@ -89,7 +125,18 @@ class ProviderFault:
 
 
 Need: TypeAlias = (
-    ObjectRef | PodsOf | ProgressOf | ResultOf | KeysetOf | ArtefactKeyOf | KeyUsageOf | GrantUseOf
+    ObjectRef
+    | PodsOf
+    | PodsSelected
+    | PodsHolding
+    | DeliveriesOf
+    | ProgressOf
+    | ResultOf
+    | KeysOf
+    | KeysetOf
+    | ArtefactKeyOf
+    | KeyUsageOf
+    | GrantUseOf
 )
 
 
@@ -201,3 +248,14 @@ class ArtefactKeyInfo:
     artefact: tuple[str, str] | None = None
     dataset: str | None = None
     created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenKeys:
+    """A Secret of long-lived pods, as it was written.
+
+    Attributes:
+        resource_version: What the API server calls this version of it.
+    """
+
+    resource_version: str

@@ -11,6 +11,7 @@ from leeward.plans.shared.model import (
     EnsureArtefactKey,
     Outcome,
     PublishArtefactKey,
+    PutKeys,
 )
 from leeward.plans.shared.verdict import Denied, key_fault
 
@@ -85,7 +86,7 @@ def _missing(namespace: str, action: Action, outcome: Outcome) -> Denied:
                 f"key {action.key} of KeyVault {action.vault_namespace}/{action.vault} is not in"
                 " its keyset: see the conditions of that KeyVault",
             )
-        case DeliverKeys():
+        case DeliverKeys() | PutKeys():
             return Denied(
                 "KeyLost",
                 "an artefact key that the pod needs is gone: restore its Secret in the operator's"
@@ -111,7 +112,7 @@ def _object(action: Action) -> str:
         case Apply() | Create():
             manifest = action.manifest
             return f"{manifest['kind']} {manifest['metadata']['name']}"
-        case DeliverKeys():
+        case DeliverKeys() | PutKeys():
             return f"Secret {action.name}"
         case _:
             return "an object of that name"

@@ -199,14 +199,26 @@ def check_source_key(case: Case) -> Verdict:
     )
 
 
+def live_key_ids(status: DatasetStatus) -> tuple[str, ...]:
+    """Ids of the artefact keys that open a Dataset's file, the one to be used first."""
+    return () if status.key_id is None else (status.key_id,)
+
+
 def check_source_artefact_key(case: Case) -> Verdict:
     """The artefact key of this very file is there, this Dataset's, and under the granted key."""
-    use = case.source_key
-    if use is None:
+    if case.source_key is None:
         return None
     key_id = case.dataset_status.key_id
     if key_id is None:
         return Denied("AwaitingSource", f"{case.source_label} has no key yet: wait for it")
+    return check_artefact_key(case, key_id)
+
+
+def check_artefact_key(case: Case, key_id: str) -> Verdict:
+    """An artefact key is there, the source's, and under the key that it names."""
+    use = case.source_key
+    if use is None:
+        return None
     need = ArtefactKeyOf(key_id)
     if not case.observed.has(need):
         return Unseen((need,))

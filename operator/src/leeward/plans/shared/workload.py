@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from leeward.api.meta import Model
 from leeward.api.workload import WorkloadSpec
 from leeward.formats.document import Document
 from leeward.formats.progress import ProgressReport
@@ -225,7 +226,7 @@ def give_up(run: Run, denied: Denied) -> Plan:
     return Plan(run.status, requeue_after=_time_to_live(run, 0.0))
 
 
-def keys_given(run: Run, grants: Sequence[Granted]) -> None:
+def keys_given(run: Look[Model], grants: Sequence[Granted]) -> None:
     """Say which keys it has, and by which grants."""
     if not grants:
         return

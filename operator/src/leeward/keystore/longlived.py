@@ -1,0 +1,141 @@
+"""Secrets of long-lived pods: replaced in place while the pods run, and never read.
+
+One is told from everybody else's by its type, which holds the UID of the KeyDelivery and which the
+API server lets nobody change: a PUT over another Secret is refused, so none is ever taken over.
+What is written over carries the resourceVersion that it was last written as, so that whoever acts
+on old knowledge is stopped.
+"""
+
+import base64
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from leeward.formats.keyset import KEYSET_FILE, PodKey, PodKeyset
+from leeward.keystore.artefacts import ArtefactKeys
+from leeward.keystore.records import DamagedRecordError, secret_ref
+from leeward.keystore.rootkey import MANAGER, SecretClient
+from leeward.keystore.vaults import KeyFaultError
+from leeward.kube.errors import (
+    AlreadyExistsError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    outcome_of,
+)
+from leeward.plans.shared.faults import StaleWriteError
+from leeward.plans.shared.model import (
+    ArtefactEntry,
+    Manifest,
+    Outcome,
+    PutKeys,
+    RemoveKeys,
+    WrittenKeys,
+)
+
+CHANGED: Final = "Changed"
+"""Result of a Conflict: the Secret is not the one that was written last."""
+
+
+class PodSecrets:
+    """Makes, replaces and removes Secrets of long-lived pods."""
+
+    def __init__(self, client: SecretClient, artefacts: ArtefactKeys) -> None:
+        self._client = client
+        self._artefacts = artefacts
+
+    async def perform(self, action: PutKeys | RemoveKeys) -> Outcome:
+        """Do it; doing it again changes nothing."""
+        if isinstance(action, PutKeys):
+            return await self.put(action)
+        return await self.remove(action)
+
+    async def put(self, action: PutKeys) -> Outcome:
+        """Make the Secret, or replace what it holds."""
+        keys = []
+        for entry in action.entries:
+            key = await self._key(entry)
+            if key is None:
+                return Outcome("Missing", f"artefact key {entry.id} is not there")
+            keys.append(key)
+        secret = _secret(action, {KEYSET_FILE: PodKeyset(keys=keys).canonical()})
+        try:
+            return _written(await self._store(secret, action.over))
+        except StaleWriteError:
+            return Outcome("Conflict", "the Secret was written by another process", CHANGED)
+        except InvalidError as error:
+            if error.status == 422:
+                return Outcome("Conflict", "a Secret of that name belongs to somebody else")
+            return outcome_of(error)
+        except RefusedError as error:
+            return outcome_of(error)
+
+    async def _store(self, secret: Manifest, over: str | None) -> Manifest:
+        """PUT, for as a rule it is there; where it is gone, it is made."""
+        versioned = dict(secret["metadata"])
+        if over is not None:
+            versioned["resourceVersion"] = over
+        try:
+            return await self._client.replace({**secret, "metadata": versioned}, MANAGER)
+        except NotFoundError:
+            pass
+        try:
+            return await self._client.create(secret, MANAGER)
+        except AlreadyExistsError:
+            raise StaleWriteError("a Secret came while it was made") from None
+
+    async def remove(self, action: RemoveKeys) -> Outcome:
+        """Empty the Secret and delete it, if it is of this type."""
+        empty = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": action.type,
+            "metadata": {"name": action.name, "namespace": action.namespace},
+        }
+        try:
+            emptied = await self._client.replace(empty, MANAGER)
+            ref = secret_ref(action.namespace, action.name)
+            await self._client.delete(ref, uid=emptied["metadata"]["uid"])
+        except (NotFoundError, StaleWriteError):
+            pass  # another one by now, which is none of ours
+        except InvalidError as error:
+            if error.status != 422:
+                return outcome_of(error)
+        except RefusedError as error:
+            return outcome_of(error)
+        return Outcome("Done")
+
+    async def _key(self, entry: ArtefactEntry) -> PodKey | None:
+        try:
+            found = await self._artefacts.find(entry.id)
+        except DamagedRecordError:
+            raise KeyFaultError("Damaged") from None
+        if found is None:
+            return None
+        key, material = await self._artefacts.material(found[1])
+        return PodKey(
+            id=key.id,
+            role=entry.role,
+            algorithm=key.algorithm,
+            version=entry.version,
+            material=SecretStr(base64.b64encode(material).decode()),
+        )
+
+
+def _secret(action: PutKeys, files: dict[str, bytes]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": action.type,
+        "metadata": {
+            "name": action.name,
+            "namespace": action.namespace,
+            "labels": dict(action.labels),
+            "ownerReferences": [dict(action.owner)],
+        },
+        "data": {name: base64.b64encode(data).decode() for name, data in files.items()},
+    }
+
+
+def _written(secret: Manifest) -> Outcome:
+    return Outcome("Done", result=WrittenKeys(secret["metadata"]["resourceVersion"]))
