@@ -7,6 +7,7 @@ import itertools
 
 from leeward.plans.dataset import DatasetPlanner
 from leeward.plans.datasetpreview import DatasetPreviewPlanner
+from leeward.plans.keydelivery import KeyDeliveryPlanner
 from leeward.plans.keyvault import KeyVaultPlanner
 from leeward.plans.maskingjob import MaskingJobPlanner
 from leeward.plans.shared.inventory import children
@@ -30,6 +31,7 @@ PLANNERS: dict[str, Planner] = {
         DatasetPlanner(),
         DatasetPreviewPlanner(),
         MaskingJobPlanner(),
+        KeyDeliveryPlanner(),
     )
 }
 
