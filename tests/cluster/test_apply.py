@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from cluster.clinic import Manifest, dataset, key_ref, masking_job, resource, vault
-from leeward.api import KINDS, Kind
+from cluster.clinic import Manifest, dataset, masking_job, resource, vault
 
 pytestmark = pytest.mark.cluster
 
@@ -36,6 +35,12 @@ def bins(*borders: str) -> Manifest:
 
 GRANT = {"name": "research", "kinds": ["MaskingJob"]}
 NO_SPEC = {name: part for name, part in vault().items() if name != "spec"}
+
+
+def derived(name: str, parent: str) -> Manifest:
+    origin = {"derive": {"from": parent, "info": "x"}}
+    return {"name": name, "algorithm": "AES256_GCM", "origin": origin}
+
 
 BAD: dict[str, tuple[Manifest, list[str]]] = {
     "unknown transform": (
@@ -154,6 +159,54 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
             rotation={"every": "90d"},
         ),
         ["spec.keys[0].rotation", "cannot be renewed by the operator"],
+    ),
+    "derivation from a key that is not there": (
+        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "nobody", "info": "x"}}),
+        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
+    ),
+    "derivation from itself": (
+        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "key", "info": "x"}}),
+        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
+    ),
+    "two keys derived from each other": (
+        resource("KeyVault", "vault", {"keys": [derived("a", "b"), derived("b", "a")]}),
+        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
+    ),
+    "two origins": (
+        key_with(
+            algorithm="AES256_GCM",
+            origin={"generate": {}, "import": {"secretRef": {"name": "a", "key": "b"}}},
+        ),
+        ["spec.keys[0].origin", "name exactly one origin: generate, passphrase, derive or import"],
+    ),
+    "RSA key from a passphrase": (
+        key_with(
+            algorithm="RSA3072_OAEP",
+            origin={"passphrase": {"secretRef": {"name": "a", "key": "b"}}},
+        ),
+        ["spec.keys[0].origin", "cannot be made from a passphrase", "HPKE_X25519 or ED25519"],
+    ),
+    "key derivation function that is not approved": (
+        resource(
+            "KeyVault",
+            "vault",
+            {
+                "profile": "Approved",
+                "keys": [
+                    {
+                        "name": "k",
+                        "algorithm": "AES256_GCM",
+                        "origin": {
+                            "passphrase": {
+                                "secretRef": {"name": "a", "key": "b"},
+                                "kdf": "SCRYPT",
+                            }
+                        },
+                    }
+                ],
+            },
+        ),
+        ["spec.keys", "profile Approved has the key derivation function PBKDF2_SHA256 only"],
     ),
     "grant for a kind that does not exist": (
         key_with(
@@ -365,51 +418,3 @@ def test_the_way_to_a_transit_key_may_change(run_kubectl: RunKubectl, namespace:
     for manifest in (ON_TRANSIT, moved):
         done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
         assert done.returncode == 0, done.stderr
-
-
-def test_amounts_may_be_whole_numbers(run_kubectl: RunKubectl, namespace: str) -> None:
-    manifest = job(PHONE, resources={"requests": {"cpu": 1}, "limits": {"cpu": 2, "memory": "1Gi"}})
-    manifest["metadata"]["name"] = "whole-numbers"
-    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_largest_vault_is_accepted(run_kubectl: RunKubectl, namespace: str) -> None:
-    names = [f"{'n' * 55}-{number}" for number in range(32)]
-    grant = {"kinds": ["MaskingJob"], "operations": ["Mask"], "namespaces": names, "names": names}
-    grants = [grant | {"name": f"grant-{number}"} for number in range(32)]
-    key = {"algorithm": "AES256_SIV", "grants": grants}
-    largest = resource("KeyVault", "largest", {"keys": [key | {"name": f"k{i}"} for i in range(4)]})
-    done = run_kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(largest))
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_largest_manifest_is_accepted(run_kubectl: RunKubectl, namespace: str) -> None:
-    """The API server also limits what rules cost while they run."""
-    token = {"tokenize": {"key": key_ref("tokens")}}
-    columns = [{"name": f"column_with_a_longer_name_{i}"} | token for i in range(199)]
-    names = [f"measure_with_a_longer_name_{i}" for i in range(1000)]
-    largest = job(*columns, {"name": "rest", "match": {"names": names}, "keep": {}})
-    largest["metadata"]["name"] = "largest"
-    for _ in range(2):
-        done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(largest))
-        assert done.returncode == 0, done.stderr
-        largest["metadata"]["labels"] = {"changed": "yes"}
-
-
-def undescribed(schema: Manifest, path: str) -> Iterator[str]:
-    for name, member in schema.get("properties", {}).items():
-        if not member.get("description"):
-            yield f"{path}.{name}"
-        yield from undescribed(member, f"{path}.{name}")
-        yield from undescribed(member.get("items", {}), f"{path}.{name}[]")
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
-def test_explain_describes_every_field(run_kubectl: RunKubectl, kind: Kind) -> None:
-    shown = " ".join(run_kubectl("explain", kind.plural).stdout.split())
-    assert kind.description in shown
-    served = json.loads(run_kubectl("get", "--raw", "/openapi/v3/apis/leeward.dev/v1alpha1").stdout)
-    schema = served["components"]["schemas"][f"dev.leeward.v1alpha1.{kind.kind}"]
-    parts = {part: schema["properties"][part] for part in ("spec", "status")}
-    assert [path for part in parts for path in undescribed(parts[part], part)] == []

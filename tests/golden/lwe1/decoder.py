@@ -113,7 +113,7 @@ def unwrap(kind: int, key_id: bytes, payload: bytes, file_id: bytes, secret: byt
         aead = AESGCM(key) if kind == 1 else ChaCha20Poly1305(key)
         return aead.decrypt(payload[:12], payload[12:], file_id + key_id)
     if kind == 7:
-        plain = fernet_open(secret, payload)
+        plain = fernet_open(hkdf(secret, file_id, label), payload)
         assert plain[:-32] == info
         return plain[-32:]
     if kind == 5:

@@ -12,6 +12,7 @@ from leeward.formats.material import check
 from leeward.formats.sealed import ArtefactFernetKey, recipient_of, unwrapper_of
 from leeward.formats.sealed.keys import Kind, UnwrapError
 from leeward.formats.sealed.layout import RecipientEntry
+from leeward.formats.sealed.schedule import derive
 from unit.formats.sealed.samples import PLAIN, open_bytes, seal_bytes
 
 LABEL = b"leeward LWE1 artefact-fernet recipient"
@@ -28,7 +29,7 @@ def test_their_key_is_ours() -> None:
 
 def test_our_token_opens_there() -> None:
     entry = JUDY.wrap(DATA_KEY, FILE_ID, fixed_random("fernet"))
-    fernet = Fernet(base64.urlsafe_b64encode(JUDY.material))
+    fernet = Fernet(base64.urlsafe_b64encode(derive(JUDY.material, FILE_ID, LABEL)))
     assert fernet.decrypt(entry.payload) == LABEL + FILE_ID + JUDY.key_id + DATA_KEY
     assert fernet.extract_timestamp(entry.payload) == 0
     with pytest.raises(InvalidToken):
@@ -36,7 +37,7 @@ def test_our_token_opens_there() -> None:
 
 
 def test_their_token_opens_here() -> None:
-    fernet = Fernet(base64.urlsafe_b64encode(JUDY.material))
+    fernet = Fernet(base64.urlsafe_b64encode(derive(JUDY.material, FILE_ID, LABEL)))
     token = fernet.encrypt(LABEL + FILE_ID + JUDY.key_id + DATA_KEY)
     entry = RecipientEntry(Kind.ARTEFACT_FERNET, JUDY.key_id, token)
     assert JUDY.unwrap(entry, FILE_ID) == DATA_KEY
@@ -47,3 +48,15 @@ def test_their_token_opens_here() -> None:
         entry = RecipientEntry(Kind.ARTEFACT_FERNET, JUDY.key_id, fernet.encrypt(plain))
         with pytest.raises(UnwrapError):
             JUDY.unwrap(entry, FILE_ID)
+
+
+def test_a_file_never_gives_away_its_data_key_to_who_may_read_values() -> None:
+    """Value tokens are made with the key itself: unmasking one must not be opening a file."""
+    entry = JUDY.wrap(DATA_KEY, FILE_ID, fixed_random("fernet"))
+    with pytest.raises(InvalidToken):
+        Fernet(base64.urlsafe_b64encode(JUDY.material)).decrypt(entry.payload)
+    token = Fernet(base64.urlsafe_b64encode(JUDY.material)).encrypt(
+        LABEL + FILE_ID + JUDY.key_id + DATA_KEY
+    )
+    with pytest.raises(UnwrapError):
+        JUDY.unwrap(RecipientEntry(Kind.ARTEFACT_FERNET, JUDY.key_id, token), FILE_ID)

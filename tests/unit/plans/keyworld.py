@@ -27,7 +27,9 @@ from leeward.plans.shared.model import (
     KeyUsageOf,
     Manifest,
     Need,
+    NewKey,
     ObjectRef,
+    OriginRefusal,
     Outcome,
     PublishArtefactKey,
     ShredArtefactKey,
@@ -42,6 +44,13 @@ MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=
 -----END PUBLIC KEY-----
 """
 
+SIGNING_PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+-----END PUBLIC KEY-----
+"""
+PUBLIC_HALVES = {"ED25519": SIGNING_PEM}
+"""By algorithm: of the pairs that versions themselves have."""
+
 
 @dataclass
 class SimulatedKeys:
@@ -51,6 +60,7 @@ class SimulatedKeys:
     objects: dict[ObjectRef, Manifest] = field(default_factory=dict)
     keysets: dict[tuple[str, str], KeysetInfo] = field(default_factory=dict)
     keys: dict[str, ArtefactKeyInfo] = field(default_factory=dict)
+    refused_keys: dict[str, OriginRefusal] = field(default_factory=dict)
     usage: dict[str, KeyUsage] = field(default_factory=dict)
     given: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     created: Counter[ObjectRef] = field(default_factory=Counter)
@@ -127,8 +137,10 @@ class SimulatedKeys:
             return Outcome("Retained", result=info)
         elif not info.readable:
             return Outcome("Unreadable", result=info.fault)
-        made = {key.name: (key.algorithm, 1, stamp(self.now)) for key in action.keys}
-        first = {key.name: (VersionInfo(1, "Primary", stamp(self.now)),) for key in action.keys}
+        able = [key for key in action.keys if key.name not in self.refused_keys]
+        made = {key.name: (key.algorithm, 1, stamp(self.now)) for key in able}
+        first = {key.name: (self._first_version(key),) for key in able}
+        names = tuple(name for name in made if name not in info.versions)
         info = replace(
             info,
             owner_uid=action.uid,
@@ -137,7 +149,18 @@ class SimulatedKeys:
             history={**first, **info.history},
         )
         self.keysets[place] = info
-        return Outcome("Done", result=info)
+        return Outcome("Done", result=replace(info, made=names, refused=dict(self.refused_keys)))
+
+    def _first_version(self, key: NewKey) -> VersionInfo:
+        drawn = key.origin.generate is not None
+        return VersionInfo(
+            1,
+            "Primary",
+            stamp(self.now),
+            fixed=not drawn or key.algorithm in PUBLIC_HALVES,
+            public_key=PUBLIC_HALVES.get(key.algorithm),
+            derivation='{"kdf":"ARGON2ID"}' if key.origin.passphrase else None,
+        )
 
     def _ensure_artefact_key(self, action: EnsureArtefactKey) -> Outcome:
         keyset = self.keysets.get((action.vault_namespace, action.vault))

@@ -6,7 +6,7 @@ import pytest
 
 from leeward.plans.shared.model import EnsureKeyset, KeyFault, Outcome
 from unit.plans.clinic import NAMESPACE, VAULT, resource, vault_spec
-from unit.plans.simulator import PLANNERS, Engine, ready
+from unit.plans.simulator import Engine, ready
 from unit.plans.world import NOW, World, stamp
 
 PLACE = (NAMESPACE, "vault")
@@ -150,10 +150,6 @@ def test_unknown_field_is_invalid() -> None:
     assert "spec.later" in ready(status)[2]
 
 
-def test_vault_has_no_children() -> None:
-    assert PLANNERS["KeyVault"].children == ()
-
-
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -163,12 +159,12 @@ def test_vault_has_no_children() -> None:
                 "keys": [
                     {
                         "name": "data",
-                        "algorithm": "AES256_GCM",
-                        "origin": {"derive": {"from": "other", "info": "x"}},
+                        "algorithm": "ED25519",
+                        "authority": {"trustDomain": "clinic.example"},
                     }
                 ]
             },
-            "spec.keys[data].origin",
+            "spec.keys[data].authority",
         ),
     ],
 )

@@ -180,6 +180,28 @@ def _origin_rules() -> tuple[Cel, ...]:
     )
 
 
+def _origins_rules() -> tuple[Cel, ...]:
+    """What holds of the origins of all keys of a vault."""
+    derives = "has({0}.origin) && has({0}.origin.derive)"
+    stretches = "has(k.origin) && has(k.origin.passphrase) && has(k.origin.passphrase.kdf)"
+    return (
+        Cel(
+            f"self.keys.all(k, !({derives.format('k')}) || self.keys.exists(o,"
+            f" o.name == k.origin.derive.from && o.name != k.name && !({derives.format('o')})))",
+            "derive.from names another key of this vault that is not derived itself: use the name"
+            " of such a key",
+            field_path=".keys",
+        ),
+        Cel(
+            "!has(self.profile) || self.profile != 'Approved'"
+            f" || self.keys.all(k, !({stretches}) || k.origin.passphrase.kdf == 'PBKDF2_SHA256')",
+            "profile Approved has the key derivation function PBKDF2_SHA256 only: set kdf to it, or"
+            " take another profile",
+            field_path=".keys",
+        ),
+    )
+
+
 class VaultKey(Model):
     """One key of the vault: a purpose, an algorithm, and the workloads that may use it."""
 
@@ -268,7 +290,7 @@ class KeyVaultSpec(Model):
             )
         ),
     ] = Field(description="The keys.")
-    cel: ClassVar = profile_rules()
+    cel: ClassVar = (*profile_rules(), *_origins_rules())
 
 
 class KeyDependent(StatusModel):
@@ -293,6 +315,11 @@ class VersionStatus(StatusModel):
     dependents: Annotated[list[KeyDependent], Field(max_length=8)] = Field(
         default=[], description="The first few of those resources."
     )
+    derivation: Annotated[str, Field(max_length=1024)] | None = Field(
+        default=None,
+        description="How it was made from a passphrase or another key, of versions before the"
+        " primary one.",
+    )
 
 
 class KeyState(StatusModel):
@@ -312,10 +339,10 @@ class KeyState(StatusModel):
     versions: Annotated[list[VersionStatus], Field(max_length=32)] = Field(
         default=[], description="The newest versions, the newest first."
     )
-    derivation: Annotated[str, Field(max_length=512)] | None = Field(
+    derivation: Annotated[str, Field(max_length=1024)] | None = Field(
         default=None,
-        description="How the key was made from its passphrase (KDF, parameters, salt), so that it"
-        " can be made again elsewhere.",
+        description="How the primary version was made from a passphrase or another key (KDF,"
+        " parameters, salt), so that it can be made again elsewhere. It is no secret.",
     )
 
 

@@ -86,10 +86,12 @@ class FixedKey(Document):
     Attributes:
         wrapped: Material as ``leeward.formats.material`` has it.
         public_key: PEM of the public half, of a pair.
+        derivation: JSON that says how it was made from a passphrase or another key: no secret.
     """
 
     wrapped: Wrapped
     public_key: str | None = None
+    derivation: str | None = None
 
 
 class WrappedVersion(Document):

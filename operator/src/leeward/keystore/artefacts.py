@@ -16,7 +16,7 @@ from leeward.formats.wrapped import (
     unwrap,
     wrap,
 )
-from leeward.keystore.fixed import drawn
+from leeward.keystore.fixed import drawn, is_signing
 from leeward.keystore.records import (
     ARTEFACT_ROLE,
     FINGERPRINT_LABEL,
@@ -113,7 +113,7 @@ class ArtefactKeys:
     ) -> WrappedArtefactKey:
         version = key.primary_version
         wrapping_key = await self._vaults.open(keyset, key, version)
-        material, public_key = await self._generate(key.algorithm)
+        material, public_key = await self._material_under(keyset, key)
         aad = artefact_aad(action.id, keyset.vault_id, key.name, version, key.algorithm, public_key)
         return WrappedArtefactKey(
             id=action.id,
@@ -134,9 +134,15 @@ class ArtefactKeys:
             wrapped=wrap(wrapping_key, material, aad, self._random),
         )
 
-    async def _generate(self, algorithm: str) -> tuple[bytes, str | None]:
-        material = await drawn(algorithm, self._random)
-        return material, public_pem(algorithm, material)
+    async def _material_under(
+        self, keyset: WrappedKeyset, key: WrappedVaultKey
+    ) -> tuple[bytes, str | None]:
+        """Material for an artefact key: a copy of the vault key's own, else drawn for it alone."""
+        fixed = None
+        if not is_signing(key.algorithm):
+            fixed = await self._vaults.fixed(keyset, key, key.primary_version)
+        material = fixed.material if fixed else await drawn(key.algorithm, self._random)
+        return material, public_pem(key.algorithm, material)
 
     async def _take_up(self, made: WrappedArtefactKey) -> Outcome:
         try:
@@ -165,7 +171,7 @@ class ArtefactKeys:
             material = await self._opened(keyset, key, stored)
             kept = await self._rotation.adopt(secret, stored, material, keyset)
         else:
-            material, public_key = await self._generate(key.algorithm)
+            material, public_key = await self._material_under(keyset, key)
             anew = stored.model_copy(update={"public_key": public_key})
             kept = await self._rotation.adopt(secret, anew, material, keyset)
         return Outcome("Done", result=artefact_info(kept))

@@ -29,6 +29,7 @@ from leeward.formats.wrapped import (
     unwrap,
     wrap,
 )
+from leeward.keystore.origins import OriginError
 from leeward.keystore.records import (
     VAULT_ID_LABEL,
     VAULT_KEY_LABEL,
@@ -47,6 +48,8 @@ from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
     Manifest,
+    NewKey,
+    OriginRefusal,
     Outcome,
     RetireVersion,
     RewrapArtefactKeys,
@@ -100,9 +103,13 @@ class VaultRotation:
         if key.primary_version != action.primary:
             return Outcome("Done", result=await self._vaults.info(keyset))
         # A key that does not open is not hidden under a new version.
-        await self._vaults.fixed(keyset, key, key.primary_version)
+        previous = await self._vaults.fixed(keyset, key, key.primary_version)
         number = max(version.version for version in key.history) + 1
-        made = await self._vaults.new_version(keyset, key.name, key.algorithm, number)
+        asked = NewKey(key.name, key.algorithm, action.origin)
+        try:
+            made = await self._vaults.new_version(keyset, asked, number, previous)
+        except OriginError as error:
+            return Outcome("Refused", str(error), OriginRefusal(error.reason, str(error)))
         history = [
             self._in_state(version, "Enabled") if version.state == "Primary" else version
             for version in key.history

@@ -16,6 +16,8 @@ from leeward.formats.wrapped import (
 )
 from leeward.keystore.artefacts import ArtefactKeys
 from leeward.keystore.delivery import Deliveries
+from leeward.keystore.fixed import FixedKeys
+from leeward.keystore.given import GivenSecrets
 from leeward.keystore.grants import GrantCounts
 from leeward.keystore.longlived import PodSecrets
 from leeward.keystore.providers.directory import Providers, Surroundings
@@ -110,7 +112,8 @@ class EmbeddedKeyStore:
         self._now = now
         self._root = RootKeyCustodian(client, namespace, random, now)
         providers = Providers(EmbeddedProvider(self._root, random), surroundings)
-        self._vaults = VaultKeys(client, namespace, random, now, self._root, providers)
+        fixed = FixedKeys(GivenSecrets(client, namespace), random)
+        self._vaults = VaultKeys(client, namespace, random, now, self._root, providers, fixed)
         self._tender = KeysetTender(client, namespace, self._vaults)
         self._rotation = VaultRotation(client, namespace, random, now, self._vaults)
         self._artefacts = ArtefactKeys(client, namespace, random, now, self._vaults, self._rotation)

@@ -3,10 +3,11 @@
 Only the key store uses this. What ``open`` yields never leaves the process.
 """
 
+import dataclasses
 import datetime
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from leeward.formats.wrapped import (
@@ -17,7 +18,15 @@ from leeward.formats.wrapped import (
     WrappedVaultKey,
     WrappedVersion,
 )
-from leeward.keystore.fixed import drawn, is_signing, open_fixed, wrap_fixed
+from leeward.keystore.fixed import (
+    FixedKeys,
+    FixedMaterial,
+    Parent,
+    Place,
+    open_fixed,
+    wrap_fixed,
+)
+from leeward.keystore.origins import NotDerivableError, OriginError
 from leeward.keystore.providers.directory import Providers
 from leeward.keystore.providers.port import (
     Binding,
@@ -44,6 +53,7 @@ from leeward.plans.shared.model import (
     KeysetInfo,
     Manifest,
     NewKey,
+    OriginRefusal,
     Outcome,
     ProviderFault,
     VersionInfo,
@@ -79,6 +89,7 @@ class VaultKeys:
         now: Callable[[], datetime.datetime],
         root: RootKeyCustodian,
         providers: Providers,
+        fixed: FixedKeys,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -86,6 +97,7 @@ class VaultKeys:
         self._now = now
         self._root = root
         self._providers = providers
+        self._fixed = fixed
         self._held: OrderedDict[_Slot, tuple[bytes, bytes]] = OrderedDict()
 
     async def read(self, namespace: str, vault: str) -> tuple[Manifest, WrappedKeyset] | None:
@@ -134,16 +146,17 @@ class VaultKeys:
 
     async def fixed(
         self, keyset: WrappedKeyset, key: WrappedVaultKey, version: int
-    ) -> bytes | None:
-        """Material of a version's fixed key; None: it has none.
+    ) -> FixedMaterial | None:
+        """A version's fixed key in the clear; None: it has none.
 
         Raises:
             KeyFaultError: It does not open.
             ProviderError: Its provider does not open it now.
         """
         wrapping_key = await self.open(keyset, key, version)
+        place = Place(keyset, key.name, key.algorithm, version)
         try:
-            return open_fixed(keyset, key.name, key.algorithm, key.version(version), wrapping_key)
+            return open_fixed(place, key.version(version), wrapping_key)
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
 
@@ -170,16 +183,7 @@ class VaultKeys:
             readable=fault is None,
             fault=fault,
             history={
-                key.name: tuple(
-                    VersionInfo(
-                        v.version,
-                        v.state,
-                        v.created_at,
-                        v.drained,
-                        v.fixed.public_key if v.fixed else None,
-                    )
-                    for v in key.history
-                )
+                key.name: tuple(_version_info(version) for version in key.history)
                 for key in keyset.keys
             },
             transit=keyset.transit,
@@ -209,12 +213,12 @@ class VaultKeys:
             transit=action.transit,
             keys=[],
         )
-        made = await self._with_keys(made, provider, action.keys)
+        made, refused = await self._with_keys(made, provider, action.keys)
         try:
             await self._client.create(keyset_secret(self._namespace, made), MANAGER)
         except AlreadyExistsError:
             return await self._take_up(action)
-        return Outcome("Done", result=await self.info(made))
+        return await self._ensured(made, made.keys, refused)
 
     async def _take_up(self, action: EnsureKeyset) -> Outcome:
         found = await self.read(action.namespace, action.vault)
@@ -227,24 +231,41 @@ class VaultKeys:
         taken = keyset.model_copy(update={"owner_uid": action.uid, "transit": action.transit})
         await self._open_all(taken)
         lacking = [key for key in action.keys if taken.key(key.name) is None]
-        grown = await self._with_keys(taken, provider, lacking)
+        grown, refused = await self._with_keys(taken, provider, lacking)
         if grown != keyset:
             made = keyset_secret(self._namespace, grown)
             await self._client.replace(replacement(secret, made), MANAGER)
-        return Outcome("Done", result=await self.info(grown))
+        return await self._ensured(grown, grown.keys[len(keyset.keys) :], refused)
+
+    async def _ensured(
+        self,
+        keyset: WrappedKeyset,
+        made: Sequence[WrappedVaultKey],
+        refused: Mapping[str, OriginRefusal],
+    ) -> Outcome:
+        info = await self.info(keyset)
+        names = tuple(key.name for key in made)
+        return Outcome("Done", result=dataclasses.replace(info, made=names, refused=refused))
 
     async def new_version(
-        self, keyset: WrappedKeyset, name: str, algorithm: str, number: int
+        self, keyset: WrappedKeyset, key: NewKey, number: int, previous: FixedMaterial | None
     ) -> WrappedVersion:
         """A primary version of a key: a random AES-256-GCM wrapping key, and its fixed key.
 
+        Args:
+            keyset: That the key belongs to.
+            key: The key.
+            number: Of the version.
+            previous: Fixed key of the version before.
+
         Raises:
+            OriginError: The fixed key cannot be made.
             KeyFaultError: The root key that wraps the keyset is not there.
             ProviderError: The provider does not wrap now.
         """
         await self._require_root(keyset)
         provider = await self.provider_of(keyset)
-        return await self._made(keyset, provider, name, algorithm, number)
+        return await self._made(keyset, provider, key, number, previous)
 
     def forget(self, keyset: WrappedKeyset, key: WrappedVaultKey, version: WrappedVersion) -> None:
         """Hold a version no longer in memory: it was destroyed."""
@@ -288,33 +309,56 @@ class VaultKeys:
 
     async def _with_keys(
         self, keyset: WrappedKeyset, provider: KeyProvider, keys: Sequence[NewKey]
-    ) -> WrappedKeyset:
-        """The keyset with new keys."""
-        made = [
-            WrappedVaultKey(
-                name=key.name,
-                algorithm=key.algorithm,
-                primary_version=1,
-                history=[await self._made(keyset, provider, key.name, key.algorithm, 1)],
+    ) -> tuple[WrappedKeyset, Mapping[str, OriginRefusal]]:
+        """The keyset with new keys, and why some of them could not be made."""
+        refused = {}
+        for key in sorted(keys, key=lambda key: key.origin.derive is not None):
+            try:
+                version = await self._made(keyset, provider, key, 1)
+            except OriginError as error:
+                refused[key.name] = OriginRefusal(error.reason, str(error))
+                continue
+            made = WrappedVaultKey(
+                name=key.name, algorithm=key.algorithm, primary_version=1, history=[version]
             )
-            for key in keys
-        ]
-        return keyset.model_copy(update={"keys": [*keyset.keys, *made]})
+            keyset = keyset.model_copy(update={"keys": [*keyset.keys, made]})
+        return keyset, refused
 
     async def _made(
-        self, keyset: WrappedKeyset, provider: KeyProvider, name: str, algorithm: str, number: int
+        self,
+        keyset: WrappedKeyset,
+        provider: KeyProvider,
+        key: NewKey,
+        number: int,
+        previous: FixedMaterial | None = None,
     ) -> WrappedVersion:
+        place = Place(keyset, key.name, key.algorithm, number)
+        parent = await self._parent(keyset, key)
+        fixed = await self._fixed.make(place, key.origin, parent, previous)
         wrapping_key = self._random(KEY_SIZE)
-        binding = Binding(keyset.root_key_id, keyset.aad(name, algorithm, number))
-        wrapped = await provider.wrap(wrapping_key, binding)
-        fixed = None
-        if is_signing(algorithm):
-            material = await drawn(algorithm, self._random)
-            place = (name, algorithm, number)
-            fixed = wrap_fixed(keyset, place, wrapping_key, material, self._random)
+        binding = Binding(keyset.root_key_id, keyset.aad(key.name, key.algorithm, number))
         return WrappedVersion(
-            version=number, created_at=timestamp(self._now()), wrapped=wrapped, fixed=fixed
+            version=number,
+            created_at=timestamp(self._now()),
+            wrapped=await provider.wrap(wrapping_key, binding),
+            fixed=wrap_fixed(place, wrapping_key, fixed, self._random) if fixed else None,
         )
+
+    async def _parent(self, keyset: WrappedKeyset, key: NewKey) -> Parent | None:
+        """What the key is derived from; None: it is not."""
+        if key.origin.derive is None:
+            return None
+        name = key.origin.derive.from_key
+        parent = keyset.key(name)
+        if parent is None:
+            raise NotDerivableError(
+                f"key {name}, which it is derived from, is not there (yet): have that one made"
+                " first, and this one follows by itself"
+            )
+        version = parent.primary_version
+        fixed = await self.fixed(keyset, parent, version)
+        material = fixed.material if fixed else await self.open(keyset, parent, version)
+        return Parent(version, material)
 
     async def unwrapped(
         self, keyset: WrappedKeyset, key: WrappedVaultKey, number: int, wrapped: AnyWrapped
@@ -340,6 +384,19 @@ class VaultKeys:
         if len(self._held) > HELD:
             self._held.popitem(last=False)
         return opened
+
+
+def _version_info(version: WrappedVersion) -> VersionInfo:
+    fixed = version.fixed
+    return VersionInfo(
+        version=version.version,
+        state=version.state,
+        created_at=version.created_at,
+        drained=version.drained,
+        fixed=fixed is not None,
+        public_key=fixed.public_key if fixed else None,
+        derivation=fixed.derivation if fixed else None,
+    )
 
 
 def provider_fault(error: ProviderError) -> ProviderFault:

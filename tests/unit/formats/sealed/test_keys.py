@@ -124,6 +124,41 @@ def test_private_key_answers_to_its_id_and_to_the_fingerprint(
     assert open_bytes(seal_bytes(recipients=[pair.public_key]), [pair]) == PLAIN
 
 
+def unnamed(key: Key) -> Key:
+    """The same key as somebody has it who was given the bare key."""
+    return type(key)(b"", key.material) if isinstance(key, SymmetricKey) else type(key)(key.key)
+
+
+@every_key
+def test_a_key_without_an_id_opens_what_is_sealed_to_it_by_any(key: Key) -> None:
+    """A cluster that imported the key calls every artefact's copy of it by another id."""
+    bare = unnamed(key)
+    for number in (1, 2):
+        sealed = seal_bytes(recipients=[BOB, recipient(named(key, number))])
+        assert open_bytes(sealed, [bare]) == PLAIN
+    others = [other for other in KEYS if other.KIND == key.KIND and other is not key]
+    for other in others:
+        with pytest.raises(NoKeyForFile):
+            open_bytes(seal_bytes(recipients=[recipient(other)]), [bare])
+
+
+@every_key
+def test_what_a_key_without_an_id_seals_is_opened_under_any(key: Key) -> None:
+    sealed = seal_bytes(recipients=[recipient(unnamed(key))])
+    for number in (1, 2):
+        assert open_bytes(sealed, [named(key, number)]) == PLAIN
+
+
+@pytest.mark.parametrize("key", SYMMETRIC, ids=lambda key: key.algorithm)
+def test_fingerprints_differ_by_key_and_kind(key: SymmetricKey) -> None:
+    kinds = {type(other) for other in SYMMETRIC} - {type(key)}
+    others = [kind(b"", key.material) for kind in kinds]
+    another = type(key)(b"", stretch("another", 32))
+    fingerprints = [each.fingerprint for each in (key, another, *others)]
+    assert len(set(fingerprints)) == len(fingerprints)
+    assert all(each not in key.material for each in fingerprints)
+
+
 def test_keys_are_tried_until_one_fits() -> None:
     data = seal_bytes(recipients=[BOB, CAROL.public_key])
     assert open_bytes(data, [ALICE, GRACE, DAVE, CAROL]) == PLAIN

@@ -1,4 +1,4 @@
-"""The vectors of the Fernet specification, by the key object that entries are made with."""
+"""The vectors of the Fernet specification, by the library that entries are made with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from cryptography.fernet import InvalidToken
+from cryptography.fernet import Fernet, InvalidToken
 
 from leeward.formats.sealed import ArtefactFernetKey
 from leeward.formats.sealed.keys import Kind, UnwrapError
@@ -26,7 +26,7 @@ def now(case: dict[str, Any]) -> int:
 @pytest.mark.parametrize("name", ["generate", "verify"])
 def test_token_of_the_specification_opens(name: str) -> None:
     for case in loaded(f"fernet/{name}.json"):
-        fernet = key_of(case).fernet()
+        fernet = Fernet(case["secret"])
         assert fernet.decrypt(case["token"]).decode() == case["src"]
         assert fernet.extract_timestamp(case["token"]) <= now(case)
 
@@ -35,7 +35,7 @@ def test_token_of_the_specification_opens(name: str) -> None:
 def test_invalid_token_of_the_specification_is_refused(case: dict[str, Any]) -> None:
     key = key_of(case)
     with pytest.raises(InvalidToken):
-        key.fernet().decrypt_at_time(case["token"], case["ttl_sec"], now(case))
+        Fernet(case["secret"]).decrypt_at_time(case["token"], case["ttl_sec"], now(case))
     entry = RecipientEntry(Kind.ARTEFACT_FERNET, key.key_id, case["token"].encode())
     with pytest.raises(UnwrapError):
         key.unwrap(entry, bytes(16))

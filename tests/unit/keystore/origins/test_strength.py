@@ -39,7 +39,7 @@ def test_weak_passphrase_is_refused_with_an_estimate_and_a_remedy(passphrase: st
     message = str(caught.value)
     assert "10^16 guesses are needed" in message
     assert "openssl rand -base64 24" in message
-    assert caught.value.reason == "PassphraseWeak"
+    assert caught.value.reason == "WeakPassphrase"
     assert isinstance(caught.value, PassphraseError)
 
 

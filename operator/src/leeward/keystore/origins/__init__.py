@@ -16,6 +16,8 @@ from leeward.keystore.origins.errors import (
     OriginError,
     PassphraseError,
     SecretMemberError,
+    SecretMissingError,
+    SecretUnchangedError,
     WeakPassphraseError,
 )
 from leeward.keystore.origins.importing import ImportFormat, import_key
@@ -33,6 +35,8 @@ __all__ = [
     "OriginError",
     "PassphraseError",
     "SecretMemberError",
+    "SecretMissingError",
+    "SecretUnchangedError",
     "WeakPassphraseError",
     "derive_key",
     "from_passphrase",

@@ -6,16 +6,18 @@ gone, belongs to an earlier vault, or does not open, the conditions say so and w
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec, VaultKey
+from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec
 from leeward.api.meta import Kind
 from leeward.formats.provider import TransitSettings
 from leeward.plans.keyvault import provider
-from leeward.plans.keyvault.rotation import RotationStep, next_rotation, steps
-from leeward.plans.keyvault.usage import show_usage
-from leeward.plans.shared.conditions import StatusDraft, backoff, timestamp
+from leeward.plans.keyvault.origins import conflict, made_events, refusal, set_shared, wanted
+from leeward.plans.keyvault.publickeys import publish
+from leeward.plans.keyvault.rotation import RotationStep, steps
+from leeward.plans.keyvault.showing import show
+from leeward.plans.shared.conditions import StatusDraft, backoff
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     Context,
@@ -23,11 +25,10 @@ from leeward.plans.shared.model import (
     Event,
     KeysetInfo,
     KeysetOf,
-    KeyUsage,
     KeyUsageOf,
     Manifest,
-    NewKey,
     Observed,
+    OriginRefusal,
     Outcome,
     Plan,
     ProviderFault,
@@ -37,12 +38,10 @@ from leeward.plans.shared.model import (
     RotateVaultKey,
 )
 from leeward.plans.shared.names import Owner, random_id
-from leeward.plans.shared.verdict import key_fault
+from leeward.plans.shared.verdict import Denied, key_fault
 
 REWRAP_PAUSE: Final = 0.5
 """Seconds between two batches of artefact keys: others get a turn."""
-SHOWN_VERSIONS: Final = 32
-"""Of each key, in the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,13 @@ class Round:
         info: After everything that was done in this reconcile.
         observed: What was done.
         now: Time now.
+        ensured: After keys were added in this reconcile, or as it was read.
     """
 
     info: KeysetInfo
     observed: Observed
     now: datetime.datetime
+    ensured: KeysetInfo
 
 
 def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
@@ -77,8 +78,6 @@ def idle_fields(spec: KeyVaultSpec) -> list[str]:
     if spec.deletion_policy == "Shred":
         found.append("spec.deletionPolicy Shred")
     for key in spec.keys:
-        if key.origin.generate is None:
-            found.append(f"spec.keys[{key.name}].origin")
         if key.authority is not None:
             found.append(f"spec.keys[{key.name}].authority")
     return found
@@ -94,8 +93,8 @@ class KeyVaultPlanner:
 
     @property
     def children(self) -> Sequence[tuple[str, str]]:
-        """None: its keyset stands wrapped in the operator's namespace."""
-        return ()
+        """Public halves; its keyset stands wrapped in the operator's namespace."""
+        return (("v1", "ConfigMap"),)
 
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this KeyVault."""
@@ -146,7 +145,8 @@ def _look(
     is_other = info.owner_uid != owner.uid or info.vault_id != known
     if is_other or is_moved or _lacking(spec, info):
         return Plan(draft.status, actions=(_ensure(owner, spec, known),))
-    return _ready(owner, spec, draft, Round(latest(observed, info), observed, context.now))
+    round_ = Round(latest(observed, info), observed, context.now, info)
+    return _ready(owner, spec, draft, round_)
 
 
 def _ensure(owner: Owner, spec: KeyVaultSpec, vault_id: str) -> EnsureKeyset:
@@ -155,7 +155,7 @@ def _ensure(owner: Owner, spec: KeyVaultSpec, vault_id: str) -> EnsureKeyset:
         vault=owner.name,
         uid=owner.uid,
         vault_id=vault_id,
-        keys=tuple(NewKey(key.name, key.algorithm, key.origin) for key in spec.keys),
+        keys=wanted(spec),
         adopt=owner.annotations.get(ADOPT_ANNOTATION),
         transit=TransitSettings.of(spec.provider),
     )
@@ -179,9 +179,9 @@ def _after(
 ) -> Plan:
     match ensured.code:
         case "Done":
-            return _ready(
-                owner, spec, draft, Round(latest(observed, ensured.result), observed, context.now)
-            )
+            info: KeysetInfo = ensured.result
+            round_ = Round(latest(observed, info), observed, context.now, info)
+            return _ready(owner, spec, draft, round_)
         case "Retained":
             return _retained(owner, draft, ensured.result)
         case "Unreadable":
@@ -227,24 +227,36 @@ def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) 
     need = KeyUsageOf(owner.namespace, owner.name, info.vault_id)
     if not round_.observed.has(need):
         return Plan(draft.status, needs=(need,))
-    _show(spec, draft, info, round_.observed.get(need))
-    for key in spec.keys:
-        made_for = info.versions[key.name][0]
-        if made_for != key.algorithm:
-            return _not_ready(
-                draft,
-                "KeyAlgorithmConflict",
-                f"key {key.name} of the adopted keyset has algorithm {made_for}, not"
-                f" {key.algorithm}: give it algorithm {made_for}, or another name",
-            )
-    plural = "key is" if len(spec.keys) == 1 else "keys are"
-    draft.set("Ready", True, "KeysReady", f"{len(spec.keys)} {plural} ready")
-    if info.transit is None:
+    show(spec, draft, info, round_.observed.get(need))
+    unlike = conflict(spec, info)
+    if unlike is not None:
+        return _not_ready(draft, *unlike)
+    set_shared(spec, draft, info)
+    refused = dict(round_.ensured.refused)
+    if refused:
+        draft.set("Ready", False, *refusal(refused))
+    else:
+        plural = "key is" if len(spec.keys) == 1 else "keys are"
+        draft.set("Ready", True, "KeysReady", f"{len(spec.keys)} {plural} ready")
+    published = publish(owner, draft, info, round_.observed)
+    if isinstance(published, Denied):
+        return _not_ready(draft, published.reason, published.message)
+    plan = published or _tended(owner, spec, draft, round_)
+    again = [backoff(draft.seconds_since("Ready"))] if refused else []
+    if plan.requeue_after is not None:
+        again.append(plan.requeue_after)
+    events = (*made_events(spec, round_.ensured), *plan.events)
+    return replace(plan, requeue_after=min(again, default=None), events=events)
+
+
+def _tended(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
+    """The next step of a rotation, after its provider was asked where it has one."""
+    if round_.info.transit is None:
         return _rotate(owner, spec, draft, round_)
-    tended = provider.tend(owner, draft, info.transit, round_.observed)
-    if isinstance(tended, Plan):
-        return tended
-    return provider.sooner(_rotate(owner, spec, draft, round_), tended)
+    asked = provider.tend(owner, draft, round_.info.transit, round_.observed)
+    if isinstance(asked, Plan):
+        return asked
+    return provider.sooner(_rotate(owner, spec, draft, round_), asked)
 
 
 def _rotate(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
@@ -301,6 +313,8 @@ def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | N
             f" versions that may wrap them are kept: restore their Secrets in the operator's"
             f" namespace from a backup, or delete them if their files are not needed ({names})",
         )
+    if isinstance(outcome.result, OriginRefusal):
+        return outcome.result.reason, f"key {step.key} got no new version: {outcome.message}"
     match outcome.code:
         case "Done":
             return None
@@ -327,41 +341,6 @@ def _events(observed: Observed) -> tuple[Event, ...]:
                 text = f"key {key}: version {version} was {state.lower()}"
                 made.append(Event("Normal", f"Version{state}", text))
     return tuple(made)
-
-
-def _show(spec: KeyVaultSpec, draft: StatusDraft, info: KeysetInfo, usage: KeyUsage | None) -> None:
-    before = {state["name"]: state for state in draft.status.get("keys", ())}
-    keys = [_key_state(key, info) for key in spec.keys]
-    for state in keys:
-        show_usage(state, usage, before.get(state["name"], {}))
-    draft.put(
-        vaultId=info.vault_id,
-        keyCount=len(keys),
-        oldestKeyAt=min(key["rotatedAt"] for key in keys),
-        keys=keys,
-    )
-
-
-def _key_state(key: VaultKey, info: KeysetInfo) -> Manifest:
-    algorithm, primary, created_at = info.versions[key.name]
-    history = info.history[key.name]
-    primary_version = next(version for version in history if version.version == primary)
-    state: Manifest = {
-        "name": key.name,
-        "algorithm": algorithm,
-        "primaryVersion": primary,
-        "createdAt": created_at,
-        "rotatedAt": primary_version.created_at,
-        "minimumVersion": key.minimum_version or 1,
-        "versions": [
-            {"version": v.version, "state": v.state, "createdAt": v.created_at}
-            for v in reversed(history[-SHOWN_VERSIONS:])
-        ],
-    }
-    next_at = next_rotation(key, primary_version)
-    if next_at is not None:
-        state["nextRotationAt"] = timestamp(next_at)
-    return state
 
 
 def _lacking(spec: KeyVaultSpec, info: KeysetInfo) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leeward.api.keyvault import KeyVaultSpec, VaultKey
+from leeward.plans.keyvault.origins import origin_of
 from leeward.plans.shared.conditions import parse_timestamp
 from leeward.plans.shared.durations import whole_seconds
 from leeward.plans.shared.model import (
@@ -45,7 +46,7 @@ def steps(
     owner: Owner, spec: KeyVaultSpec, info: KeysetInfo, now: datetime.datetime
 ) -> tuple[Due, ...]:
     """What is to be done next for each key, the earliest first; each may be due later only."""
-    found = [due for key in spec.keys for due in _of_key(owner, key, info, now)]
+    found = [due for key in spec.keys for due in _of_key(owner, spec, key, info, now)]
     return tuple(sorted(found, key=lambda due: due.at))
 
 
@@ -66,7 +67,9 @@ def next_rotation(key: VaultKey, primary: VersionInfo) -> datetime.datetime | No
     return min(times, default=None)
 
 
-def _of_key(owner: Owner, key: VaultKey, info: KeysetInfo, now: datetime.datetime) -> Iterator[Due]:
+def _of_key(
+    owner: Owner, spec: KeyVaultSpec, key: VaultKey, info: KeysetInfo, now: datetime.datetime
+) -> Iterator[Due]:
     versions = info.history.get(key.name, ())
     primary = next((version for version in versions if version.state == "Primary"), None)
     if primary is None:
@@ -84,7 +87,8 @@ def _of_key(owner: Owner, key: VaultKey, info: KeysetInfo, now: datetime.datetim
             yield Due(RetireVersion(*place, version.version, state), at)
     rotates_at = next_rotation(key, primary)
     if rotates_at is not None:
-        yield Due(RotateVaultKey(*place, primary.version), rotates_at)
+        rotate = RotateVaultKey(*place, primary.version, origin_of(spec, key))
+        yield Due(rotate, rotates_at)
 
 
 def _retirement(key: VaultKey, version: VersionInfo) -> tuple[str, datetime.datetime] | None:

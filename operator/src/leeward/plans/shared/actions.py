@@ -144,12 +144,14 @@ class RotateVaultKey:
         namespace, vault, key: The key.
         primary: The version that was seen to be primary: where another one is, nothing is done, so
             that asking twice rotates once.
+        origin: Where the fixed key of the new version comes from, if it has one.
     """
 
     namespace: str
     vault: str
     key: str
     primary: int
+    origin: Origin = GENERATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from leeward.api.meta import API_VERSION, KeyRef
 from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.grants import fitting_grants
 from leeward.plans.shared.model import (
+    ORIGIN_REASONS,
     Context,
     CountDelivery,
     GrantUse,
@@ -261,7 +262,9 @@ def _check_ready(manifest: Manifest, vault: str, use: KeyUse) -> Verdict:
     status = manifest.get("status") or {}
     ready = condition_of(status, "Ready") or {}
     known = {state["name"] for state in status.get("keys") or ()}
-    if ready.get("status") == "True" and status.get("vaultId") and use.ref.key in known:
+    # That another key cannot be had from its origin is nothing to this one.
+    works = ready.get("status") == "True" or ready.get("reason") in ORIGIN_REASONS
+    if works and status.get("vaultId") and use.ref.key in known:
         return None
     why = ready.get("message") or "the operator has not come to it yet"
     return Denied("VaultNotReady", f"{vault} is not ready: {why}")

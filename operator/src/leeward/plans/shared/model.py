@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from leeward.api.meta import Kind
 from leeward.plans.shared.actions import (
+    GENERATED,
     AckResult,
     Action,
     AdoptArtefactKey,
@@ -43,6 +44,7 @@ from leeward.plans.shared.actions import (
     WriteStatus,
 )
 from leeward.plans.shared.needs import (
+    ORIGIN_REASONS,
     ArtefactKeyInfo,
     ArtefactKeyOf,
     DeliveriesOf,
@@ -52,6 +54,8 @@ from leeward.plans.shared.needs import (
     KeysOf,
     Need,
     ObjectRef,
+    OriginReason,
+    OriginRefusal,
     PodsHolding,
     PodsOf,
     PodsSelected,
@@ -74,6 +78,8 @@ from leeward.plans.shared.usage import (
 )
 
 __all__ = [
+    "GENERATED",
+    "ORIGIN_REASONS",
     "AckResult",
     "Action",
     "AdoptArtefactKey",
@@ -108,6 +114,8 @@ __all__ = [
     "NewKey",
     "ObjectRef",
     "Observed",
+    "OriginReason",
+    "OriginRefusal",
     "Outcome",
     "OutcomeCode",
     "PatchStatus",
@@ -144,6 +152,7 @@ OutcomeCode = Literal[
     "Retained",  # a keyset of an earlier vault is there
     "Unreadable",  # key material does not open; the result is a KeyFault or a ProviderFault
     "Missing",  # something that the action needs is not there
+    "Refused",  # a key cannot be had from its origin; the result is an OriginRefusal
 ]
 
 

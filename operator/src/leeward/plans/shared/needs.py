@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from leeward.formats.provider import TransitSettings
 from leeward.plans.shared.usage import GrantUseOf, KeyUsageOf
@@ -143,6 +143,32 @@ Need: TypeAlias = (
 VersionState = Literal["Primary", "Enabled", "Disabled", "Destroyed"]
 
 
+OriginReason = Literal[
+    "SecretMissing",
+    "InvalidSecret",
+    "SecretUnchanged",
+    "WeakPassphrase",
+    "InvalidPassphrase",
+    "InvalidImport",
+    "NotDerivable",
+]
+"""Why a key cannot be had from its origin: reasons of conditions."""
+ORIGIN_REASONS: Final[frozenset[str]] = frozenset(get_args(OriginReason))
+
+
+@dataclass(frozen=True, slots=True)
+class OriginRefusal:
+    """Why a key, or a new version of one, could not be had from its origin.
+
+    Attributes:
+        reason: Of the condition.
+        message: What is wrong and what to do, without values.
+    """
+
+    reason: OriginReason
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class VersionInfo:
     """One version of a vault key: no material.
@@ -152,14 +178,19 @@ class VersionInfo:
         state: What it is good for.
         created_at: When it was made (RFC 3339).
         drained: Whether no artefact key was found that it wraps, since it is no longer primary.
+        fixed: Whether it has a key of its own: artefact keys made under it are copies of that,
+            unless it signs.
         public_key: PEM of the public half of its fixed key, where that is a pair.
+        derivation: JSON that says how its fixed key was made from a passphrase or another key.
     """
 
     version: int
     state: VersionState
     created_at: str
     drained: bool = False
+    fixed: bool = False
     public_key: str | None = None
+    derivation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +205,8 @@ class KeysetInfo:
         fault: Why not, where it is not readable.
         history: Key name -> its versions, in order.
         transit: The Transit key that wraps it; None: the root key does.
+        made: Names of the keys that were made just now.
+        refused: Keys that could not be made just now, by name.
     """
 
     vault_id: str
@@ -183,6 +216,8 @@ class KeysetInfo:
     fault: KeyFault | ProviderFault | None = None
     history: Mapping[str, tuple[VersionInfo, ...]] = field(default_factory=dict)
     transit: TransitSettings | None = None
+    made: tuple[str, ...] = ()
+    refused: Mapping[str, OriginRefusal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

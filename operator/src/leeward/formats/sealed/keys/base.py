@@ -53,6 +53,34 @@ class Unwrapper(Protocol):
         ...
 
 
+def opened(
+    entry: RecipientEntry, ids: tuple[bytes, bytes], unwrap: Callable[[bytes], bytes]
+) -> bytes | None:
+    """The data key in an entry of the key's own kind, or None where it is for another key.
+
+    A key whose id is its fingerprint came without an id, as a PEM or an imported key does: what
+    others sealed with the same key may name it by any id, so it is tried.
+
+    Args:
+        entry: The entry.
+        ids: Id and fingerprint of the key, which answers to both.
+        unwrap: Opens the entry as one of that key id.
+
+    Raises:
+        UnwrapError: the entry names this key and does not authenticate.
+    """
+    key_id, fingerprint = ids
+    named = entry.key_id in ids
+    if not named and key_id != fingerprint:
+        return None
+    try:
+        return check_data_key(unwrap(entry.key_id))
+    except UnwrapError:
+        if named:
+            raise
+        return None
+
+
 def label(kind: Kind) -> bytes:
     """What keeps a kind's derived keys and ciphertexts apart from all others."""
     return f"leeward LWE1 {KIND_NAMES[kind]} recipient".encode()

@@ -56,7 +56,7 @@ def recipient_of(
 
     Args:
         algorithm: one of `SEALING_ALGORITHMS`.
-        key_id: 16 bytes; of a pair it may be empty: then the fingerprint stands for it.
+        key_id: 16 bytes; or empty: then the fingerprint stands for it.
         data: material of a symmetric key; of a pair PEM of the public half, or material.
 
     Raises:

@@ -1,7 +1,8 @@
 """Key pairs: whoever has the public half seals, and only the private half opens.
 
 A private half answers to its artefact key's id and to the fingerprint of its public half, since a
-data owner who seals with the public half alone knows only the latter.
+data owner who seals with the public half alone knows only the latter. One without an id is tried
+with every entry of its kind.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from leeward.formats.sealed.keys.base import (
     Kind,
     Random,
     UnwrapError,
-    check_data_key,
     check_key_id,
     label,
+    opened,
 )
 from leeward.formats.sealed.layout import RecipientEntry
 
@@ -191,13 +192,14 @@ class PrivateHalf(ABC, Generic[PrivateT_co]):
         """
         if entry.kind != self.KIND:
             return None
-        if entry.key_id != self.key_id and entry.key_id != self._fingerprint:
-            return None
-        try:
-            data_key = self._decrypt(entry.payload, _info(self.KIND, file_id, entry.key_id))
-        except (InvalidTag, ValueError) as error:
-            raise UnwrapError from error
-        return check_data_key(data_key)
+
+        def unwrap(key_id: bytes) -> bytes:
+            try:
+                return self._decrypt(entry.payload, _info(self.KIND, file_id, key_id))
+            except (InvalidTag, ValueError) as error:
+                raise UnwrapError from error
+
+        return opened(entry, (self.key_id, self._fingerprint), unwrap)
 
     @property
     def _fingerprint(self) -> bytes:

@@ -1,4 +1,9 @@
-"""Symmetric artefact keys: whoever has one seals and opens."""
+"""Symmetric artefact keys: whoever has one seals and opens.
+
+Keys are never used as they are. Each file's wrapping key is derived from the material (HKDF, the
+file id as salt), so random nonces stay far from their limit however many files one key wraps, and a
+key that somebody uses for something else besides never does both with the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +22,9 @@ from leeward.formats.sealed.keys.base import (
     Kind,
     Random,
     UnwrapError,
-    check_data_key,
     check_key_id,
     label,
+    opened,
 )
 from leeward.formats.sealed.layout import ID_SIZE, RecipientEntry
 from leeward.formats.sealed.schedule import KEY_SIZE, derive
@@ -32,7 +37,7 @@ class SymmetricKey(ABC):
     """A symmetric artefact key.
 
     Attributes:
-        key_id: 128-bit id, written into the file.
+        key_id: 128-bit id, written into the file; empty: the fingerprint stands for it.
         material: 32 secret bytes.
     """
 
@@ -43,9 +48,9 @@ class SymmetricKey(ABC):
     material: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        check_key_id(self.key_id)
         if len(self.material) != KEY_SIZE:
             raise InvalidKey(f"an artefact key has {KEY_SIZE} bytes, not {len(self.material)}")
+        object.__setattr__(self, "key_id", check_key_id(self.key_id or self.fingerprint))
 
     @classmethod
     def generate(cls, random: Random) -> Self:
@@ -57,6 +62,11 @@ class SymmetricKey(ABC):
         """Its name in the API."""
         return self.ALGORITHM
 
+    @property
+    def fingerprint(self) -> bytes:
+        """16 bytes that whoever has the key can make, and that tell nothing of it."""
+        return derive(self.material, b"", label(self.KIND) + b" fingerprint")[:ID_SIZE]
+
     def wrap(self, data_key: bytes, file_id: bytes, random: Random) -> RecipientEntry:
         """Wrap the 32-byte data key of the file with that id."""
         return RecipientEntry(self.KIND, self.key_id, self._encrypt(data_key, file_id, random))
@@ -67,24 +77,27 @@ class SymmetricKey(ABC):
         Raises:
             UnwrapError: the entry names this key and does not authenticate.
         """
-        if entry.kind != self.KIND or entry.key_id != self.key_id:
+        if entry.kind != self.KIND:
             return None
-        return check_data_key(self._decrypt(entry.payload, file_id))
+
+        def unwrap(key_id: bytes) -> bytes:
+            return self._decrypt(entry.payload, file_id, key_id)
+
+        return opened(entry, (self.key_id, self.fingerprint), unwrap)
+
+    def _wrapping_key(self, file_id: bytes) -> bytes:
+        return derive(self.material, file_id, label(self.KIND))
 
     @abstractmethod
     def _encrypt(self, data_key: bytes, file_id: bytes, random: Random) -> bytes: ...
 
     @abstractmethod
-    def _decrypt(self, payload: bytes, file_id: bytes) -> bytes: ...
+    def _decrypt(self, payload: bytes, file_id: bytes, key_id: bytes) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _AeadKey(SymmetricKey):
-    """Wraps by an AEAD with a random 96-bit nonce; payload nonce, ciphertext, tag: 60 bytes.
-
-    Each file's wrapping key is derived from the material (HKDF, the file id as salt), so random
-    nonces stay far from their limit however many files one artefact key wraps.
-    """
+    """Wraps by an AEAD with a random 96-bit nonce; payload nonce, ciphertext, tag: 60 bytes."""
 
     AEAD: ClassVar[type[AESGCM] | type[ChaCha20Poly1305]]
 
@@ -92,15 +105,15 @@ class _AeadKey(SymmetricKey):
         nonce = random(_NONCE_SIZE)
         return nonce + self._cipher(file_id).encrypt(nonce, data_key, file_id + self.key_id)
 
-    def _decrypt(self, payload: bytes, file_id: bytes) -> bytes:
+    def _decrypt(self, payload: bytes, file_id: bytes, key_id: bytes) -> bytes:
         nonce, sealed = payload[:_NONCE_SIZE], payload[_NONCE_SIZE:]
         try:
-            return self._cipher(file_id).decrypt(nonce, sealed, file_id + self.key_id)
+            return self._cipher(file_id).decrypt(nonce, sealed, file_id + key_id)
         except (InvalidTag, ValueError) as error:
             raise UnwrapError from error
 
     def _cipher(self, file_id: bytes) -> AESGCM | ChaCha20Poly1305:
-        return self.AEAD(derive(self.material, file_id, label(self.KIND)))
+        return self.AEAD(self._wrapping_key(file_id))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,25 +148,25 @@ class ArtefactFernetKey(SymmetricKey):
 
     def _encrypt(self, data_key: bytes, file_id: bytes, random: Random) -> bytes:
         del random
-        plain = self._bound(file_id) + data_key
-        return self.fernet().encrypt_at_time(plain, 0)
+        plain = self._bound(file_id, self.key_id) + data_key
+        return self.fernet(file_id).encrypt_at_time(plain, 0)
 
-    def _decrypt(self, payload: bytes, file_id: bytes) -> bytes:
+    def _decrypt(self, payload: bytes, file_id: bytes, key_id: bytes) -> bytes:
         try:
-            plain = self.fernet().decrypt(payload)
+            plain = self.fernet(file_id).decrypt(payload)
         except InvalidToken as error:
             raise UnwrapError from error
         # The library skips characters that are none of base64.
         if base64.urlsafe_b64encode(base64.urlsafe_b64decode(payload)) != payload:
             raise UnwrapError
-        bound = self._bound(file_id)
+        bound = self._bound(file_id, key_id)
         if not hmac.compare_digest(plain[: len(bound)], bound):
             raise UnwrapError
         return plain[len(bound) :]
 
-    def _bound(self, file_id: bytes) -> bytes:
-        return label(self.KIND) + file_id + self.key_id
+    def _bound(self, file_id: bytes, key_id: bytes) -> bytes:
+        return label(self.KIND) + file_id + key_id
 
-    def fernet(self) -> Fernet:
-        """The same key, as the library takes it."""
-        return Fernet(base64.urlsafe_b64encode(self.material))
+    def fernet(self, file_id: bytes) -> Fernet:
+        """What wraps the data key of the file with that id, as the library has it."""
+        return Fernet(base64.urlsafe_b64encode(self._wrapping_key(file_id)))

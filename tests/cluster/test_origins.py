@@ -1,0 +1,178 @@
+"""Keys from passphrases, other keys and elsewhere, as a steward and a partner use them."""
+
+import base64
+import hashlib
+import json
+import secrets
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.clinic import WORK, Clinic, Kubectl, Manifest, resource
+
+pytestmark = pytest.mark.cluster
+
+OPERATOR = "leeward-system"
+WORDS = "glacier mandolin copper thistle harbour quilt"
+
+Given = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def given(kubectl: Kubectl, namespace: str) -> Iterator[Given]:
+    """Puts a Secret into the operator's namespace, for one vault of this test's namespace."""
+    made = set()
+
+    def put(name: str, vault: str, **values: str | Path) -> None:
+        full = f"{namespace}-{name}"
+        files = [
+            f"--from-file={key}={value}"
+            if isinstance(value, Path)
+            else f"--from-literal={key}={value}"
+            for key, value in values.items()
+        ]
+        create = ["create", "secret", "generic", full, *files, "--dry-run=client", "-o", "json"]
+        manifest = json.loads(kubectl("-n", OPERATOR, *create).stdout)
+        manifest["metadata"]["annotations"] = {"leeward.dev/for": f"{namespace}/{vault}"}
+        kubectl("-n", OPERATOR, "apply", "-f", "-", stdin=json.dumps(manifest))
+        made.add(full)
+
+    yield put
+    for name in made:
+        kubectl("-n", OPERATOR, "delete", "secret", name, "--ignore-not-found")
+
+
+def openssl(*args: str) -> str:
+    done = subprocess.run(["openssl", *args], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def from_secret(clinic: Clinic, kind: str, name: str, key: str = "key", **more: str) -> Manifest:
+    return {kind: {"secretRef": {"name": f"{clinic.namespace}-{name}", "key": key}, **more}}
+
+
+def vault_of(name: str, *keys: Manifest, **fields: str) -> Manifest:
+    return resource("KeyVault", name, {"keys": list(keys), **fields})
+
+
+def vault_key(name: str, algorithm: str, *operations: str, **fields: Manifest) -> Manifest:
+    grants = [{"name": "work", "kinds": WORK, "operations": list(operations)}]
+    return {"name": name, "algorithm": algorithm, "grants": grants if operations else [], **fields}
+
+
+def key_state(clinic: Clinic, vault: str, key: str) -> Manifest:
+    keys = clinic.get("keyvault", vault)["status"]["keys"]
+    return dict(next(state for state in keys if state["name"] == key))
+
+
+def test_keys_of_every_origin(clinic: Clinic, given: Given, tmp_path: Path) -> None:
+    pem, jwk = tmp_path / "pair.pem", tmp_path / "key.jwk"
+    openssl("genpkey", "-algorithm", "ed25519", "-out", str(pem))
+    material = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    jwk.write_text(json.dumps({"kty": "oct", "k": material}))
+    given("pem", "origins", key=pem)
+    given("jwk", "origins", key=jwk)
+    given("words", "origins", key=WORDS)
+    clinic.apply(
+        vault_of(
+            "origins",
+            vault_key("signing", "ED25519", origin=from_secret(clinic, "import", "pem")),
+            vault_key("partner", "AES256_GCM", origin=from_secret(clinic, "import", "jwk")),
+            vault_key("archive", "AES256_GCM", origin=from_secret(clinic, "passphrase", "words")),
+            vault_key(
+                "exports",
+                "AES256_SIV",
+                origin={"derive": {"from": "archive", "info": "exports to the registry"}},
+            ),
+        )
+    )
+    clinic.reason("keyvault", "origins", "KeysReady")
+    shared = clinic.condition("keyvault", "origins", "SharedKey")
+    assert shared["status"] == "True"
+    assert "partner, archive, exports" in shared["message"]
+    line = clinic.run("get", "keyvault", "origins", "--no-headers").split()
+    assert line[:3] == ["origins", "embedded", "4"]
+    public = openssl("pkey", "-in", str(pem), "-pubout")
+    published = clinic.get("configmap", "kv-origins-public-keys")["data"]
+    assert published["signing.pem"] == public
+    (known,) = json.loads(published["signing.jwks.json"])["keys"]
+    assert (known["kty"], known["crv"]) == ("OKP", "Ed25519")
+    events = clinic.run("events", "--for", "keyvault/origins")
+    assert f"was made of Secret {clinic.namespace}-jwk, which is not needed" in events
+    derivation = json.loads(key_state(clinic, "origins", "exports")["derivation"])
+    assert (derivation["kdf"], derivation["from"]) == ("HKDF_SHA256", "archive")
+    everything = json.dumps(clinic.get("keyvault", "origins")) + events
+    assert WORDS not in everything
+    assert material not in everything
+
+
+def test_a_weak_passphrase_is_refused_until_it_is_mended(clinic: Clinic, given: Given) -> None:
+    given("weak", "weak", key="correcthorse1")
+    clinic.apply(
+        vault_of(
+            "weak",
+            vault_key("data", "AES256_GCM"),
+            vault_key(
+                "archive",
+                "AES256_GCM",
+                origin=from_secret(clinic, "passphrase", "weak", kdf="PBKDF2_SHA256"),
+            ),
+        )
+    )
+    refused = clinic.reason("keyvault", "weak", "WeakPassphrase")
+    assert "key archive" in refused["message"]
+    assert "guesses" in refused["message"]
+    assert "correcthorse1" not in json.dumps(clinic.get("keyvault", "weak"))
+    assert key_state(clinic, "weak", "data")["primaryVersion"] == 1
+    given("weak", "weak", key=WORDS)
+    clinic.run("annotate", "keyvault", "weak", "clinic.example/mended=yes")
+    clinic.reason("keyvault", "weak", "KeysReady")
+    how = json.loads(key_state(clinic, "weak", "archive")["derivation"])
+    assert (how["kdf"], how["iterations"]) == ("PBKDF2_SHA256", 600_000)
+    salt = base64.b64decode(how["salt"])
+    ours = hashlib.pbkdf2_hmac("sha256", WORDS.encode(), salt, how["iterations"]).hex()
+    theirs = openssl(
+        *("kdf", "-keylen", "32", "-kdfopt", "digest:SHA256", "-kdfopt", f"pass:{WORDS}"),
+        *("-kdfopt", f"hexsalt:{salt.hex()}", "-kdfopt", f"iter:{how['iterations']}", "PBKDF2"),
+    )
+    assert theirs.strip().replace(":", "").lower() == ours
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "algorithm", "said"),
+    [
+        (
+            "public",
+            "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n",
+            "ED25519",
+            "public key",
+        ),
+        ("truncated", '{"kty":"oct","k"', "AES256_GCM", "JSON that cannot be read"),
+        ("short", "too short", "AES256_GCM", "import.format"),
+    ],
+)
+def test_what_is_no_key_is_refused(
+    clinic: Clinic,
+    given: Given,
+    request: pytest.FixtureRequest,
+    value: str,
+    algorithm: str,
+    said: str,
+) -> None:
+    name = f"bad-{request.node.callspec.id}"
+    given(name, name, key=value)
+    origin = from_secret(clinic, "import", name)
+    clinic.apply(vault_of(name, vault_key("partner", algorithm, origin=origin)))
+    refused = clinic.reason("keyvault", name, "InvalidImport")
+    assert said in refused["message"]
+
+
+def test_a_secret_for_another_vault_is_not_used(clinic: Clinic, given: Given) -> None:
+    given("others", "owner", key=WORDS)
+    origin = from_secret(clinic, "passphrase", "others")
+    clinic.apply(vault_of("thief", vault_key("archive", "AES256_GCM", origin=origin)))
+    refused = clinic.reason("keyvault", "thief", "SecretMissing")
+    assert f"leeward.dev/for={clinic.namespace}/thief" in refused["message"]
