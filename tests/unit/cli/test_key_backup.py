@@ -13,7 +13,10 @@ from typer.testing import Result
 
 from fakeapi.store import Answer, Manifest, Place, refusal
 from leeward.formats.backup import BackupRecord, KeyBackup
+from leeward.formats.provider import TransitLogin, TransitSettings
+from leeward.formats.wrapped import WrappedKeyset
 from leeward.keystore.backups import read_record
+from leeward.keystore.records import KEYSET_ROLE, keyset_name, keyset_secret, read_document
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.plans.shared.model import EnsureKeyset, ShredArtefactKey
 from unit.cli.api_cluster import ApiCluster, Terminal
@@ -146,6 +149,53 @@ def test_the_cluster_knows_of_its_backups_until_they_are_forgotten(here: Cluster
     assert [record.vault_ids for record in here.records] == [[f"{1:032x}", f"{2:032x}"]]
     assert here.run("keys", "backup", "forget", small.id, "--yes").exit_code == 1
     assert here.run("keys", "backup", "forget", "", "--yes").exit_code == 1
+
+
+TRANSIT = TransitSettings(
+    address="https://bao:8200",
+    mount="transit",
+    key="leeward",
+    login=TransitLogin(method="kubernetes", mount="kubernetes", role="leeward"),
+)
+
+
+def move_to_transit(cluster: Cluster, vault: str) -> None:
+    """Its keyset names a Transit key from now on."""
+    name = keyset_name(CLINIC, vault)
+    secret = cluster.world.secret(name)
+    keyset = read_document(secret, WrappedKeyset, KEYSET_ROLE)
+    changed = keyset.model_copy(update={"transit": TRANSIT, "root_key_id": "ab" * 16})
+    cluster.world.overwrite(secret, keyset_secret(OPERATOR, changed)["data"])
+
+
+def test_a_backup_says_that_a_transit_key_is_needed_besides(here: Cluster) -> None:
+    move_to_transit(here, "other")
+    result = here.backup()
+    place = "transit/keys/leeward of https://bao:8200"
+    assert here.written.record.transit_keys == [place]
+    assert here.written.record.root_key_ids == [here.world.keyring.current]
+    assert f"only with Transit key {place}" in result.stderr
+    assert "only with root key" in result.stderr
+    assert "transit" in here.ok("keys", "backups").stdout
+    told = here.ok("root-key", "status")
+    assert "Transit:   1 keyset" in told.stdout
+    assert json.loads(here.ok("root-key", "status", "-o", "json").stdout)["keysets"] == {
+        "moved": 1,
+        "left": 0,
+        "ofOtherRootKeys": {},
+        "ofTransit": 1,
+        "unreadable": [],
+    }
+
+
+def test_what_transit_wraps_is_restored_without_any_root_key(here: Cluster, tmp_path: Path) -> None:
+    move_to_transit(here, "other")
+    result = here.backup("--vault", f"{CLINIC}/other")
+    assert "root key" not in result.stderr
+    new = Cluster(tmp_path)
+    told = new.ok("keys", "restore", here.file)
+    assert "transit/keys/leeward of https://bao:8200" in told.stderr
+    assert new.keys().items() <= here.keys().items()
 
 
 def test_a_backup_of_one_vault_holds_its_keys_and_no_others(here: Cluster) -> None:

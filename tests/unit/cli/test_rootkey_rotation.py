@@ -32,7 +32,13 @@ def test_a_rotation_is_asked_for_and_its_course_told(here: Installation) -> None
         "createdAt": "",
         "givenUp": [old],
         "rotation": "Removing",
-        "keysets": {"moved": 1, "left": 0, "ofOtherRootKeys": {}, "unreadable": []},
+        "keysets": {
+            "moved": 1,
+            "left": 0,
+            "ofOtherRootKeys": {},
+            "ofTransit": 0,
+            "unreadable": [],
+        },
     }
     asyncio.run(here.world.finish(here.rotation))
     assert status(here)["rotation"] == "None"

@@ -10,7 +10,14 @@ from leeward.api import KINDS_BY_NAME
 from leeward.plans.shared.model import Manifest
 
 GUIDES = Path(__file__).parents[3] / "docs" / "guides"
-NAMES = {"keyvault": 1, "dataset": 2, "datasetpreview": 2, "maskingjob": 1, "keydelivery": 1}
+NAMES = {
+    "keyvault": 1,
+    "transit": 1,
+    "dataset": 2,
+    "datasetpreview": 2,
+    "maskingjob": 1,
+    "keydelivery": 1,
+}
 
 
 def manifests(guide: str) -> list[Manifest]:

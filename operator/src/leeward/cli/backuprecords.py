@@ -87,11 +87,16 @@ def show_backups(session: Session, cluster: Cluster, namespace: str, output: Row
             str(len(record.vault_ids)),
             record.file_name,
             record.made_by,
-            ",".join(id_[:_SHORTEST] for id_ in record.root_key_ids),
+            ",".join(
+                [
+                    *(id_[:_SHORTEST] for id_ in record.root_key_ids),
+                    *(["transit"] if record.transit_keys else []),
+                ]
+            ),
         )
         for record in found
     ]
-    print_table(session.out, ("id", "age", "vaults", "file", "made by", "root keys"), rows)
+    print_table(session.out, ("id", "age", "vaults", "file", "made by", "opened by"), rows)
 
 
 def forget(session: Session, cluster: Cluster, namespace: str, given: str, *, sure: bool) -> None:

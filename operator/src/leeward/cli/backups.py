@@ -44,6 +44,7 @@ class _Found:
     keys: list[BackedUpKey] = field(default_factory=list)
     vault_ids: set[str] = field(default_factory=set)
     root_key_ids: set[str] = field(default_factory=set)
+    transit_keys: set[str] = field(default_factory=set)
     damaged: list[str] = field(default_factory=list)
 
     def take(self, secrets: Iterable[Manifest]) -> None:
@@ -55,8 +56,19 @@ class _Found:
                 continue
             self.keys.append(backed_up(secret, stored))
             self.vault_ids.add(stored.vault_id)
-            if isinstance(stored, WrappedKeyset) and (id_ := root_key_id_of(stored)):
-                self.root_key_ids.add(id_)
+            if isinstance(stored, WrappedKeyset):
+                self._take_wrapping_key(stored)
+
+    def _take_wrapping_key(self, keyset: WrappedKeyset) -> None:
+        if keyset.transit is None:
+            self.root_key_ids.add(keyset.root_key_id)
+        else:
+            self.transit_keys.add(keyset.transit.place)
+
+    @property
+    def needed(self) -> tuple[set[str], set[str], set[str]]:
+        """Vaults, and the keys that open what is in it."""
+        return self.vault_ids, self.root_key_ids, self.transit_keys
 
 
 def back_up(
@@ -116,6 +128,7 @@ def _recorded(
             id=session.random(16).hex(),
             created_at=session.clock.now().astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             root_key_ids=sorted(found.root_key_ids),
+            transit_keys=sorted(found.transit_keys) or None,
             vault_ids=sorted(found.vault_ids),
             file_name=str(out),
             made_by=by,
@@ -126,7 +139,7 @@ def _recorded(
         except BaseException:
             strike_out(cluster, namespace, record.id)
             raise
-        if (again.vault_ids, again.root_key_ids) == (found.vault_ids, found.root_key_ids):
+        if again.needed == found.needed:
             return record, again
         strike_out(cluster, namespace, record.id)
         found = again
@@ -164,10 +177,19 @@ def _tell(session: Session, backup: KeyBackup, found: _Found, out: Path) -> None
         f"{out}: backup {record.id} with {counted(len(backup.keys), 'wrapped key')} of"
         f" {counted(len(record.vault_ids), 'vault')}"
     )
+    if record.root_key_ids:
+        session.err.print(
+            f"it opens only with root key {', '.join(record.root_key_ids)}: keep shares of that"
+            " (leeward root-key export)"
+        )
+    for place in record.transit_keys or ():
+        session.err.print(
+            f"it opens only with Transit key {place}: keep a backup of that server, too (bao"
+            " operator raft snapshot save)"
+        )
     session.err.print(
-        f"it opens only with root key {', '.join(record.root_key_ids) or 'none'}: keep shares of"
-        " that (leeward root-key export). Keys in it cannot be shredded for good while it is there:"
-        f" when every copy is destroyed, run: leeward keys backup forget {record.id}"
+        "keys in it cannot be shredded for good while it is there: when every copy is destroyed,"
+        f" run: leeward keys backup forget {record.id}"
     )
     if found.damaged:
         raise CliError(
@@ -239,13 +261,15 @@ def _check_root_keys(
     keysets = [key.stored for key in keys if isinstance(key.stored, WrappedKeyset)]
     needed = {id_ for keyset in keysets if (id_ := root_key_id_of(keyset))}
     needed |= set(backup.record.root_key_ids)
+    if cluster.find(NAMESPACES, None, namespace) is None:
+        raise CliError(
+            f"there is no namespace {namespace}",
+            f"make it first: kubectl create namespace {namespace}",
+        )
+    if not needed:
+        return
     found = find_keyring(cluster, namespace)
     if found is None:
-        if cluster.find(NAMESPACES, None, namespace) is None:
-            raise CliError(
-                f"there is no namespace {namespace}",
-                f"make it first: kubectl create namespace {namespace}",
-            )
         raise CliError(
             f"the backup is wrapped by root key {', '.join(sorted(needed))}, and none is there;"
             " nothing was restored",
@@ -290,6 +314,10 @@ def _tell_restored(session: Session, backup: KeyBackup, done: _Restoring) -> Non
             "KeyVaults that were made anew take their keys over when you say so, one by one:"
         )
     for keyset in keysets:
+        if keyset.transit is not None:
+            session.err.print(
+                f"  with spec.provider.transit, for {keyset.transit.place} wraps the next one:"
+            )
         session.err.print(
             f"  kubectl annotate keyvault {keyset.vault} -n {keyset.vault_namespace} --overwrite"
             f" leeward.dev/adopt={keyset.vault_id}"

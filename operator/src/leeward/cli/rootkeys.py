@@ -347,6 +347,11 @@ def _lines(status: RootKeyStatus) -> list[str]:
     for key in keyring.given_up:
         count = status.keysets.by_root_key[key.id]
         lines.append(f"Given up:  {key.id}, {counted(count, 'keyset')} left")
+    if status.keysets.by_transit:
+        lines.append(
+            f"Transit:   {counted(status.keysets.by_transit, 'keyset')} wrapped by a Transit key,"
+            " to which root keys mean nothing"
+        )
     for id_, count in status.strangers.items():
         lines.append(
             f"Not here:  {id_}, which wraps {counted(count, 'keyset')}: restore it from its shares"

@@ -196,6 +196,7 @@ class RootKeyStatus:
                 "moved": self.moved,
                 "left": self.left,
                 "ofOtherRootKeys": self.strangers,
+                "ofTransit": self.keysets.by_transit,
                 "unreadable": self.keysets.unreadable,
             },
         }

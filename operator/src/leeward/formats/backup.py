@@ -48,6 +48,7 @@ class BackupRecord(Document):
         id: Of the backup.
         created_at: RFC 3339.
         root_key_ids: Root keys that are needed to open what is in it.
+        transit_keys: Transit keys that are needed besides, in words; None: none is.
         vault_ids: Vaults of which there are keys in it.
         file_name: Where it was written to: a hint, no more.
         made_by: The user who made it, as the API server knows them.
@@ -57,6 +58,7 @@ class BackupRecord(Document):
     id: Hex128
     created_at: str
     root_key_ids: list[Hex128]
+    transit_keys: list[str] | None = None
     vault_ids: list[Hex128]
     file_name: str
     made_by: str

@@ -1,0 +1,218 @@
+"""A real OpenBao server in the cluster: a pod with the program of the development environment.
+
+Its administrator reaches it by ``kubectl port-forward``, which listens on 127.0.0.1 alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cluster.clinic import Clinic, Manifest, loader_image
+from openbao.admin import PATIENCE, Administrator
+from openbao.certificates import Authority, ServerFiles
+from openbao.server import program
+
+NAME = "openbao"
+PORT = 8200
+CONFIG = f"""
+storage "inmem" {{}}
+listener "tcp" {{
+  address       = "[::]:{PORT}"
+  tls_cert_file = "/tls/server.crt"
+  tls_key_file  = "/tls/server.key"
+}}
+api_addr = "https://127.0.0.1:{PORT}"
+"""
+WAIT = "until [ -x /bao/bao ]; do sleep 0.2; done; exec /bao/bao server -config=/tls/config.hcl"
+
+
+class BaoPod(Administrator):
+    """The server of one namespace, initialised and unsealed."""
+
+    def __init__(self, clinic: Clinic, port: int, ca_pem: str) -> None:
+        super().__init__(port, ca_pem)
+        self._clinic = clinic
+
+    @property
+    def address(self) -> str:
+        """Where pods reach it."""
+        return f"https://{NAME}.{self._clinic.namespace}.svc:{PORT}"
+
+    def make_transit(self) -> None:
+        """The engine, a key, and the policy of the guide."""
+        self.call("POST", "sys/mounts/transit", {"type": "transit"})
+        self.call("POST", "transit/keys/leeward", {"type": "aes256-gcm96"})
+        self.allow("read", "update", "update")
+
+    def allow(self, key: str, encrypt: str, decrypt: str) -> None:
+        """What the operator's policy lets it do with the key."""
+        paths = {"keys": key, "encrypt": encrypt, "decrypt": decrypt}
+        rules = [
+            f'path "transit/{path}/leeward" {{ capabilities = ["{capability}"] }}'
+            for path, capability in paths.items()
+        ]
+        self.call("PUT", "sys/policies/acl/leeward", {"policy": "\n".join(rules)})
+
+    def trust_cluster(self) -> None:
+        """Kubernetes auth against the API server of the cluster that it runs in."""
+        self.call("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
+        host = {"kubernetes_host": "https://kubernetes.default.svc"}
+        self.call("POST", "auth/kubernetes/config", host)
+        role = {
+            "bound_service_account_names": ["leeward-operator"],
+            "bound_service_account_namespaces": ["leeward-system"],
+            "audience": "leeward-transit",
+            "token_policies": ["leeward"],
+            "token_ttl": "1h",
+        }
+        self.call("POST", "auth/kubernetes/role/leeward", role)
+
+
+@contextlib.contextmanager
+def served(clinic: Clinic, folder: Path) -> Iterator[BaoPod]:
+    """The server, for as long as the test runs."""
+    authority = Authority("openbao of a cluster test")
+    host = f"{NAME}.{clinic.namespace}.svc"
+    files = authority.issue(folder, host, "127.0.0.1")
+    clinic.apply(*_manifests(clinic, files))
+    clinic.kubectl(
+        "create",
+        "clusterrolebinding",
+        f"{NAME}-{clinic.namespace}",
+        "--clusterrole=system:auth-delegator",
+        f"--serviceaccount={clinic.namespace}:{NAME}",
+    )
+    try:
+        clinic.until("the server's pod runs", lambda: _is_running(clinic))
+        _bring_program(clinic)
+        clinic.run("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s", timeout=70)
+        with _forwarded(clinic) as port:
+            pod = BaoPod(clinic, port, authority.pem)
+            pod.initialise()
+            yield pod
+    finally:
+        clinic.kubectl("delete", "clusterrolebinding", f"{NAME}-{clinic.namespace}")
+
+
+def _is_running(clinic: Clinic) -> bool:
+    return bool(clinic.get("pod", NAME)["status"]["containerStatuses"][0]["state"].get("running"))
+
+
+def _bring_program(clinic: Clinic) -> None:
+    """The program itself: no image has it, and no registry is asked for one."""
+    packed = gzip.compress(program().read_bytes(), compresslevel=1)
+    command = "gzip -d > /bao/bao.part && chmod 0555 /bao/bao.part && mv /bao/bao.part /bao/bao"
+    context = os.environ.get("KUBE_CONTEXT")
+    start = ["kubectl", *(["--context", context] if context else []), "-n", clinic.namespace]
+    done = subprocess.run(
+        [*start, "exec", "-i", NAME, "--", "sh", "-c", command],
+        input=packed,
+        capture_output=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@contextlib.contextmanager
+def _forwarded(clinic: Clinic) -> Iterator[int]:
+    context = os.environ.get("KUBE_CONTEXT")
+    start = ["kubectl", *(["--context", context] if context else []), "-n", clinic.namespace]
+    process = subprocess.Popen(
+        [*start, "port-forward", "--address=127.0.0.1", f"pod/{NAME}", f":{PORT}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert found, "kubectl port-forward does not say where it listens"
+        port = int(found[1])
+        _wait(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _wait(port: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 2).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, "the forwarded port does not answer"
+            time.sleep(0.1)
+
+
+def _manifests(clinic: Clinic, files: ServerFiles) -> list[Manifest]:
+    def named(kind: str, **rest: Any) -> Manifest:
+        return {"apiVersion": "v1", "kind": kind, "metadata": {"name": NAME}, **rest}
+
+    def text(path: Path) -> str:
+        return base64.b64encode(path.read_bytes()).decode()
+
+    data = {
+        "server.crt": text(files.certificate),
+        "server.key": text(files.key),
+        "config.hcl": base64.b64encode(CONFIG.encode()).decode(),
+    }
+    pod = named("Pod", spec=_pod_spec(loader_image(clinic.kubectl)))
+    pod["metadata"]["labels"] = {"app": NAME}
+    ports = [{"name": "https", "port": PORT, "targetPort": PORT}]
+    return [
+        named("Secret", data=data),
+        named("ServiceAccount"),
+        named("Service", spec={"selector": {"app": NAME}, "ports": ports}),
+        pod,
+    ]
+
+
+def _pod_spec(image: str) -> Manifest:
+    return {
+        "serviceAccountName": NAME,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": NAME,
+                "image": image,
+                "command": ["sh", "-c", WAIT],
+                "env": [{"name": "HOME", "value": "/bao"}],
+                "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "volumeMounts": [
+                    {"name": "bao", "mountPath": "/bao"},
+                    {"name": "tls", "mountPath": "/tls", "readOnly": True},
+                ],
+            }
+        ],
+        "volumes": [
+            {"name": "bao", "emptyDir": {"sizeLimit": "512Mi"}},
+            {"name": "tls", "secret": {"secretName": NAME}},
+        ],
+    }
