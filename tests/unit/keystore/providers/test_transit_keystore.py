@@ -257,6 +257,31 @@ async def test_a_network_cut_at_any_point_of_a_rotation_loses_nothing(
             await world.close()
 
 
+@pytest.mark.parametrize("cuts", range(1, 6))
+async def test_artefact_keys_are_moved_on_after_a_cut(bao: BaoWorld, cuts: int) -> None:
+    """By a process that has no vault key open yet, so that it asks in the middle of the work."""
+    async with Proxy(bao.server.port) as proxy:
+        world = TransitKeyWorld(bao, proxy.address, ONCE)
+        try:
+            store = await world.ready()
+            for number in range(20):
+                await store.perform(ensure("data", f"{number + 1:032x}"))
+            await store.perform(ensure("data"))
+            before = await material(world, store)
+            await store.perform(RotateVaultKey(*PLACE, 1))
+            again = world.store()
+            proxy.cuts = cuts
+            outcome = await again.perform(RewrapArtefactKeys(*PLACE, 2))
+            while outcome.code != "Done":
+                assert isinstance(outcome.result, ProviderFault)
+                assert outcome.result.reason == "ProviderUnreachable"
+                outcome = await again.perform(RewrapArtefactKeys(*PLACE, 2))
+            assert (outcome.result.left, outcome.result.stuck) == (0, ())
+            assert await material(world, world.store()) == before
+        finally:
+            await world.close()
+
+
 async def test_a_server_that_does_not_answer_holds_nobody_up_for_long(bao: BaoWorld) -> None:
     async with Proxy(bao.server.port) as proxy:
         world = TransitKeyWorld(bao, proxy.address, ONCE)
