@@ -12,7 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from leeward.formats.sealed import inspect_file
+from leeward.formats.sealed import (
+    inspect_file,
+    open_file,
+    recipient_of,
+    seal_file,
+    unwrapper_of,
+)
 from unit.cli.fake_cluster import NOW, leeward
 from unit.keystore.certificate_world import VaultAuthority
 
@@ -198,3 +204,48 @@ def test_standard_output_that_is_full_ends_non_zero(keys: Path) -> None:
         )  # fmt: skip
     assert done.returncode == 1
     assert b"standard output: No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("algorithm", ["AES256_GCM", "CHACHA20_POLY1305", "FERNET"])
+def test_a_key_that_was_brought_along_opens_what_a_vault_sealed_with_it(
+    tmp_path: Path, algorithm: str
+) -> None:
+    """The vault calls its copy of the key by an id that nobody here knows."""
+    material = bytes(range(32))
+    (tmp_path / "partner.hex").write_text(material.hex() + "\n")
+    brought = ("--from-hex", str(tmp_path / "partner.hex"), "-o", str(tmp_path / "partner"))
+    result = leeward("keys", "generate", "--algorithm", algorithm, *brought)
+    assert result.exit_code == 0, result.stderr
+    assert material.hex() not in result.stderr + result.stdout
+    plain, sealed, opened = (tmp_path / name for name in ("plain", "sealed.lwe1", "opened"))
+    plain.write_bytes(PLAIN)
+    seal_file(plain, sealed, [recipient_of(algorithm, b"\x07" * 16, material)])
+    key = str(tmp_path / "partner.keyset.json")
+    result = leeward("open", str(sealed), "--key", key, "-o", str(opened))
+    assert result.exit_code == 0, result.stderr
+    assert opened.read_bytes() == PLAIN
+    again = tmp_path / "again.lwe1"
+    assert leeward("seal", str(plain), "--key", key, "-o", str(again)).exit_code == 0
+    back = tmp_path / "back"
+    open_file(again, back, [unwrapper_of(algorithm, b"\x08" * 16, material)])
+    assert back.read_bytes() == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "text", "said"),
+    [
+        ("AES256_GCM", "ab" * 31, "it is to have 64 of them"),
+        ("AES256_GCM", "not hex", "does not hold a key of AES256_GCM"),
+        ("RSA3072_OAEP", "ab" * 32, "is no plain bytes"),
+    ],
+)
+def test_what_is_no_key_in_hexadecimal_digits(
+    tmp_path: Path, algorithm: str, text: str, said: str
+) -> None:
+    (tmp_path / "key.hex").write_text(text)
+    brought = ("--from-hex", str(tmp_path / "key.hex"), "-o", str(tmp_path / "key"))
+    result = leeward("keys", "generate", "--algorithm", algorithm, *brought)
+    assert result.exit_code != 0
+    assert said in result.stderr
+    assert text not in result.stderr
+    assert list(tmp_path.glob("key.keyset.json")) == []

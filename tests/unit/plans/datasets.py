@@ -12,7 +12,16 @@ from leeward.plans.shared.model import (
     Manifest,
     ObjectRef,
 )
-from unit.plans.clinic import COLUMNS, DIGEST, NAMESPACE, clinic, dataset_spec, resource
+from unit.plans.clinic import (
+    COLUMNS,
+    DIGEST,
+    NAMESPACE,
+    VAULT,
+    clinic,
+    dataset_spec,
+    resource,
+    vault_spec,
+)
 from unit.plans.simulator import Engine
 from unit.plans.world import PEM, World
 
@@ -24,6 +33,19 @@ def dataset(sealed: str | None = None, **changes: Any) -> tuple[World, Engine]:
     world, engine = clinic()
     if sealed is not None:
         changes["sealedWith"] = {"vault": {"name": "vault"}, "key": sealed}
+    world.add(resource(DATA, dataset_spec(**changes)))
+    return world, engine
+
+
+def shared(**changes: Any) -> tuple[World, Engine]:
+    """A Dataset under a symmetric key that was imported."""
+    world, engine = clinic()
+    spec = vault_spec()
+    for key in spec["keys"]:
+        if key["name"] == "data":
+            key["origin"] = {"import": {"secretRef": {"name": "partner", "key": "key"}}}
+    world.change(VAULT, spec=spec)
+    changes["sealedWith"] = {"vault": {"name": "vault"}, "key": "data"}
     world.add(resource(DATA, dataset_spec(**changes)))
     return world, engine
 

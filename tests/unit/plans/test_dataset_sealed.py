@@ -12,7 +12,7 @@ from leeward.plans.shared.model import (
     ObjectRef,
 )
 from unit.plans.clinic import FILE_ID, NAMESPACE
-from unit.plans.datasets import DATA, OTHER_KEY, config, dataset, fails, found, record
+from unit.plans.datasets import DATA, OTHER_KEY, config, dataset, fails, found, record, shared
 from unit.plans.simulator import ready
 from unit.plans.world import PEM
 
@@ -157,3 +157,37 @@ def test_unknown_symmetric_key() -> None:
     engine.settle(DATA)
     world.succeed(found(keyIds=[OTHER_KEY]))
     assert ready(engine.settle(DATA))[1] == "SealedWithOtherKey"
+
+
+def test_a_file_that_a_partner_sealed_with_the_imported_key() -> None:
+    """The file names the key by its fingerprint, which no record here has."""
+    world, engine = shared()
+    status = engine.settle(DATA)
+    assert config(world).source.key_role == "source"
+    (secret,) = world.of_kind("Secret")
+    assert secret["keys"] == [("source", status["keyId"])]
+    world.succeed(found(fileId=FILE_ID, keyIds=["ab" * 16]))
+    assert ready(engine.settle(DATA))[1] == "Inspected"
+    assert engine.settle(DATA)["keyId"] == status["keyId"]
+
+
+def test_a_file_that_a_job_sealed_under_the_imported_key() -> None:
+    world, engine = shared()
+    before = engine.settle(DATA)["keyId"]
+    record(world, OTHER_KEY, key="data", algorithm="AES256_GCM", public_key=None)
+    fails(world, "SealedWithOtherKey", keyIds=[OTHER_KEY])
+    status = engine.settle(DATA)
+    assert status["keyId"] == OTHER_KEY != before
+    assert config(world).source.key_role == "source"
+
+
+def test_a_copy_of_a_shared_key_is_lost_only_once_it_opened_the_file() -> None:
+    world, engine = shared()
+    key_id = engine.settle(DATA)["keyId"]
+    del world.keys[key_id]
+    assert engine.settle(DATA)["keyId"] == key_id
+    assert key_id in world.keys
+    world.succeed(found(fileId=FILE_ID, keyIds=[key_id]))
+    assert ready(engine.settle(DATA))[1] == "Inspected"
+    del world.keys[key_id]
+    assert ready(engine.settle(DATA))[1] == "KeyLost"

@@ -1,4 +1,4 @@
-"""``leeward keys generate``: keys for files of one's own."""
+"""``leeward keys generate``: keys for files of one's own, drawn or brought along."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Final
 
 from leeward.api.algorithms import ALGORITHMS
 from leeward.cli.errors import CliError, UsageError
-from leeward.cli.localfiles import check_folder
+from leeward.cli.localfiles import check_folder, read_small
 from leeward.cli.pemfiles import ALGORITHM_LINE
 from leeward.cli.session import Session
 from leeward.formats.keyset import PodKey, PodKeyset
-from leeward.formats.material import generate, private_pem, public_pem
+from leeward.formats.material import SIZES, generate, private_pem, public_pem
+from leeward.formats.sealed import recipient_of
 
 ROLE: Final = "local"
 _SECRET: Final = 0o600
@@ -21,10 +22,19 @@ _PUBLIC: Final = 0o644
 _ID_SIZE: Final = 16
 
 
-def generate_key(session: Session, out: Path, algorithm: str) -> None:
+def generate_key(
+    session: Session, out: Path, algorithm: str, hex_digits: Path | None = None
+) -> None:
     """Write a new pair (NAME.key, NAME.pub.pem), or a symmetric key (NAME.keyset.json).
 
     Private files are for their owner only, and nothing is ever written over.
+
+    Args:
+        session: Of this process.
+        out: NAME.
+        algorithm: Of the key.
+        hex_digits: A file with the key, where it is not to be drawn: made from a passphrase, or
+            given to a vault. It gets no id of its own, so it opens whatever was sealed with it.
 
     Raises:
         UsageError: No such algorithm, one whose keys vaults make, or no name.
@@ -42,10 +52,13 @@ def generate_key(session: Session, out: Path, algorithm: str) -> None:
     if not out.name:
         raise UsageError(f"{out} is no name for a file", "name it, as in --output alice")
     check_folder(out)
-    material = generate(algorithm, session.random)
+    if hex_digits is None:
+        material, key_id = generate(algorithm, session.random), session.random(_ID_SIZE)
+    else:
+        material, key_id = _brought(session, hex_digits, algorithm), b""
     if known.key_class == "Symmetric":
         path = out.with_name(out.name + ".keyset.json")
-        _write_new([(path, _keyset(session, algorithm, material), _SECRET)])
+        _write_new([(path, _keyset(algorithm, key_id, material), _SECRET)])
         session.err.print(f"wrote {path} ({algorithm}; keep it secret: it seals and opens)")
         return
     private, public = out.with_name(out.name + ".key"), out.with_name(out.name + ".pub.pem")
@@ -67,10 +80,30 @@ def _is_made_here(algorithm: str) -> bool:
     return bool(ALGORITHMS[algorithm].operations & {"Seal", "Sign"})
 
 
-def _keyset(session: Session, algorithm: str, material: bytes) -> bytes:
+def _brought(session: Session, path: Path, algorithm: str) -> bytes:
+    """The key in a file of hexadecimal digits."""
+    size = SIZES.get(algorithm)
+    if size is None:
+        raise UsageError(
+            f"a key of {algorithm} is no plain bytes, so hexadecimal digits do not hold it",
+            "name its PEM where a key is asked for",
+        )
+    try:
+        material = bytes.fromhex(read_small(session, path).decode("ascii"))
+    except ValueError:
+        material = b""
+    if len(material) != size:
+        raise CliError(
+            f"{path} does not hold a key of {algorithm} in hexadecimal digits",
+            f"it is to have {2 * size} of them, and nothing else",
+        )
+    return material
+
+
+def _keyset(algorithm: str, key_id: bytes, material: bytes) -> bytes:
     key = PodKey.model_validate(
         {
-            "id": session.random(_ID_SIZE).hex(),
+            "id": recipient_of(algorithm, key_id, material).key_id.hex(),
             "role": ROLE,
             "algorithm": algorithm,
             "version": 1,

@@ -30,6 +30,14 @@ def generate(
         str,
         typer.Option(metavar="NAME", help="For what the key is; `leeward keys advise` chooses."),
     ] = "HPKE_X25519",
+    from_hex: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take the key in this file, in hexadecimal digits, instead of drawing one: to open"
+            " here what a vault sealed with a key from a passphrase or an import.",
+        ),
+    ] = None,
 ) -> None:
     """Make a key of your own: to seal and open files, or to sign them.
 
@@ -39,7 +47,7 @@ def generate(
     from leeward.cli.generating import generate_key
     from leeward.cli.session import session_of
 
-    generate_key(session_of(context_), output, algorithm)
+    generate_key(session_of(context_), output, algorithm, from_hex)
 
 
 Use = Annotated[

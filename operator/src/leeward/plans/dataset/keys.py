@@ -3,6 +3,8 @@
 public-key   a pair is made, its public half published; a file sealed to an earlier pair of
              this Dataset, or of a published one of this namespace, is recognised by its id
 symmetric    whoever sealed the file had the key: the file says which one it is
+shared       the vault key is no random one: its copy is made at once, since whoever has the key
+             elsewhere may have sealed the file, and calls it by its fingerprint
 """
 
 from collections.abc import Sequence
@@ -39,14 +41,17 @@ def plan_key(view: View) -> Plan | None:
     verdict = check_key(use, view.observed)
     if verdict is not None:
         return view.stop(verdict)
-    algorithm = ready_key(use, view.observed).key.algorithm
-    asymmetric = ALGORITHMS[algorithm].key_class == "PublicKey"
+    key = ready_key(use, view.observed).key
+    asymmetric = ALGORITHMS[key.algorithm].key_class == "PublicKey"
+    shared = key.origin.generate is None
     if "keyId" not in view.status:
-        if not asymmetric:
+        if not asymmetric and not shared:
             return None
         view.draft.put(keyId=random_id(view.context.random))
         return Plan(view.status, actions=(WriteStatus(),))
-    info = _record(view, makes=asymmetric and "publicKey" not in view.status)
+    # Made where it is not there, until somebody may have relied on it.
+    relied_on = "publicKey" in view.status if asymmetric else "digest" in view.status or not shared
+    info = _record(view, makes=not relied_on)
     if isinstance(info, Plan):
         return info
     if info.public_key is None:
