@@ -6,11 +6,21 @@ import json
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
-from cluster.clinic import WORK, Clinic, Kubectl, Manifest, resource
+from cluster.clinic import (
+    WORK,
+    Clinic,
+    Kubectl,
+    Manifest,
+    dataset,
+    masking_job,
+    resource,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -176,3 +186,98 @@ def test_a_secret_for_another_vault_is_not_used(clinic: Clinic, given: Given) ->
     clinic.apply(vault_of("thief", vault_key("archive", "AES256_GCM", origin=origin)))
     refused = clinic.reason("keyvault", "thief", "SecretMissing")
     assert f"leeward.dev/for={clinic.namespace}/thief" in refused["message"]
+
+
+def test_data_goes_both_ways_by_keys_that_others_have(
+    clinic: Clinic, given: Given, leeward: Callable[..., str], tmp_path: Path
+) -> None:
+    """A partner seals with the key that was imported; whoever has the passphrase opens."""
+    partner, fernet = secrets.token_bytes(32), Fernet.generate_key()
+    (tmp_path / "partner.hex").write_text(partner.hex())
+    given("both", "both", partner=tmp_path / "partner.hex", fernet=fernet.decode(), words=WORDS)
+    clinic.apply(
+        vault_of(
+            "both",
+            vault_key(
+                *("partner", "AES256_GCM", "Seal", "Open"),
+                origin=from_secret(clinic, "import", "both", "partner", format="Hex"),
+            ),
+            vault_key(
+                *("values", "FERNET", "Mask"),
+                origin=from_secret(clinic, "import", "both", "fernet"),
+            ),
+            vault_key(
+                *("archive", "AES256_GCM", "Seal", "Open"),
+                origin=from_secret(clinic, "passphrase", "both", "words", kdf="PBKDF2_SHA256"),
+            ),
+            profile="Compatible",
+        )
+    )
+    clinic.reason("keyvault", "both", "KeysReady")
+    plain = tmp_path / "visits.csv"
+    plain.write_text("id,name\n1,Ada\n2,Grace\n")
+    sealed = tmp_path / "visits.csv.lwe1"
+    brought(leeward, tmp_path, "partner", partner)
+    leeward("seal", str(plain), "--key", str(tmp_path / "partner.keyset.json"), "-o", str(sealed))
+    clinic.put("raw/both.csv.lwe1", sealed)
+    source = dataset("both", "raw/both.csv.lwe1")
+    source["spec"]["sealedWith"] = {"vault": {"name": "both"}, "key": "partner"}
+    job = masking_job(
+        "both",
+        "both",
+        [
+            {"name": "id", "keep": {}},
+            {"name": "name", "encrypt": {"key": {"vault": {"name": "both"}, "key": "values"}}},
+        ],
+    )
+    job["spec"]["output"] |= {
+        "sealedWith": {"vault": {"name": "both"}, "key": "archive"},
+        "format": "CSV",
+    }
+    clinic.apply(source, job)
+    clinic.reason("dataset", "both", "Inspected")
+    clinic.reason("maskingjob", "both", "Published")
+    (path,) = [path for path in clinic.files() if "/masked/both-" in path]
+    written = tmp_path / "masked.csv.lwe1"
+    encoded = clinic.run("exec", "loader", "--", "base64", path)
+    written.write_bytes(base64.b64decode(encoded))
+    how = json.loads(key_state(clinic, "both", "archive")["derivation"])
+    salt = base64.b64decode(how["salt"])
+    key = hashlib.pbkdf2_hmac("sha256", WORDS.encode(), salt, how["iterations"])
+    brought(leeward, tmp_path, "archive", key)
+    opened = tmp_path / "masked.csv"
+    archive = str(tmp_path / "archive.keyset.json")
+    leeward("open", str(written), "--key", archive, "-o", str(opened))
+    rows = [line.split(",") for line in opened.read_text().split()[1:]]
+    names = [Fernet(fernet).decrypt(token.strip('"')).decode() for _, token in rows]
+    assert names == ["Ada", "Grace"]
+
+
+def brought(leeward: Callable[..., str], folder: Path, name: str, key: bytes) -> None:
+    """A key file on a laptop."""
+    (folder / f"{name}.hex").write_text(key.hex())
+    where = ("--from-hex", str(folder / f"{name}.hex"), "-o", str(folder / name))
+    leeward("keys", "generate", "--algorithm", "AES256_GCM", *where)
+
+
+def test_a_new_version_is_made_of_another_secret(clinic: Clinic, given: Given) -> None:
+    given("turn", "turn", key=secrets.token_hex(32))
+    origin = from_secret(clinic, "import", "turn", format="Hex")
+
+    def asked(moment: str) -> Manifest:
+        rotation = {"renewedAfter": moment}
+        return vault_of(
+            "turn", vault_key("partner", "AES256_GCM", origin=origin, rotation=rotation)
+        )
+
+    clinic.apply(asked("2020-01-01T00:00:00Z"))
+    clinic.reason("keyvault", "turn", "KeysReady")
+    made = key_state(clinic, "turn", "partner")["createdAt"]
+    moment = datetime.fromisoformat(made) + timedelta(seconds=1)
+    clinic.apply(asked(moment.strftime("%Y-%m-%dT%H:%M:%SZ")))
+    refused = clinic.reason("keyvault", "turn", "SecretUnchanged", "RotationComplete")
+    assert "put the new one there" in refused["message"]
+    given("turn", "turn", key=secrets.token_hex(32))
+    clinic.run("annotate", "keyvault", "turn", "clinic.example/renewed=yes")
+    clinic.reason("keyvault", "turn", "Complete", "RotationComplete")
+    assert key_state(clinic, "turn", "partner")["primaryVersion"] == 2
