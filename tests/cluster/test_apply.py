@@ -37,11 +37,6 @@ GRANT = {"name": "research", "kinds": ["MaskingJob"]}
 NO_SPEC = {name: part for name, part in vault().items() if name != "spec"}
 
 
-def derived(name: str, parent: str) -> Manifest:
-    origin = {"derive": {"from": parent, "info": "x"}}
-    return {"name": name, "algorithm": "AES256_GCM", "origin": origin}
-
-
 BAD: dict[str, tuple[Manifest, list[str]]] = {
     "unknown transform": (
         job({"name": "phone", "scramble": {}}),
@@ -159,54 +154,6 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
             rotation={"every": "90d"},
         ),
         ["spec.keys[0].rotation", "cannot be renewed by the operator"],
-    ),
-    "derivation from a key that is not there": (
-        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "nobody", "info": "x"}}),
-        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
-    ),
-    "derivation from itself": (
-        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "key", "info": "x"}}),
-        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
-    ),
-    "two keys derived from each other": (
-        resource("KeyVault", "vault", {"keys": [derived("a", "b"), derived("b", "a")]}),
-        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
-    ),
-    "two origins": (
-        key_with(
-            algorithm="AES256_GCM",
-            origin={"generate": {}, "import": {"secretRef": {"name": "a", "key": "b"}}},
-        ),
-        ["spec.keys[0].origin", "name exactly one origin: generate, passphrase, derive or import"],
-    ),
-    "RSA key from a passphrase": (
-        key_with(
-            algorithm="RSA3072_OAEP",
-            origin={"passphrase": {"secretRef": {"name": "a", "key": "b"}}},
-        ),
-        ["spec.keys[0].origin", "cannot be made from a passphrase", "HPKE_X25519 or ED25519"],
-    ),
-    "key derivation function that is not approved": (
-        resource(
-            "KeyVault",
-            "vault",
-            {
-                "profile": "Approved",
-                "keys": [
-                    {
-                        "name": "k",
-                        "algorithm": "AES256_GCM",
-                        "origin": {
-                            "passphrase": {
-                                "secretRef": {"name": "a", "key": "b"},
-                                "kdf": "SCRYPT",
-                            }
-                        },
-                    }
-                ],
-            },
-        ),
-        ["spec.keys", "profile Approved has the key derivation function PBKDF2_SHA256 only"],
     ),
     "grant for a kind that does not exist": (
         key_with(

@@ -165,14 +165,8 @@ def test_a_weak_passphrase_is_refused_until_it_is_mended(clinic: Clinic, given: 
     ],
 )
 def test_what_is_no_key_is_refused(
-    clinic: Clinic,
-    given: Given,
-    request: pytest.FixtureRequest,
-    value: str,
-    algorithm: str,
-    said: str,
+    clinic: Clinic, given: Given, name: str, value: str, algorithm: str, said: str
 ) -> None:
-    name = f"bad-{request.node.callspec.id}"
     given(name, name, key=value)
     origin = from_secret(clinic, "import", name)
     clinic.apply(vault_of(name, vault_key("partner", algorithm, origin=origin)))
@@ -188,76 +182,62 @@ def test_a_secret_for_another_vault_is_not_used(clinic: Clinic, given: Given) ->
     assert f"leeward.dev/for={clinic.namespace}/thief" in refused["message"]
 
 
+def both(clinic: Clinic) -> Manifest:
+    """A vault of which every key is one that others have, too."""
+    partner = from_secret(clinic, "import", "both", "partner", format="Hex")
+    archive = from_secret(clinic, "passphrase", "both", "words", kdf="PBKDF2_SHA256")
+    values = from_secret(clinic, "import", "both", "fernet")
+    return vault_of(
+        "both",
+        vault_key("partner", "AES256_GCM", "Seal", "Open", origin=partner),
+        vault_key("values", "FERNET", "Mask", origin=values),
+        vault_key("archive", "AES256_GCM", "Seal", "Open", origin=archive),
+        profile="Compatible",
+    )
+
+
+def of_both(key: str) -> Manifest:
+    return {"vault": {"name": "both"}, "key": key}
+
+
 def test_data_goes_both_ways_by_keys_that_others_have(
     clinic: Clinic, given: Given, leeward: Callable[..., str], tmp_path: Path
 ) -> None:
     """A partner seals with the key that was imported; whoever has the passphrase opens."""
     partner, fernet = secrets.token_bytes(32), Fernet.generate_key()
-    (tmp_path / "partner.hex").write_text(partner.hex())
-    given("both", "both", partner=tmp_path / "partner.hex", fernet=fernet.decode(), words=WORDS)
-    clinic.apply(
-        vault_of(
-            "both",
-            vault_key(
-                *("partner", "AES256_GCM", "Seal", "Open"),
-                origin=from_secret(clinic, "import", "both", "partner", format="Hex"),
-            ),
-            vault_key(
-                *("values", "FERNET", "Mask"),
-                origin=from_secret(clinic, "import", "both", "fernet"),
-            ),
-            vault_key(
-                *("archive", "AES256_GCM", "Seal", "Open"),
-                origin=from_secret(clinic, "passphrase", "both", "words", kdf="PBKDF2_SHA256"),
-            ),
-            profile="Compatible",
-        )
-    )
+    (tmp_path / "both.hex").write_text(partner.hex())
+    given("both", "both", partner=tmp_path / "both.hex", fernet=fernet.decode(), words=WORDS)
+    clinic.apply(both(clinic))
     clinic.reason("keyvault", "both", "KeysReady")
-    plain = tmp_path / "visits.csv"
+    plain, sealed = tmp_path / "visits.csv", tmp_path / "visits.csv.lwe1"
     plain.write_text("id,name\n1,Ada\n2,Grace\n")
-    sealed = tmp_path / "visits.csv.lwe1"
-    brought(leeward, tmp_path, "partner", partner)
-    leeward("seal", str(plain), "--key", str(tmp_path / "partner.keyset.json"), "-o", str(sealed))
+    leeward("seal", str(plain), "--key", brought(leeward, tmp_path, partner), "-o", str(sealed))
     clinic.put("raw/both.csv.lwe1", sealed)
-    source = dataset("both", "raw/both.csv.lwe1")
-    source["spec"]["sealedWith"] = {"vault": {"name": "both"}, "key": "partner"}
-    job = masking_job(
-        "both",
-        "both",
-        [
-            {"name": "id", "keep": {}},
-            {"name": "name", "encrypt": {"key": {"vault": {"name": "both"}, "key": "values"}}},
-        ],
-    )
-    job["spec"]["output"] |= {
-        "sealedWith": {"vault": {"name": "both"}, "key": "archive"},
-        "format": "CSV",
-    }
-    clinic.apply(source, job)
+    encrypt = {"name": "name", "encrypt": {"key": of_both("values")}}
+    job = masking_job("both", "both", [{"name": "id", "keep": {}}, encrypt])
+    job["spec"]["output"] |= {"sealedWith": of_both("archive"), "format": "CSV"}
+    clinic.apply(dataset("both", "raw/both.csv.lwe1", sealedWith=of_both("partner")), job)
     clinic.reason("dataset", "both", "Inspected")
     clinic.reason("maskingjob", "both", "Published")
     (path,) = [path for path in clinic.files() if "/masked/both-" in path]
-    written = tmp_path / "masked.csv.lwe1"
-    encoded = clinic.run("exec", "loader", "--", "base64", path)
-    written.write_bytes(base64.b64decode(encoded))
+    written, opened = tmp_path / "masked.csv.lwe1", tmp_path / "masked.csv"
+    written.write_bytes(base64.b64decode(clinic.run("exec", "loader", "--", "base64", path)))
     how = json.loads(key_state(clinic, "both", "archive")["derivation"])
     salt = base64.b64decode(how["salt"])
     key = hashlib.pbkdf2_hmac("sha256", WORDS.encode(), salt, how["iterations"])
-    brought(leeward, tmp_path, "archive", key)
-    opened = tmp_path / "masked.csv"
-    archive = str(tmp_path / "archive.keyset.json")
-    leeward("open", str(written), "--key", archive, "-o", str(opened))
+    leeward("open", str(written), "--key", brought(leeward, tmp_path, key), "-o", str(opened))
     rows = [line.split(",") for line in opened.read_text().split()[1:]]
     names = [Fernet(fernet).decrypt(token.strip('"')).decode() for _, token in rows]
     assert names == ["Ada", "Grace"]
 
 
-def brought(leeward: Callable[..., str], folder: Path, name: str, key: bytes) -> None:
+def brought(leeward: Callable[..., str], folder: Path, key: bytes) -> str:
     """A key file on a laptop."""
-    (folder / f"{name}.hex").write_text(key.hex())
-    where = ("--from-hex", str(folder / f"{name}.hex"), "-o", str(folder / name))
+    name = folder / hashlib.sha256(key).hexdigest()[:8]
+    name.with_suffix(".hex").write_text(key.hex())
+    where = ("--from-hex", str(name.with_suffix(".hex")), "-o", str(name))
     leeward("keys", "generate", "--algorithm", "AES256_GCM", *where)
+    return f"{name}.keyset.json"
 
 
 def test_a_new_version_is_made_of_another_secret(clinic: Clinic, given: Given) -> None:
@@ -281,3 +261,72 @@ def test_a_new_version_is_made_of_another_secret(clinic: Clinic, given: Given) -
     clinic.run("annotate", "keyvault", "turn", "clinic.example/renewed=yes")
     clinic.reason("keyvault", "turn", "Complete", "RotationComplete")
     assert key_state(clinic, "turn", "partner")["primaryVersion"] == 2
+
+
+def key_with(**fields: object) -> Manifest:
+    return resource("KeyVault", "vault", {"keys": [{"name": "key", **fields}]})
+
+
+def derived(name: str, parent: str) -> Manifest:
+    origin = {"derive": {"from": parent, "info": "x"}}
+    return {"name": name, "algorithm": "AES256_GCM", "origin": origin}
+
+
+BAD: dict[str, tuple[Manifest, list[str]]] = {
+    "derivation from a key that is not there": (
+        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "nobody", "info": "x"}}),
+        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
+    ),
+    "derivation from itself": (
+        key_with(algorithm="AES256_GCM", origin={"derive": {"from": "key", "info": "x"}}),
+        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
+    ),
+    "two keys derived from each other": (
+        resource("KeyVault", "vault", {"keys": [derived("a", "b"), derived("b", "a")]}),
+        ["spec.keys", "derive.from names another key of this vault that is not derived itself"],
+    ),
+    "two origins": (
+        key_with(
+            algorithm="AES256_GCM",
+            origin={"generate": {}, "import": {"secretRef": {"name": "a", "key": "b"}}},
+        ),
+        ["spec.keys[0].origin", "name exactly one origin: generate, passphrase, derive or import"],
+    ),
+    "RSA key from a passphrase": (
+        key_with(
+            algorithm="RSA3072_OAEP",
+            origin={"passphrase": {"secretRef": {"name": "a", "key": "b"}}},
+        ),
+        ["spec.keys[0].origin", "cannot be made from a passphrase", "HPKE_X25519 or ED25519"],
+    ),
+    "key derivation function that is not approved": (
+        resource(
+            "KeyVault",
+            "vault",
+            {
+                "profile": "Approved",
+                "keys": [
+                    {
+                        "name": "k",
+                        "algorithm": "AES256_GCM",
+                        "origin": {
+                            "passphrase": {
+                                "secretRef": {"name": "a", "key": "b"},
+                                "kdf": "SCRYPT",
+                            }
+                        },
+                    }
+                ],
+            },
+        ),
+        ["spec.keys", "profile Approved has the key derivation function PBKDF2_SHA256 only"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_origin_is_refused(run_kubectl: Kubectl, namespace: str, name: str) -> None:
+    manifest, said = BAD[name]
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert done.returncode == 1
+    assert [part for part in said if part not in done.stderr] == []

@@ -7,22 +7,26 @@ and at which either may be killed.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import random
 from collections.abc import Mapping
 
 import pytest
 
+from leeward.api.keyorigin import Origin
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
 from leeward.plans.shared.faults import FaultError
 from leeward.plans.shared.model import (
+    GENERATED,
     ArtefactKeyInfo,
     DeliverKeys,
     KeyAction,
     KeysetInfo,
     KeysetOf,
     Manifest,
+    NewKey,
     RetireVersion,
     RewrapArtefactKeys,
     RewrapResult,
@@ -41,6 +45,7 @@ from unit.keystore.keystore_world import (
 )
 
 PLACE = (CLINIC, "vault", "data")
+DERIVED = Origin.model_validate({"derive": {"from": "parent", "info": "all of it"}})
 
 
 class KilledError(Exception):
@@ -71,8 +76,9 @@ class Interleaved(Immediate):
 class Course:
     """A vault whose key is rotated and retired while artefact keys are made and delivered."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, origin: Origin) -> None:
         self.world = KeyWorld()
+        self.origin = origin
         self.chance = random.Random(seed)
         self.material: dict[str, bytes] = {}
         self.rotations = 0
@@ -80,7 +86,10 @@ class Course:
         self._names = itertools.count(1)
 
     async def begin(self) -> None:
-        await self.world.ready()
+        store = self.world.store()
+        await store.ensure_root_key()
+        keys = (NewKey("parent", "AES256_GCM"), NewKey("data", "AES256_GCM", self.origin))
+        await store.perform(dataclasses.replace(ENSURE, keys=keys))
 
     async def run(self, rotations: int) -> None:
         while self.rotations < rotations:
@@ -115,7 +124,7 @@ class Course:
             case _:
                 info = await self._info(store)
                 primary = info.versions["data"][1]
-                await self._do(store, RotateVaultKey(*PLACE, primary))
+                await self._do(store, RotateVaultKey(*PLACE, primary, self.origin))
                 self.rotations += 1
 
     async def _make(self, store: EmbeddedKeyStore) -> None:
@@ -161,9 +170,11 @@ class Course:
         return outcome.result
 
 
-@pytest.mark.parametrize("seed", range(8))
-async def test_no_artefact_key_is_lost_whatever_comes_between(seed: int) -> None:
-    course = Course(seed)
+@pytest.mark.parametrize(
+    ("seed", "origin"), [*((seed, GENERATED) for seed in range(6)), (6, DERIVED), (7, DERIVED)]
+)
+async def test_no_artefact_key_is_lost_whatever_comes_between(seed: int, origin: Origin) -> None:
+    course = Course(seed, origin)
     await course.begin()
     await course.run(rotations=60)
     assert len(course.material) > 10
