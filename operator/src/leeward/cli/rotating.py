@@ -18,6 +18,7 @@ from leeward.cli.listing import missing
 from leeward.cli.port import Cluster, Manifest
 from leeward.cli.session import Session
 from leeward.cli.waiting import watch
+from leeward.plans.shared.needs import ORIGIN_REASONS
 
 _CONFLICT: Final = 409
 _TRIES: Final = 5
@@ -29,15 +30,18 @@ def rotate_key(
     """Have a new primary version made, and wait until every artefact key is wrapped by it.
 
     Raises:
-        CliError: There is no such key, or it did not come to it in ``timeout`` seconds.
+        CliError: There is no such key, its Secret does not hold a new one, or it did not come to
+            it in ``timeout`` seconds.
     """
     before = _request(cluster, namespace, vault, key)
 
     def reached(resource: Manifest) -> bool:
         state = _state(resource, key)
-        if state is None or state["primaryVersion"] <= before:
-            return False
         moved = condition_of(resource, "RotationComplete")
+        if state is None or state["primaryVersion"] <= before:
+            if moved is not None and moved.current and moved.reason in ORIGIN_REASONS:
+                raise CliError(f"key {key} was not rotated (yet): {in_words(moved)}")
+            return False
         if moved is not None and not moved.holds and moved.reason != "Rewrapping":
             raise CliError(f"key {key} was rotated, but: {in_words(moved)}")
         return moved is None or moved.holds
