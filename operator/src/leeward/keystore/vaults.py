@@ -23,6 +23,7 @@ from leeward.keystore.fixed import (
     FixedMaterial,
     Parent,
     Place,
+    is_costly,
     open_fixed,
     wrap_fixed,
 )
@@ -198,11 +199,11 @@ class VaultKeys:
             FaultError: It may work later.
         """
         provider = await self._providers.of(action.transit, (action.namespace, action.vault))
-        if action.transit is None:
-            if await self._root.current() is None:
-                raise KeyFaultError("RootKeyLost")
-        elif await self.read(action.namespace, action.vault) is not None:
-            # Nobody is asked to wrap what would not be stored.
+        if action.transit is None and await self._root.current() is None:
+            raise KeyFaultError("RootKeyLost")
+        costly = action.transit is not None or any(map(is_costly, action.keys))
+        if costly and await self.read(action.namespace, action.vault) is not None:
+            # Nothing is made, read or wrapped elsewhere that would not be stored.
             return await self._take_up(action)
         made = WrappedKeyset(
             vault_id=action.vault_id,
