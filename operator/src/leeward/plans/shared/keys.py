@@ -259,6 +259,8 @@ def _key(spec: KeyVaultSpec, name: str) -> VaultKey | None:
 
 
 def _check_ready(manifest: Manifest, vault: str, use: KeyUse) -> Verdict:
+    if "deletionTimestamp" in manifest["metadata"]:
+        return Denied("VaultNotReady", f"{vault} is being deleted; {use.anew}")
     status = manifest.get("status") or {}
     ready = condition_of(status, "Ready") or {}
     known = {state["name"] for state in status.get("keys") or ()}
