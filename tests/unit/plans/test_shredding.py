@@ -256,6 +256,20 @@ def test_a_dataset_waits_and_then_goes_with_its_key() -> None:
     assert PLACE in world.keysets
 
 
+def test_a_dataset_under_a_shared_key_is_not_shredded_alone() -> None:
+    world, engine, key_id = shredding_dataset()
+    spec = vault_spec()
+    for key in spec["keys"]:
+        key["origin"] = {"import": {"secretRef": {"name": "given", "key": "key"}}}
+    world.change(VAULT, spec=spec)
+    world.annotate(SOURCE, **{"confirm-shred": uid(world, SOURCE)})
+    world.delete(SOURCE)
+    pending = ready(engine.settle(SOURCE), "ShredPending")
+    assert pending[1] == "SharedKey"
+    assert "shred the KeyVault" in pending[2]
+    assert key_id in world.keys
+
+
 def test_a_dataset_whose_key_is_another_ones_takes_nothing_with_it() -> None:
     world, engine, key_id = shredding_dataset()
     world.keys[key_id] = replace(world.keys[key_id], owner="Dataset/other/uid-9")

@@ -114,7 +114,9 @@ class Reconciler:
             if resource is None:
                 return Settled(gone=True)
             metadata = resource["metadata"]
-            if metadata.get("deletionTimestamp") and FINALIZER not in metadata["finalizers"]:
+            if metadata.get("deletionTimestamp") and FINALIZER not in metadata.get(
+                "finalizers", ()
+            ):
                 return Settled(deleting=True)
             try:
                 return await self._settle(key, resource)

@@ -5,6 +5,7 @@ The file stays where it is, and every copy of it, too: nobody reads them any mor
 
 from typing import Final
 
+from leeward.api.keyvault import KeyVaultSpec
 from leeward.formats.destruction import (
     DestroyedArtefact,
     DestroyedKey,
@@ -37,8 +38,9 @@ from leeward.plans.shared.shredding import (
     requester,
     with_finalizer,
 )
+from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import progress
-from leeward.plans.shared.verdict import Denied, Unseen
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
 WHAT: Final = "artefact"
 WAY_BACK: Final = "To keep the key and let the Dataset go: set spec.deletionPolicy to Retain"
@@ -63,8 +65,10 @@ def plan_deletion(view: View) -> Plan:
         f"deleting Dataset {view.owner.name} destroys the key of its file, which nobody reads then,"
         " nor any copy of it,"
     )
-    verdict = check_confirmed(view.owner, view.owner.uid, what) or check_backups(
-        info.vault_id, view.observed
+    verdict = (
+        _check_own_key(view)
+        or check_confirmed(view.owner, view.owner.uid, what)
+        or check_backups(info.vault_id, view.observed)
     )
     if isinstance(verdict, Unseen):
         return Plan(view.status, needs=verdict.needs)
@@ -76,6 +80,25 @@ def plan_deletion(view: View) -> Plan:
     view.draft.set(SHRED_PENDING, False, "Shredding", "the key of its file is being destroyed")
     view.draft.set("Ready", False, "Shredding", "the key of its file is being destroyed")
     return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _check_own_key(view: View) -> Verdict:
+    """The key of the file opens nothing else."""
+    use = view.key
+    if use is None:
+        return None
+    if not view.observed.has(use.vault_ref):
+        return Unseen((use.vault_ref,))
+    vault: Manifest | None = view.observed.get(use.vault_ref)
+    spec = None if vault is None else parse_spec(vault, KeyVaultSpec)
+    keys = spec.keys if isinstance(spec, KeyVaultSpec) else []
+    if all(key.name != use.ref.key or key.origin.generate is not None for key in keys):
+        return None
+    return Denied(
+        "SharedKey",
+        f"{use.label} was not generated, so all that was sealed under it has the same key, and"
+        " destroying that of one Dataset leaves its file readable: shred the KeyVault instead",
+    )
 
 
 def _destroy(view: View, key_id: str) -> Plan:
