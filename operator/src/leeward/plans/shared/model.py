@@ -210,10 +210,17 @@ def _names(manifest: Manifest, ref: ObjectRef) -> bool:
 
 @dataclass(slots=True)
 class Observed:
-    """What has been seen and done so far in this reconcile."""
+    """What has been seen and done so far in this reconcile.
+
+    Attributes:
+        seen: By what was asked.
+        outcomes: By what was done.
+        read: What was made of what was seen, so that a large resource is parsed once.
+    """
 
     seen: dict[Need, Any] = field(default_factory=dict)
     outcomes: dict[Action, Outcome] = field(default_factory=dict)
+    read: dict[tuple[ObjectRef, type], Any] = field(default_factory=dict)
 
     def has(self, need: Need) -> bool:
         """Whether it was looked at."""
