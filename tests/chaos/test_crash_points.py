@@ -4,26 +4,20 @@ Each course is played once undisturbed, which counts the calls; then again for e
 fault. A process that is killed is followed by a new one that knows nothing. What is left at the end
 is compared with the undisturbed course: the same objects in the same conditions, nothing left over,
 and nothing that was made or run twice.
-
-LEEWARD_SOAK=1 tries the faults that leave the process alive and nothing done at every call, too;
-without it at every third, which finds the same in a third of the time as long as plans are steady.
 """
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
 import pytest
 
 from chaos.course import COURSES, End, play
+from chaos.trying import tried
 from fakeapi.transport import Fault, FaultPlan
 
 ONCE = ("Job ", "Dataset ", "Secret leeward-system/")
 """Made once in every course: work, what it publishes, and keys."""
-
-STRIDE = 1 if os.environ.get("LEEWARD_SOAK") else 3
-HARMLESS = {Fault.CONFLICT, Fault.TOO_MANY, Fault.BROKEN, Fault.UNSENT}
 
 
 @cache
@@ -54,7 +48,8 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(course: str, fault: Faul
     expected, calls = undisturbed(course)
     assert len(calls) > 5
     wrong = []
-    for index, call in list(enumerate(calls))[:: STRIDE if fault in HARMLESS else 1]:
+    for index in tried(calls, fault):
+        call = calls[index]
         end = play(COURSES[course], FaultPlan({index: fault}))
         wrong += [f"call {index} ({call}): {what}" for what in differences(end, expected)]
         if fault in (Fault.KILL_BEFORE, Fault.KILL_AFTER) and end.processes != 2:

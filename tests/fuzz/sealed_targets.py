@@ -11,12 +11,13 @@ import io
 import random
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from fuzz.harness import FoundError, Harness
 from fuzz.mutating import change_bytes, seeded
 from fuzz.planted import Planted
 from golden.lwe1.cases import CASES, PAIRS, SYMMETRIC, stretch
+from golden.rsa.keys import rsa_key
 from leeward.formats.sealed import (
     HpkeHybridPrivateKey,
     HpkeP256PrivateKey,
@@ -62,7 +63,7 @@ def strangers() -> tuple[Unwrapper, ...]:
         HpkePrivateKey.from_bytes(stretch("stranger", 32), stretch("id dave", 16)),
         HpkeP256PrivateKey(ec.derive_private_key(5, ec.SECP256R1()), stretch("id erin", 16)),
         HpkeHybridPrivateKey.from_bytes(stretch("stranger", 32), stretch("id frank", 16)),
-        RsaOaepPrivateKey(rsa.generate_private_key(65537, 3072), stretch("id grace", 16)),
+        RsaOaepPrivateKey(rsa_key("3072-other"), stretch("id grace", 16)),
     ]
     return (*same_ids, *pairs)
 

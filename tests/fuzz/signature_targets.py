@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fuzz.harness import Harness
 from fuzz.mutating import after_a_byte, change_der, change_json, change_pem, der, seeded
+from golden.rsa.keys import material
 from leeward.formats.certificates.verification import certified_key, load_certificates, names_of
 from leeward.formats.dsse import (
     SignatureError,
@@ -26,7 +27,7 @@ from leeward.formats.dsse import (
     sign_envelope,
     verifying_key,
 )
-from leeward.formats.material import generate, private_key
+from leeward.formats.material import private_key
 from leeward.formats.signature import (
     PAYLOAD_TYPE,
     sign,
@@ -51,7 +52,7 @@ _ED25519 = bytes.fromhex("300506032b6570")
 
 @cache
 def signer(algorithm: SigningAlgorithm) -> SigningKey:
-    key = private_key(algorithm, generate(algorithm, lambda size: random_bytes(algorithm, size)))
+    key = private_key(algorithm, material(algorithm, lambda size: random_bytes(algorithm, size)))
     if not isinstance(key, SigningKey):
         raise TypeError
     return key

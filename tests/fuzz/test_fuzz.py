@@ -46,7 +46,7 @@ def test_what_was_found_before(name: str, data: bytes) -> None:
 def test_changed_seeds(name: str) -> None:
     harness = harnesses()[name]
 
-    @settings(max_examples=harness.examples, deadline=None)
+    @settings(max_examples=harness.examples)
     @given(st.sampled_from(harness.beginnings()), st.integers(0, 2**32 - 1))
     def run(seed: bytes, number: int) -> None:
         harness(harness.mutate(seed, number)[: harness.max_size])
@@ -55,7 +55,7 @@ def test_changed_seeds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=300))
 def test_any_bytes(name: str, data: bytes) -> None:
     harnesses()[name](data)

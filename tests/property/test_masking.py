@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward.api.transforms import FormatPreserving, PartialMask
@@ -60,7 +60,6 @@ def numeral_rows(draw: st.DrawFn) -> tuple[int, list[list[int]]]:
     return radix, draw(rows)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([16, 24, 32]).flatmap(lambda size: st.binary(min_size=size, max_size=size)),
     st.binary(max_size=40),
@@ -79,7 +78,6 @@ def test_ff1_is_that_of_the_standard_row_by_row(
     assert ff1reference.decrypt(key, radix, tweak, sealed[0].tolist()) == rows[0]
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 3),
     st.integers(0, 3),
@@ -174,7 +172,6 @@ def test_date_shift_stays_in_range_and_never_stands_still(
         assert by_subject.setdefault(subject or "", int(day)) == day
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 4).flatmap(
         lambda width: st.lists(

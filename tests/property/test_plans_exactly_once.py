@@ -194,7 +194,7 @@ def history() -> History:
 count = st.one_of(st.none(), st.integers(0, 15))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.sampled_from(EVENTS), st.integers(0, 1), count, count),

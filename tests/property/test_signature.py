@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from golden.rsa.keys import material
 from leeward.cli.errors import CliError
 from leeward.cli.passphrase import Passphrases
 from leeward.cli.pemfiles import read_private, read_public
@@ -22,7 +23,7 @@ from leeward.cli.session import Session
 from leeward.formats.certificates import SignerRequest
 from leeward.formats.certificates.verification import certified_key, load_certificates, names_of
 from leeward.formats.dsse import SignatureError, SigningAlgorithm, verifying_key
-from leeward.formats.material import generate, private_pem, public_pem
+from leeward.formats.material import private_pem, public_pem
 from leeward.formats.signature import sign, sign_bare, verify, verify_bare
 from leeward.keystore.certificates import issue_signer
 from unit.formats.signing_keys import SIGNING, signer
@@ -46,7 +47,7 @@ def changed(draw: st.DrawFn, original: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("algorithm", SIGNING)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_changed_envelope_is_refused_or_means_the_same(
     algorithm: SigningAlgorithm, data: st.DataObject
@@ -65,7 +66,7 @@ def test_a_changed_envelope_is_refused_or_means_the_same(
 
 
 @pytest.mark.parametrize("algorithm", SIGNING)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_changed_bare_signature_is_refused(
     algorithm: SigningAlgorithm, data: st.DataObject
@@ -77,11 +78,11 @@ def test_a_changed_bare_signature_is_refused(
 
 
 PAIRS = ("HPKE_X25519", "HPKE_MLKEM768_X25519", "RSA3072_OAEP", "ECDSA_P384", "ML_DSA_65")
-MATERIAL = {name: generate(name, os.urandom) for name in PAIRS}
+MATERIAL = {name: material(name, os.urandom) for name in PAIRS}
 
 
 @pytest.mark.parametrize("algorithm", PAIRS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_changed_key_file_is_read_or_refused(algorithm: str, data: st.DataObject) -> None:
     asked = Session(ask_secret=lambda question: "no")
@@ -109,7 +110,7 @@ def _pem(der: bytes) -> bytes:
     return b"-----BEGIN CERTIFICATE-----\n%b\n-----END CERTIFICATE-----\n" % base64.b64encode(der)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_changed_certificate_is_refused(data: st.DataObject) -> None:
     der = data.draw(changed(LEAF.public_bytes(serialization.Encoding.DER)))
@@ -122,7 +123,7 @@ def test_a_changed_certificate_is_refused(data: st.DataObject) -> None:
     assert names_of(leaf) == names_of(LEAF)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_changed_authority_is_refused_or_means_the_same(data: st.DataObject) -> None:
     authority = x509.load_pem_x509_certificate(AUTHORITY.pem.encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
+import os
 import random
 from collections.abc import Mapping
 
@@ -43,6 +44,9 @@ from unit.keystore.keystore_world import (
     delivered,
     ensure,
 )
+
+SEEDS, ROTATIONS = (40, 250) if "LEEWARD_SOAK" in os.environ else (8, 20)
+"""A long run makes 10,000 rotations."""
 
 PLACE = (CLINIC, "vault", "data")
 DERIVED = Origin.model_validate({"derive": {"from": "parent", "info": "all of it"}})
@@ -170,19 +174,18 @@ class Course:
         return outcome.result
 
 
-@pytest.mark.parametrize(
-    ("seed", "origin"), [*((seed, GENERATED) for seed in range(6)), (6, DERIVED), (7, DERIVED)]
-)
-async def test_no_artefact_key_is_lost_whatever_comes_between(seed: int, origin: Origin) -> None:
-    course = Course(seed, origin)
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_no_artefact_key_is_lost_whatever_comes_between(seed: int) -> None:
+    course = Course(seed, DERIVED if seed % 4 == 3 else GENERATED)
     await course.begin()
-    await course.run(rotations=60)
+    await course.run(rotations=ROTATIONS)
     assert len(course.material) > 10
     info = await course.world.store().look(KeysetOf(CLINIC, "vault"))
     assert isinstance(info, KeysetInfo)
-    states = [version.state for version in info.history["data"]]
-    assert "Destroyed" in states
-    assert states.count("Primary") == 1
+    history = info.history["data"]
+    # In the end the record forgets of a version even that it was destroyed.
+    assert history[0].state == "Destroyed" or history[0].version > 1
+    assert [version.state for version in history].count("Primary") == 1
 
 
 async def test_asking_twice_rotates_once() -> None:

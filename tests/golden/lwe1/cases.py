@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
+from golden.rsa.keys import rsa_key
 from leeward.formats.material import PrivateKey
 from leeward.formats.sealed import (
     ArtefactChaCha20Key,
@@ -55,8 +56,8 @@ ERIN = HpkeP256PrivateKey(
     derive_private_key(int.from_bytes(stretch("key erin", 31)), SECP256R1()), stretch("id erin", 16)
 )
 FRANK = HpkeHybridPrivateKey.from_bytes(stretch("key frank", 32), stretch("id frank", 16))
-GRACE = RsaOaepPrivateKey.from_pem((FOLDER / "rsa3072.pem").read_bytes(), stretch("id grace", 16))
-HEIDI = RsaOaepPrivateKey.from_pem((FOLDER / "rsa4096.pem").read_bytes())
+GRACE = RsaOaepPrivateKey(rsa_key("3072"), stretch("id grace", 16))
+HEIDI = RsaOaepPrivateKey(rsa_key("4096"))
 IVAN = ArtefactChaCha20Key(stretch("id ivan", 16), stretch("key ivan", 32))
 JUDY = ArtefactFernetKey(stretch("id judy", 16), stretch("key judy", 32))
 PAIRS = (CAROL, DAVE, ERIN, FRANK, GRACE, HEIDI)

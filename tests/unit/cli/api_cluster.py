@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from rich.console import Console
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from fakeapi.store import Answer, FakeApi, Manifest
 from leeward.cli.errors import ApiError
-from leeward.cli.main import app
 from leeward.cli.port import SELF_SUBJECT_REVIEWS, ApiResource, Cluster
 from leeward.cli.session import Session
 from leeward.kube.client import JSON, MERGE_PATCH
 from unit.cli.fake_cluster import FakeClock
+from unit.cli.running import invoke
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Terminal:
         )
         if self.screen is not None:
             session.out = _terminal(self.screen)
-        return CliRunner().invoke(app, [str(arg) for arg in args], obj=session, input=self.visible)
+        return invoke([str(arg) for arg in args], session, self.visible)
 
 
 def _terminal(screen: io.StringIO) -> Console:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from leeward.cli.errors import ApiError
-from leeward.cli.main import app
 from leeward.cli.port import ApiResource, Manifest, RemoteProcess, Target
 from leeward.cli.session import Session
+from unit.cli.running import invoke
 
 NOW = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
 
@@ -249,7 +249,7 @@ def leeward(
         return next(left, None)
 
     session = Session(connect=connect, clock=FakeClock(), ask=answer, ask_secret=answer)
-    return CliRunner().invoke(app, list(args), obj=session, input=stdin)
+    return invoke(args, session, stdin)
 
 
 def condition(

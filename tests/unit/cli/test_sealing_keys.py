@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
+from golden.rsa.keys import rsa_key
 from leeward.formats.sealed import (
     inspect_file,
     open_file,
@@ -49,7 +49,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "encrypted.key").write_bytes(
         pem(private, serialization.BestAvailableEncryption(b"correct horse"))
     )
-    (folder / "rsa2048.pem").write_bytes(public_pem(rsa.generate_private_key(65537, 2048)))
+    (folder / "rsa2048.pem").write_bytes(public_pem(rsa_key("2048")))
     ed25519 = serialization.load_pem_private_key((folder / "ed25519.key").read_bytes(), None)
     (folder / "bare-ed25519.pem").write_bytes(public_pem(ed25519))
     (folder / "bare-ed25519.key").write_bytes(pem(ed25519, serialization.NoEncryption()))

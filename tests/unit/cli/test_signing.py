@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
+from golden.rsa.keys import rsa_key
 from leeward.formats.certificates import LeafRequest, SignerRequest
 from leeward.formats.keyset import PodKeyset
 from leeward.keystore.certificates import issue_signer
@@ -167,7 +167,7 @@ def folder(file: Path) -> Path:
     pair(folder)
     pair(folder, "HPKE_X25519", "box")
     pair(folder, "AES256_GCM", "symmetric")
-    weak = rsa.generate_private_key(65537, 2048)
+    weak = rsa_key("2048")
     (folder / "weak.key").write_bytes(
         weak.private_bytes(
             serialization.Encoding.PEM,

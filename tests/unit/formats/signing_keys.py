@@ -4,8 +4,9 @@ import functools
 import os
 from typing import cast
 
+from golden.rsa.keys import material
 from leeward.formats.dsse import SigningAlgorithm, SigningKey
-from leeward.formats.material import generate, private_key
+from leeward.formats.material import private_key
 
 SIGNING: tuple[SigningAlgorithm, ...] = (
     "RSA_PSS",
@@ -23,4 +24,4 @@ def signer(algorithm: SigningAlgorithm, which: int = 0) -> SigningKey:
 
 @functools.cache
 def _made(algorithm: SigningAlgorithm, which: int) -> SigningKey:
-    return cast(SigningKey, private_key(algorithm, generate(algorithm, os.urandom)))
+    return cast(SigningKey, private_key(algorithm, material(algorithm, os.urandom, which)))

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from golden.rsa.keys import rsa_key
 from leeward.formats.certificates import LeafRequest, SignerRequest
 from leeward.formats.certificates.verification import (
     CertificateUntrusted,
@@ -231,7 +231,7 @@ def test_constraints_that_are_not_understood_are_refused(root: x509.Certificate)
 
 
 def test_a_weak_key_is_refused_although_it_is_certified() -> None:
-    weak = made(key=rsa.generate_private_key(65537, 2048).public_key())
+    weak = made(key=rsa_key("2048").public_key())
     with pytest.raises(UnsuitableKey, match="2048"):
         certified_key(weak, [other_authority()], NOW)
 

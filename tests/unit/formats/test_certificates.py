@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward.formats.certificates import (
@@ -98,7 +98,6 @@ def test_wildcards_stand_first_where_they_are_let_in() -> None:
             check_dns_name("a", name, wildcards=True)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_taken_or_refused(text: str) -> None:
     """Nothing but the one error; what is taken has one form."""
@@ -110,7 +109,6 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
     assert text.encode("idna").decode() == text
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="abßäéøшא漢ーz", min_size=2, max_size=10))
 def test_international_names_are_taken_in_their_ascii_form(text: str) -> None:
     if text.isascii():
@@ -262,7 +260,6 @@ def test_key_and_certificate_of_different_leaves_are_refused() -> None:
         CertificatePair.from_material(mixed.material())
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_pair_is_refused_with_the_one_error(data: st.DataObject) -> None:
     """Whatever is cut out, put in or exchanged: a pair, or the error."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from golden.rsa.keys import rsa_key
 from leeward.formats.dsse import (
     MAX_ENVELOPE,
     MAX_WHOLE_MESSAGE,
@@ -189,7 +190,7 @@ def test_what_is_no_envelope_is_refused_without_a_quote(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        (rsa.generate_private_key(65537, 2048), "2048 bits"),
+        (rsa_key("2048"), "2048 bits"),
         (ec.generate_private_key(ec.SECP521R1()), "secp521r1"),
         (X25519PrivateKey.generate(), "not one that signs"),
         (b"text", "not one that signs"),

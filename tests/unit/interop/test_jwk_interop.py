@@ -13,11 +13,12 @@ from joserfc import jwe, jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from golden.lwe1.cases import fixed_random
+from golden.rsa.keys import material as rsa_material
+from golden.rsa.keys import rsa_pem
 from leeward.formats.material import (
     check,
     check_public,
     fingerprint,
-    generate,
     load_private,
     load_public,
     private_pem,
@@ -44,7 +45,7 @@ every_algorithm = pytest.mark.parametrize("algorithm", KINDS)
 def their_pair(algorithm: str) -> RSAKey | ECKey | OKPKey:
     kind = KINDS[algorithm]
     if kind is RSAKey:
-        return RSAKey.generate_key(4096 if "4096" in algorithm else 3072)
+        return RSAKey.import_key(rsa_pem("4096" if "4096" in algorithm else "3072"))
     if kind is ECKey:
         return ECKey.generate_key("P-384" if "384" in algorithm else "P-256")
     return OKPKey.generate_key("Ed25519" if algorithm == "ED25519" else "X25519")
@@ -52,7 +53,7 @@ def their_pair(algorithm: str) -> RSAKey | ECKey | OKPKey:
 
 @every_algorithm
 def test_our_jwk_is_the_same_key_there(algorithm: str) -> None:
-    pem = public_pem(algorithm, generate(algorithm, fixed_random(algorithm)))
+    pem = public_pem(algorithm, rsa_material(algorithm, fixed_random(algorithm)))
     assert pem is not None
     made = json.loads(public_jwk(pem, KEY_ID, algorithm) or "")
     key = KINDS[algorithm].import_key(made)
@@ -75,7 +76,7 @@ def test_their_jwk_is_what_ours_would_be(algorithm: str) -> None:
 
 
 def test_encryption_to_our_rsa_jwk_opens_with_our_private_half() -> None:
-    material = generate("RSA3072_OAEP", fixed_random("rsa"))
+    material = rsa_material("RSA3072_OAEP", fixed_random("rsa"))
     made = json.loads(
         public_jwk(public_pem("RSA3072_OAEP", material) or "", KEY_ID, "RSA3072_OAEP") or ""
     )
@@ -88,7 +89,7 @@ def test_encryption_to_our_rsa_jwk_opens_with_our_private_half() -> None:
 
 @pytest.mark.parametrize("algorithm", ["RSA_PSS", "ECDSA_P256", "ECDSA_P384"])
 def test_signature_by_our_private_half_holds_by_our_jwk(algorithm: str) -> None:
-    material = generate(algorithm, fixed_random(algorithm))
+    material = rsa_material(algorithm, fixed_random(algorithm))
     made = json.loads(public_jwk(public_pem(algorithm, material) or "", KEY_ID, algorithm) or "")
     kind = KINDS[algorithm]
     private = kind.import_key(private_pem(algorithm, material))

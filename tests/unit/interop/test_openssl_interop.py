@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from golden.lwe1.cases import GRACE, HEIDI, fixed_random, stretch
-from leeward.formats.material import check, from_private_key, generate, load_private, private_pem
+from golden.rsa.keys import RsaName, rsa_pem
+from golden.rsa.keys import material as made
+from leeward.formats.material import check, from_private_key, load_private, private_pem
 from leeward.formats.sealed import (
     RsaOaepPrivateKey,
     SealedError,
@@ -64,16 +66,19 @@ def test_their_rsa_entry_opens_here(pair: RsaOaepPrivateKey, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "options"),
+    ("algorithm", "made_by"),
     [
         ("HPKE_X25519", ["X25519"]),
         ("HPKE_P256", ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
-        ("RSA3072_OAEP", ["RSA", "-pkeyopt", "rsa_keygen_bits:3072"]),
-        ("RSA4096_OAEP", ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"]),
+        ("RSA3072_OAEP", rsa_pem("3072")),
+        ("RSA4096_OAEP", rsa_pem("4096")),
     ],
 )
-def test_their_pair_seals_and_opens_files(algorithm: str, options: list[str]) -> None:
-    private = openssl("genpkey", "-algorithm", *options)
+def test_their_pair_seals_and_opens_files(algorithm: str, made_by: list[str] | bytes) -> None:
+    if isinstance(made_by, bytes):
+        private = openssl("pkey", given=made_by)
+    else:
+        private = openssl("genpkey", "-algorithm", *made_by)
     opener = unwrapper_from_pem(private)
     assert opener.algorithm == algorithm
     material = from_private_key(algorithm, load_private(private))
@@ -82,9 +87,9 @@ def test_their_pair_seals_and_opens_files(algorithm: str, options: list[str]) ->
     assert open_bytes(seal_bytes(recipients=[recipient]), [opener]) == PLAIN
 
 
-@pytest.mark.parametrize("bits", [2048, 1024])
-def test_their_short_rsa_pair_is_refused(bits: int) -> None:
-    private = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{bits}")
+@pytest.mark.parametrize("bits", ["2048", "1024"])
+def test_their_short_rsa_pair_is_refused(bits: RsaName) -> None:
+    private = openssl("pkey", given=rsa_pem(bits))
     with pytest.raises(SealedError, match=f"{bits} bits"):
         unwrapper_from_pem(private)
     with pytest.raises(SealedError, match=f"{bits} bits"):
@@ -100,5 +105,5 @@ def test_their_short_rsa_pair_is_refused(bits: int) -> None:
 )  # fmt: skip
 def test_our_pair_is_read_there(algorithm: str) -> None:
     """OpenSSL checks that the halves belong together. Version 3.0 knows no ML-DSA and no ML-KEM."""
-    pem = private_pem(algorithm, generate(algorithm, fixed_random(algorithm)))
+    pem = private_pem(algorithm, made(algorithm, fixed_random(algorithm)))
     assert b"valid" in openssl("pkey", "-check", "-noout", given=pem.encode())

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
 
+from golden.rsa.keys import material as made
 from leeward.formats.certificates import LeafRequest, SpiffeId, workload_id
 from leeward.keystore.certificates import Leaf, NameConstraints, issue_leaf, make_authority
-from leeward.keystore.certificates.signers import new_signing_key
 
 T = TypeVar("T", bound=x509.ExtensionType)
 
@@ -39,14 +38,7 @@ def counting(start: int = 1) -> Callable[[int], bytes]:
 @functools.cache
 def material(algorithm: str, which: int = 0) -> bytes:
     """A private key as the key store keeps it."""
-    key = new_signing_key(algorithm, os.urandom)
-    if algorithm in {"ED25519", "ML_DSA_65"}:
-        return key.private_bytes_raw()  # type: ignore[union-attr]
-    return key.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    return made(algorithm, os.urandom, which)
 
 
 @dataclass(frozen=True)

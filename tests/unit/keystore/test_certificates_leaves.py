@@ -189,7 +189,7 @@ segment = st.from_regex(r"[a-zA-Z0-9._-]{1,63}", fullmatch=True).filter(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(dns_name, min_size=1, max_size=4, unique=True), st.lists(segment, min_size=1))
 def test_every_name_that_is_taken_is_found_by_another_implementation(
     names: list[str], segments: list[str]

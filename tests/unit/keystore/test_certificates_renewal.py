@@ -76,7 +76,7 @@ jumps = st.lists(st.tuples(st.integers(0, 28 * HOUR), st.integers(-HOUR, HOUR)),
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(first=HOUR, jumps=[(1, -HOUR)], skew=HOUR, serial=0)
 @example(first=HOUR, jumps=[], skew=-HOUR, serial=0)
 @example(first=-HOUR, jumps=[], skew=HOUR, serial=0)

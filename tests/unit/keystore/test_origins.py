@@ -9,8 +9,9 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from golden.rsa.keys import rsa_key
 from leeward.api.keyorigin import Origin
 from leeward.formats.material import generate, private_pem
 from leeward.keystore.store import EmbeddedKeyStore
@@ -138,7 +139,7 @@ async def test_the_secret_is_not_needed_again(world: KeyWorld) -> None:
 
 
 async def test_an_imported_pair(world: KeyWorld) -> None:
-    key = rsa.generate_private_key(65537, 3072)
+    key = rsa_key("3072")
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -235,21 +236,6 @@ async def test_a_refused_key_is_made_when_its_secret_is_mended(world: KeyWorld) 
     assert outcome.result.refused == {}
     assert outcome.result.made == ("partner",)
     assert (await store.perform(again)).result.made == ()
-
-
-async def test_a_key_that_is_there_is_not_made_again_while_another_is_refused(
-    world: KeyWorld,
-) -> None:
-    given(world, {"words": WORDS})
-    keys = (NewKey("archive", "AES256_GCM", passphrase()), NewKey("exports", "AES256_GCM"))
-    store, _ = await made(world, *keys)
-    world.api.calls.clear()
-    refused = (*keys, NewKey("partner", "AES256_GCM", imported()))
-    outcome = await store.perform(dataclasses.replace(ENSURE, keys=refused))
-    assert outcome.result.refused.keys() == {"partner"}
-    read = [path for _, path in world.api.calls if path.endswith("/secrets/given")]
-    assert len(read) == 1, "the Secret was read for the key that is there, too"
-    assert {verb for verb, _ in world.api.calls} == {"GET"}
 
 
 def rotate(key: str, source: Origin, primary: int = 1) -> RotateVaultKey:

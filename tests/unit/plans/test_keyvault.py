@@ -153,6 +153,7 @@ def test_unknown_field_is_invalid() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
+        ({"deletionPolicy": "Shred"}, "spec.deletionPolicy"),
         (
             {
                 "keys": [

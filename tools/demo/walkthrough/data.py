@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import polars as pl
 from faker import Faker
-from statsmodels.datasets import randhie
 
 SEED: Final = 20190
 MAX_YEARS: Final = 5
@@ -63,6 +62,9 @@ class Person:
 
 def make_table() -> pl.DataFrame:
     """20,190 rows: identifiers, visit, and the ten variables of the study."""
+    # With pandas and scipy, which take a second: only for whoever makes the table.
+    from statsmodels.datasets import randhie
+
     study = pl.from_pandas(randhie.load_pandas().data)
     persons, years = _person_years(study)
     rng = random.Random(SEED)  # noqa: S311 - test data, and the same each time

@@ -26,7 +26,6 @@ from leeward.plans.shared.model import (
     Plan,
     Planner,
 )
-from leeward.plans.shared.names import FINALIZER
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class Settled:
 
     Attributes:
         gone: The resource does not exist (any more).
-        deleting: It is being deleted, and nothing is to be done for it before.
+        deleting: It is being deleted: nothing is done for it any more.
         requeue_after: Seconds until the plan wants to look again, or None.
         looked_at: Objects that the plan looked at.
     """
@@ -113,10 +112,7 @@ class Reconciler:
             body = None
             if resource is None:
                 return Settled(gone=True)
-            metadata = resource["metadata"]
-            if metadata.get("deletionTimestamp") and FINALIZER not in metadata.get(
-                "finalizers", ()
-            ):
+            if resource["metadata"].get("deletionTimestamp"):
                 return Settled(deleting=True)
             try:
                 return await self._settle(key, resource)

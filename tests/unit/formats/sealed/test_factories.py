@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from golden.lwe1.cases import ALICE, CAROL, ERIN, FRANK, GRACE, HEIDI, PAIRS, SYMMETRIC, stretch
+from golden.rsa.keys import rsa_key
 from leeward.formats import material as keymaterial
 from leeward.formats.material import PrivateKey
 from leeward.formats.sealed import (
@@ -85,8 +86,8 @@ def test_key_of_another_algorithm_is_refused(algorithm: str, pair: PrivateHalf[P
         (ed25519.Ed25519PrivateKey.generate(), "for signing"),
         (ec.derive_private_key(7, ec.SECP384R1()), "another curve"),
         (ec.derive_private_key(7, ec.SECP256K1()), "another curve"),
-        (rsa.generate_private_key(65537, 2048), "modulus has 2048 bits.*below 3072 bits"),
-        (rsa.generate_private_key(3, 3072), "exponent is not 65537"),
+        (rsa_key("2048"), "modulus has 2048 bits.*below 3072 bits"),
+        (rsa_key("3072-e3"), "exponent is not 65537"),
     ],
     ids=["ed25519", "p384", "secp256k1", "rsa2048", "rsa-e3"],
 )

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import (
     ed448,
     ed25519,
     mldsa,
-    rsa,
     x448,
     x25519,
 )
 
+from golden.rsa.keys import rsa_key
 from leeward.formats.material import XWingPrivateKey
 
 KINDS: dict[str, Any] = {
@@ -28,10 +28,10 @@ KINDS: dict[str, Any] = {
     "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
     "ML-DSA-44": mldsa.MLDSA44PrivateKey.generate,
     "ML-DSA-65": mldsa.MLDSA65PrivateKey.generate,
-    "RSA-2048": lambda: rsa.generate_private_key(65537, 2048),
-    "RSA-3072": lambda: rsa.generate_private_key(65537, 3072),
-    "RSA-4096": lambda: rsa.generate_private_key(65537, 4096),
-    "RSA-3072-e3": lambda: rsa.generate_private_key(3, 3072),
+    "RSA-2048": lambda: rsa_key("2048"),
+    "RSA-3072": lambda: rsa_key("3072"),
+    "RSA-4096": lambda: rsa_key("4096"),
+    "RSA-3072-e3": lambda: rsa_key("3072-e3"),
     "X-Wing": lambda: XWingPrivateKey(random_bytes("x-wing", 32)),
 }
 

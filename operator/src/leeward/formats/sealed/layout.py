@@ -187,7 +187,7 @@ def slot_state(slot: bytes) -> int:
         RecipientsTampered: neither complete nor being written, or bytes after it are not zero.
     """
     state = slot[SLOT_STATE_OFFSET]
-    if state not in (STATE_COMPLETE, STATE_WRITING) or any(slot[SLOT_STATE_OFFSET + 1 :]):
+    if state not in (STATE_COMPLETE, STATE_WRITING) or not _zero(slot, SLOT_STATE_OFFSET + 1):
         raise RecipientsTampered(
             "the state of a recipients slot has a value that no writer gives it: "
             "use an intact copy of the file"
@@ -201,7 +201,9 @@ def parse_slot(slot: bytes) -> Slot | None:
     if magic != SLOT_MAGIC or version != VERSION:
         return None
     end = _SLOT.size + length
-    if not 1 <= count <= MAX_RECIPIENTS or end > SLOT_BODY_SIZE or any(slot[end:SLOT_BODY_SIZE]):
+    if not 1 <= count <= MAX_RECIPIENTS or end > SLOT_BODY_SIZE:
+        return None
+    if not _zero(slot, end, SLOT_BODY_SIZE):
         return None
     entries = []
     position = _SLOT.size
@@ -218,6 +220,11 @@ def parse_slot(slot: bytes) -> Slot | None:
         return None
     mac = slot[SLOT_BODY_SIZE : SLOT_BODY_SIZE + 32]
     return Slot(generation, file_id, tuple(entries), slot[:SLOT_BODY_SIZE], mac)
+
+
+def _zero(slot: bytes, begin: int, end: int = SLOT_SIZE) -> bool:
+    """Whether a slot holds only zero bytes there."""
+    return slot.count(0, begin, end) == end - begin
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,25 +43,12 @@ from leeward.plans.shared.actions import (
     TendKeyset,
     WriteStatus,
 )
-from leeward.plans.shared.destruction import (
-    ArtefactKeysOf,
-    BackupsInfo,
-    DestroyArtefactKey,
-    ForgetVault,
-    KeysetRecord,
-    KeysetRecordOf,
-    KnownBackupsOf,
-    RemoveArtefactKeys,
-    SetFinalizer,
-    ShredVault,
-)
 from leeward.plans.shared.needs import (
     ORIGIN_REASONS,
     ArtefactKeyInfo,
     ArtefactKeyOf,
     DeliveriesOf,
     KeyFault,
-    KeyNeed,
     KeysetInfo,
     KeysetOf,
     KeysOf,
@@ -100,8 +87,6 @@ __all__ = [
     "ArtefactEntry",
     "ArtefactKeyInfo",
     "ArtefactKeyOf",
-    "ArtefactKeysOf",
-    "BackupsInfo",
     "Context",
     "CountDelivery",
     "Create",
@@ -110,25 +95,19 @@ __all__ = [
     "DeliverKeys",
     "DeliveriesOf",
     "Dependent",
-    "DestroyArtefactKey",
     "EnsureArtefactKey",
     "EnsureKeyset",
     "Event",
     "ForgetArtefactKey",
-    "ForgetVault",
     "GrantUse",
     "GrantUseOf",
     "KeyAction",
     "KeyFault",
-    "KeyNeed",
     "KeyUsage",
     "KeyUsageOf",
     "KeysOf",
     "KeysetInfo",
     "KeysetOf",
-    "KeysetRecord",
-    "KeysetRecordOf",
-    "KnownBackupsOf",
     "Manifest",
     "MarkPod",
     "Need",
@@ -149,16 +128,13 @@ __all__ = [
     "ProviderFault",
     "PublishArtefactKey",
     "PutKeys",
-    "RemoveArtefactKeys",
     "RemoveKeys",
     "ResultOf",
     "RetireVersion",
     "RewrapArtefactKeys",
     "RewrapResult",
     "RotateVaultKey",
-    "SetFinalizer",
     "ShredArtefactKey",
-    "ShredVault",
     "TendKeyset",
     "TendResult",
     "VersionInfo",
@@ -210,17 +186,10 @@ def _names(manifest: Manifest, ref: ObjectRef) -> bool:
 
 @dataclass(slots=True)
 class Observed:
-    """What has been seen and done so far in this reconcile.
-
-    Attributes:
-        seen: By what was asked.
-        outcomes: By what was done.
-        read: What was made of what was seen, so that a large resource is parsed once.
-    """
+    """What has been seen and done so far in this reconcile."""
 
     seen: dict[Need, Any] = field(default_factory=dict)
     outcomes: dict[Action, Outcome] = field(default_factory=dict)
-    read: dict[tuple[ObjectRef, type], Any] = field(default_factory=dict)
 
     def has(self, need: Need) -> bool:
         """Whether it was looked at."""
