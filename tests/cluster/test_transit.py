@@ -48,18 +48,12 @@ def allowed(helm: Callable[..., str], bao: BaoPod) -> Iterator[None]:
     """The operator may talk to the server; afterwards it may not any more."""
     before = json.loads(helm("history", *RELEASE, "-o", "json"))[-1]["revision"]
     setting = f"transitAddresses={{{bao.address}}}"
-    helm(
-        "upgrade",
-        *RELEASE[:1],
-        str(CHART),
-        *RELEASE[1:],
-        "--reuse-values",
-        "--set",
-        setting,
-        "--wait",
-    )
-    yield
-    helm("rollback", "leeward", str(before), *RELEASE[1:], "--wait")
+    how = ("--reuse-values", "--set", setting, "--wait")
+    try:
+        helm("upgrade", "leeward", str(CHART), *RELEASE[1:], *how)
+        yield
+    finally:
+        helm("rollback", "leeward", str(before), *RELEASE[1:], "--wait")
 
 
 @pytest.fixture(scope="module")

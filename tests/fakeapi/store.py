@@ -249,7 +249,10 @@ class FakeApi:
             if current.get("type", "Opaque") != after.get("type", "Opaque"):
                 return refusal(422, "Invalid", "type: Invalid value: field is immutable")
         self._owners[place].wrote(current, after, manager)
-        return Answer(200, clone(self._store(place, after, current)))
+        stored = clone(self._store(place, after, current))
+        if "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
+            self._delete(place)
+        return Answer(200, stored)
 
     def _delete_checked(self, place: Place, current: Manifest, options: Manifest) -> Answer:
         conditions = options.get("preconditions") or {}
@@ -302,6 +305,11 @@ class FakeApi:
 
     def _delete(self, place: Place) -> None:
         manifest = clone(self.objects[place])
+        if manifest["metadata"].get("finalizers"):
+            if "deletionTimestamp" not in manifest["metadata"]:
+                manifest["metadata"]["deletionTimestamp"] = self._now()
+                self._record("MODIFIED", place, manifest)
+            return
         self.deleted[manifest["kind"], place.namespace, place.name] += 1
         self._record("DELETED", place, manifest)
         uid = manifest["metadata"]["uid"]

@@ -95,6 +95,11 @@ def artefact_keys() -> list[bytes]:
     return [_seed(whole), _seed({**left, "shredded": True})]
 
 
+def wrapped_keys() -> list[list[object]]:
+    """Keys of keysets: one with, and one without a key of its own."""
+    return [WRAPPED["keyset"]["keys"], [WRAPPED["signingKey"]]]
+
+
 def read_share(data: bytes) -> None:
     """The words of one share."""
     ShareSet().add("a page", words_in("a page", data.decode(errors="replace")))
@@ -120,7 +125,7 @@ HARNESSES = (
         "wrapped-keyset",
         read_keyset,
         (DamagedRecordError,),
-        lambda: [_seed(WRAPPED["keyset"])],
+        lambda: [_seed({**WRAPPED["keyset"], "keys": keys}) for keys in wrapped_keys()],
         seeded(change_json),
     ),
     Harness(

@@ -238,6 +238,21 @@ async def test_a_refused_key_is_made_when_its_secret_is_mended(world: KeyWorld) 
     assert (await store.perform(again)).result.made == ()
 
 
+async def test_a_key_that_is_there_is_not_made_again_while_another_is_refused(
+    world: KeyWorld,
+) -> None:
+    given(world, {"words": WORDS})
+    keys = (NewKey("archive", "AES256_GCM", passphrase()), NewKey("exports", "AES256_GCM"))
+    store, _ = await made(world, *keys)
+    world.api.calls.clear()
+    refused = (*keys, NewKey("partner", "AES256_GCM", imported()))
+    outcome = await store.perform(dataclasses.replace(ENSURE, keys=refused))
+    assert outcome.result.refused.keys() == {"partner"}
+    read = [path for _, path in world.api.calls if path.endswith("/secrets/given")]
+    assert len(read) == 1, "the Secret was read for the key that is there, too"
+    assert {verb for verb, _ in world.api.calls} == {"GET"}
+
+
 def rotate(key: str, source: Origin, primary: int = 1) -> RotateVaultKey:
     return RotateVaultKey(CLINIC, "vault", key, primary, source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from leeward.plans.shared.keyowners import is_of_other_dataset
 from leeward.plans.shared.model import (
@@ -13,18 +13,25 @@ from leeward.plans.shared.model import (
     AdoptArtefactKey,
     ArtefactKeyInfo,
     ArtefactKeyOf,
+    ArtefactKeysOf,
+    BackupsInfo,
     CountDelivery,
     DeleteSecret,
     DeliverKeys,
+    DestroyArtefactKey,
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
+    ForgetVault,
     GrantUse,
     GrantUseOf,
     KeysetInfo,
     KeysetOf,
+    KeysetRecord,
+    KeysetRecordOf,
     KeyUsage,
     KeyUsageOf,
+    KnownBackupsOf,
     Manifest,
     Need,
     NewKey,
@@ -32,10 +39,14 @@ from leeward.plans.shared.model import (
     OriginRefusal,
     Outcome,
     PublishArtefactKey,
+    RemoveArtefactKeys,
+    RetireVersion,
     ShredArtefactKey,
+    ShredVault,
     TendKeyset,
     TendResult,
     VersionInfo,
+    VersionState,
 )
 
 NOW = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
@@ -68,6 +79,9 @@ class SimulatedKeys:
     warnings: tuple[str, ...] = ()
     shredded: set[str] = field(default_factory=set)
     forgotten: set[str] = field(default_factory=set)
+    backups: dict[str, list[str]] = field(default_factory=dict)
+    destroyed: dict[str, ArtefactKeyInfo] = field(default_factory=dict)
+    shredded_vaults: dict[tuple[str, str], KeysetRecord] = field(default_factory=dict)
 
     def add(self, manifest: Manifest) -> Manifest:
         """Put an object there."""
@@ -89,7 +103,66 @@ class SimulatedKeys:
             case GrantUseOf(_, key, grant, uid):
                 given = self.given.get((key, grant), [])
                 return GrantUse(len(given), counted=uid in given)
+            case KnownBackupsOf(vault_id):
+                return BackupsInfo(tuple(self.backups.get(vault_id, ())))
+            case KeysetRecordOf(namespace, vault):
+                return self.shredded_vaults.get((namespace, vault)) or self._record(
+                    namespace, vault
+                )
+            case ArtefactKeysOf(vault_id):
+                return tuple(key for key in self.keys.values() if key.vault_id == vault_id)
         raise AssertionError(f"the simulator does not know {type(need).__name__}")
+
+    def _record(self, namespace: str, vault: str) -> KeysetRecord | None:
+        info = self.keysets.get((namespace, vault))
+        if info is None:
+            return None
+        keys = tuple(
+            (name, algorithm, tuple(v.version for v in info.history[name]))
+            for name, (algorithm, _, _) in info.versions.items()
+        )
+        return KeysetRecord(info.vault_id, info.owner_uid, keys)
+
+    def _shred(
+        self, action: ShredVault | RemoveArtefactKeys | ForgetVault | DestroyArtefactKey
+    ) -> Outcome:
+        if isinstance(action, DestroyArtefactKey):
+            key = self.keys.pop(action.id, None) or self.destroyed.get(action.id)
+            if key is None or key.owner != action.owner:
+                return Outcome("Conflict")
+            self.destroyed[action.id] = key
+            self.shredded.add(action.id)
+            return Outcome("Done", result=key)
+        place = (action.namespace, action.vault)
+        left = self.shredded_vaults.get(place)
+        if isinstance(action, ShredVault):
+            record = left or self._record(*place)
+            if record is None or (record.vault_id, record.owner_uid) != (
+                action.vault_id,
+                action.uid,
+            ):
+                return Outcome("Conflict")
+            self.keysets.pop(place, None)
+            self.shredded_vaults[place] = replace(record, shredded_at=stamp(self.now))
+            return Outcome("Done", result=self.shredded_vaults[place])
+        if left is None:
+            return Outcome("Done" if isinstance(action, ForgetVault) else "Conflict")
+        if isinstance(action, ForgetVault):
+            del self.shredded_vaults[place]
+            return Outcome("Done")
+        self.keys = {id_: key for id_, key in self.keys.items() if key.vault_id != action.vault_id}
+        return Outcome("Done", result=0)
+
+    def _retire(self, action: RetireVersion) -> Outcome:
+        info = self.keysets[action.namespace, action.vault]
+        state = cast(VersionState, action.state)
+        history = tuple(
+            replace(version, state=state) if version.version == action.version else version
+            for version in info.history[action.key]
+        )
+        info = replace(info, history={**info.history, action.key: history})
+        self.keysets[action.namespace, action.vault] = info
+        return Outcome("Done", result=info)
 
     def _count(self, action: CountDelivery) -> Outcome:
         given = self.given.setdefault((action.key, action.grant), [])
@@ -111,6 +184,10 @@ class SimulatedKeys:
                 return self._deliver(action)
             case CountDelivery():
                 return self._count(action)
+            case ShredVault() | RemoveArtefactKeys() | ForgetVault() | DestroyArtefactKey():
+                return self._shred(action)
+            case RetireVersion():
+                return self._retire(action)
             case DeleteSecret(namespace, name):
                 self.remove(ObjectRef("v1", "Secret", namespace, name))
             case PublishArtefactKey() | AdoptArtefactKey():

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from leeward.plans.shared.model import CountDelivery, DeliverKeys, Manifest, ObjectRef, Outcome
+from leeward.api.meta import KeyRef
+from leeward.plans.shared.keys import KeyUse, check_key, check_key_grant, ready_key
+from leeward.plans.shared.model import (
+    CountDelivery,
+    DeliverKeys,
+    GrantUseOf,
+    Manifest,
+    ObjectRef,
+    Observed,
+    Outcome,
+)
+from leeward.plans.shared.names import Owner
+from leeward.plans.shared.verdict import Unseen
 from unit.plans.clinic import JOB, NAMESPACE, VAULT, clinic, job_spec, resource, started, vault_spec
 from unit.plans.simulator import ready
 from unit.plans.world import World
@@ -136,3 +148,42 @@ def test_the_secret_holds_the_keys_of_its_uses_and_no_other() -> None:
     (delivery,) = {action for action in world.done if isinstance(action, DeliverKeys)}
     granted = {world.keys[key_id].key for _, key_id in delivery.keys}
     assert granted == {"data", "tokens"}
+
+
+def crowded(name: str, **last: Any) -> Manifest:
+    """A vault with a thousand grants, of which the last ones of the first key fit."""
+    spec = vault_spec()
+    others = [grant(f"g{n}", names=[f"somebody-{n}"], maxDeliveries=1) for n in range(31)]
+    for entry in spec["keys"]:
+        operations = entry["grants"][0]["operations"]
+        entry["grants"] = [{**other, "operations": operations} for other in others]
+        entry["grants"].append({**grant(name, **last), "operations": operations})
+    more = [{"name": f"k{n}", "algorithm": "AES256_GCM", "grants": others} for n in range(28)]
+    return {"keys": [*spec["keys"], *more]}
+
+
+def use_of(vault: str, key: str) -> KeyUse:
+    ref = KeyRef.model_validate({"vault": {"name": vault}, "key": key})
+    return KeyUse(ref, NAMESPACE, ("AES256_GCM", "AES256_SIV"), "", ("", ""))
+
+
+def test_of_five_thousand_grants_only_those_that_fit_are_looked_at_and_all_are_read_once() -> None:
+    world, engine = clinic()
+    owner = Owner.of(world.objects[JOB])
+    observed = Observed()
+    for number in range(5):
+        ref = ObjectRef(VAULT.api_version, VAULT.kind, NAMESPACE, f"vault{number}")
+        world.add(resource(ref, crowded("fits", maxDeliveries=3)))
+        engine.settle(ref)
+        observed.seen[ref] = world.look(ref)
+    for number in range(5):
+        for key, operation in (("data", "Seal"), ("tokens", "Mask")):
+            use = use_of(f"vault{number}", key)
+            assert check_key(use, observed) is None
+            verdict = check_key_grant(use, operation, owner, observed, engine.context())
+            assert isinstance(verdict, Unseen)
+            assert [need.grant for need in verdict.needs if isinstance(need, GrantUseOf)] == [
+                "fits"
+            ]
+            assert ready_key(use, observed).key is ready_key(use, observed).key
+    assert len(observed.read) == 10

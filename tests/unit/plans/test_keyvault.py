@@ -153,7 +153,6 @@ def test_unknown_field_is_invalid() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"deletionPolicy": "Shred"}, "spec.deletionPolicy"),
         (
             {
                 "keys": [

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
+from leeward.api.meta import KeyRef
 from leeward.formats.material import fingerprint, public_pem
+from leeward.plans.shared.keys import KeyUse, check_key
 from leeward.plans.shared.model import (
     Apply,
     EnsureKeyset,
     ObjectRef,
+    Observed,
     OriginReason,
     OriginRefusal,
     Outcome,
     RotateVaultKey,
     VersionInfo,
 )
+from leeward.plans.shared.verdict import Denied
 from unit.plans.clinic import NAMESPACE, VAULT, resource
 from unit.plans.keyworld import SIGNING_PEM
 from unit.plans.simulator import Engine, ready
@@ -118,6 +122,19 @@ def test_a_key_that_cannot_be_had_does_not_hold_up_the_others() -> None:
     status = engine.settle(VAULT)
     assert ready(status)[:2] == ("True", "KeysReady")
     assert status["keyCount"] == 2
+
+
+@pytest.mark.parametrize(("name", "denied"), [("data", None), ("archive", "VaultNotReady")])
+def test_workloads_use_the_keys_that_are_there(name: str, denied: str | None) -> None:
+    world, engine = vault_of(key("data"), key("archive", origin=PASSPHRASE))
+    world.refused_keys["archive"] = refused()
+    engine.settle(VAULT)
+    ref = KeyRef.model_validate({"vault": {"name": "vault"}, "key": name})
+    use = KeyUse(ref, NAMESPACE, ["AES256_GCM"], "to seal", ("MaskingJob", "spec.output"))
+    observed = Observed()
+    observed.seen[use.vault_ref] = world.objects[VAULT]
+    verdict = check_key(use, observed)
+    assert (verdict.reason if isinstance(verdict, Denied) else verdict) == denied
 
 
 def test_a_vault_of_which_no_key_can_be_had() -> None:

@@ -30,6 +30,7 @@ from leeward.plans.shared.model import (
     PodsOf,
     ProgressOf,
     ResultOf,
+    SetFinalizer,
 )
 from leeward.plans.shared.names import UID_ANNOTATION, ref_of
 from unit.plans.keyworld import NOW, PEM, SimulatedKeys, stamp
@@ -100,6 +101,14 @@ class World(SimulatedKeys):
             owners = manifest["metadata"].get("ownerReferences") or ()
             if any(owner["uid"] == uid for owner in owners):
                 self.remove(other)
+
+    def delete(self, ref: ObjectRef) -> None:
+        """What kubectl delete does: an object with finalizers waits."""
+        if self.objects[ref]["metadata"].get("finalizers"):
+            deleted = {"deletionTimestamp": stamp(self.now)}
+            self.change(ref, metadata={**self.objects[ref]["metadata"], **deleted})
+        else:
+            self.remove(ref)
 
     def of_kind(self, kind: str) -> list[Manifest]:
         """All objects of a kind."""
@@ -228,11 +237,22 @@ class World(SimulatedKeys):
                     return Outcome("Missing")
                 before = self.objects[ref].get("status", {})
                 self.change(ref, status={**before, **copy.deepcopy(status)})
+            case SetFinalizer():
+                self._set_finalizers(action)
             case AckResult(_, pod, _, _):
                 self.results.pop(pod, None)
             case _:
                 return self.keep_keys(action)
         return Outcome("Done")
+
+    def _set_finalizers(self, action: SetFinalizer) -> None:
+        ref = ObjectRef(action.api_version, action.kind, action.namespace, action.name)
+        found = self.objects.get(ref)
+        if found is None or found["metadata"]["resourceVersion"] != action.resource_version:
+            raise StaleError
+        self.change(ref, metadata={**found["metadata"], "finalizers": list(action.finalizers)})
+        if "deletionTimestamp" in found["metadata"] and not action.finalizers:
+            self.remove(ref)
 
     def effect(self) -> None:
         """Something was changed: a crash may come now."""

@@ -139,6 +139,13 @@ class DatasetSpec(Model):
     sealed_with: Annotated[KeyRef, IMMUTABLE] | None = Field(
         default=None, description="The key that the file is sealed with. Left out: it is plain."
     )
+    deletion_policy: Literal["Retain", "Shred"] = Field(
+        default="Retain",
+        description="What becomes of the artefact key of the file when the Dataset is deleted."
+        " Retain: it stays. Shred: it is destroyed, so that nobody reads the file or a copy of it"
+        " any more, once annotation leeward.dev/confirm-shred holds the UID of the Dataset and no"
+        " backup of the key is known.",
+    )
     grants: Annotated[list[DataGrant], Field(max_length=64), ListMap()] = Field(
         default=[], description="Who may use the data, and what for. None: nobody."
     )
@@ -152,6 +159,12 @@ class DatasetSpec(Model):
             "!has(self.csv) || self.format == 'CSV'",
             "csv options need format CSV: remove csv, or set format to CSV",
             field_path=".csv",
+        ),
+        Cel(
+            "self.deletionPolicy != 'Shred' || has(self.sealedWith)",
+            "deletionPolicy Shred destroys the key of a sealed file, and this one is plain: remove"
+            " deletionPolicy, or name a key in sealedWith of another Dataset",
+            field_path=".deletionPolicy",
         ),
         Cel(
             "has(self.sealedWith) == has(oldSelf.sealedWith)",

@@ -228,6 +228,13 @@ class VaultKey(Model):
         description="Versions below this one are disabled, as soon as no artefact key is wrapped"
         " by them. It cannot go down.",
     )
+    shred_below: Annotated[int, Field(ge=2)] | None = Field(
+        default=None,
+        description="Versions below this one are destroyed, whatever their age, as soon as no"
+        " artefact key is wrapped by them, no backup of the vault is known, and annotation"
+        " leeward.dev/confirm-shred holds UID/KEY/NUMBER: the UID of the KeyVault, the name of the"
+        " key, and this number.",
+    )
     authority: Authority | None = Field(
         default=None, description="For grants to Sign and Issue: what it certifies."
     )
@@ -336,6 +343,9 @@ class KeyState(StatusModel):
         default=None, description="When the next version is due."
     )
     minimum_version: int = Field(default=1, ge=1, description="Versions below are disabled.")
+    shredded_below: int | None = Field(
+        default=None, ge=2, description="Versions below are destroyed, and that is recorded."
+    )
     versions: Annotated[list[VersionStatus], Field(max_length=32)] = Field(
         default=[], description="The newest versions, the newest first."
     )
@@ -365,7 +375,9 @@ class KeyVaultStatus(Status):
 ADOPT_ANNOTATION: Final = "leeward.dev/adopt"
 """Set to the id of a retained keyset, it gives that keyset to a vault that was made again."""
 CONFIRM_SHRED_ANNOTATION: Final = "leeward.dev/confirm-shred"
-"""Set to the UID of a resource, it confirms that its keys are to be destroyed."""
+"""Confirms that keys are to be destroyed: the UID of the resource, for versions UID/KEY/NUMBER."""
+SHRED_REQUESTER_ANNOTATION: Final = "leeward.dev/shred-requested-by"
+"""Who asked for it, as they say; the record of destruction repeats it."""
 
 KEYVAULT: Final = Kind(
     kind="KeyVault",

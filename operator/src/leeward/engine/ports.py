@@ -5,18 +5,15 @@ plan can act on is returned as an ``Outcome``.
 """
 
 import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from leeward.plans.shared.model import (
     AckResult,
-    ArtefactKeyOf,
     DeliveriesOf,
     Event,
-    GrantUseOf,
     KeyAction,
-    KeysetOf,
+    KeyNeed,
     KeysOf,
-    KeyUsageOf,
     Manifest,
     MarkPod,
     ObjectRef,
@@ -26,9 +23,8 @@ from leeward.plans.shared.model import (
     PodsSelected,
     ProgressOf,
     ResultOf,
+    SetFinalizer,
 )
-
-KeyNeed: TypeAlias = KeysetOf | ArtefactKeyOf | KeyUsageOf | GrantUseOf
 
 
 class Objects(Protocol):
@@ -66,6 +62,13 @@ class Objects(Protocol):
 
         Raises:
             StaleWriteError: It has changed since, or is gone.
+        """
+
+    async def set_finalizers(self, action: SetFinalizer, manager: str) -> Outcome:
+        """Replace the finalizers of a resource.
+
+        Raises:
+            StaleWriteError: It has changed since it was seen, or is gone.
         """
 
     async def patch_status(self, ref: ObjectRef, status: Manifest, manager: str) -> Outcome:

@@ -26,6 +26,7 @@ from leeward.plans.shared.model import (
     Plan,
     Planner,
 )
+from leeward.plans.shared.names import FINALIZER
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Settled:
 
     Attributes:
         gone: The resource does not exist (any more).
-        deleting: It is being deleted: nothing is done for it any more.
+        deleting: It is being deleted, and nothing is to be done for it before.
         requeue_after: Seconds until the plan wants to look again, or None.
         looked_at: Objects that the plan looked at.
     """
@@ -112,7 +113,10 @@ class Reconciler:
             body = None
             if resource is None:
                 return Settled(gone=True)
-            if resource["metadata"].get("deletionTimestamp"):
+            metadata = resource["metadata"]
+            if metadata.get("deletionTimestamp") and FINALIZER not in metadata.get(
+                "finalizers", ()
+            ):
                 return Settled(deleting=True)
             try:
                 return await self._settle(key, resource)

@@ -13,19 +13,24 @@ from leeward.plans.shared.model import (
     AdoptArtefactKey,
     Apply,
     ArtefactKeyOf,
+    ArtefactKeysOf,
     CountDelivery,
     Create,
     Delete,
     DeleteSecret,
     DeliveriesOf,
     DeliverKeys,
+    DestroyArtefactKey,
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
+    ForgetVault,
     GrantUseOf,
     KeysetOf,
+    KeysetRecordOf,
     KeysOf,
     KeyUsageOf,
+    KnownBackupsOf,
     Manifest,
     MarkPod,
     Need,
@@ -40,12 +45,15 @@ from leeward.plans.shared.model import (
     ProgressOf,
     PublishArtefactKey,
     PutKeys,
+    RemoveArtefactKeys,
     RemoveKeys,
     ResultOf,
     RetireVersion,
     RewrapArtefactKeys,
     RotateVaultKey,
+    SetFinalizer,
     ShredArtefactKey,
+    ShredVault,
     TendKeyset,
     WriteStatus,
 )
@@ -149,7 +157,15 @@ class Steps:
                 return await self._pods.keys(need)
             case ResultOf():
                 return await self._pods.result(need)
-            case KeysetOf() | ArtefactKeyOf() | KeyUsageOf() | GrantUseOf():
+            case (
+                KeysetOf()
+                | ArtefactKeyOf()
+                | KeyUsageOf()
+                | GrantUseOf()
+                | KnownBackupsOf()
+                | KeysetRecordOf()
+                | ArtefactKeysOf()
+            ):
                 return await self._keys.look(need)
         raise UnknownStepError(f"nobody looks at {type(need).__name__}")
 
@@ -166,6 +182,8 @@ class Steps:
                 return await self._objects.mark(action, manager)
             case PatchStatus(ref, status):
                 return await self._objects.patch_status(ref, status, manager)
+            case SetFinalizer():
+                return await self._objects.set_finalizers(action, manager)
             case AckResult():
                 return await self._pods.ack(action)
             case (
@@ -180,6 +198,10 @@ class Steps:
                 | ShredArtefactKey()
                 | ForgetArtefactKey()
                 | CountDelivery()
+                | ShredVault()
+                | RemoveArtefactKeys()
+                | ForgetVault()
+                | DestroyArtefactKey()
                 | DeliverKeys()
                 | DeleteSecret()
                 | PutKeys()

@@ -4,7 +4,7 @@ from typing import Final
 
 from leeward.plans.shared.model import Event, Manifest
 
-_BAD_WHEN_TRUE: Final = frozenset({"Failed", "ReportLost"})
+_BAD_WHEN_TRUE: Final = frozenset({"Failed", "ReportLost", "ShredPending"})
 _BAD_WHEN_FALSE: Final = frozenset({"Ready", "Admitted", "Acknowledged"})
 
 

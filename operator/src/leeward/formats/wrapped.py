@@ -214,6 +214,29 @@ class WrappedKeyset(Document):
         )
 
 
+class ShreddedVaultKey(Document):
+    """What stays of one vault key: its name, and the numbers of its versions."""
+
+    name: str
+    algorithm: KeyAlgorithm
+    numbers: list[int]
+
+
+class ShreddedKeyset(Document):
+    """The record of a keyset that was destroyed, until everything under it is removed.
+
+    It cannot be read as a ``WrappedKeyset``, so nothing takes it for one.
+    """
+
+    format_version: Literal[1] = 1
+    vault_id: Hex128
+    vault_namespace: str
+    vault: str
+    owner_uid: str
+    keys: list[ShreddedVaultKey]
+    shredded_at: str
+
+
 class Artefact(Document):
     """The file that a workload writes with a key."""
 

@@ -33,6 +33,7 @@ from leeward.keystore.origins import (
     import_key,
     member,
 )
+from leeward.plans.shared.model import NewKey
 
 DEFAULT_KDF: Final[Kdf] = "ARGON2ID"
 
@@ -186,6 +187,11 @@ class FixedKeys:
 def is_signing(algorithm: str) -> bool:
     """Whether keys of this algorithm sign: then each version has a pair."""
     return ALGORITHMS[algorithm].key_class == "Signing"
+
+
+def is_costly(key: NewKey) -> bool:
+    """Whether making the key takes more than a few random bytes."""
+    return key.origin.generate is None or is_signing(key.algorithm)
 
 
 async def drawn(algorithm: str, random: Random) -> bytes:

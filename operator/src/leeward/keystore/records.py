@@ -17,6 +17,7 @@ from leeward.formats.material import fingerprint
 from leeward.formats.rootkey import RootKeyring
 from leeward.formats.wrapped import (
     ShreddedArtefactKey,
+    ShreddedKeyset,
     WrappedArtefactKey,
     WrappedKeyset,
 )
@@ -32,6 +33,7 @@ FINGERPRINT_LABEL: Final = "leeward.dev/fingerprint"
 ROOT_ROLE: Final = "root-key"
 KEYSET_ROLE: Final = "keyset"
 ARTEFACT_ROLE: Final = "artefact-key"
+SHREDDED_KEYSET_ROLE: Final = "shredded-keyset"
 GRANT_ROLE: Final = "grant-use"
 WRAPPED_LABEL: Final = "leeward.dev/wrapped"
 WRAPPED_SELECTOR: Final = f"{WRAPPED_LABEL}=true"
@@ -94,6 +96,17 @@ def keyset_secret(namespace: str, keyset: WrappedKeyset) -> Manifest:
         WRAPPED_LABEL: "true",
         "leeward.dev/vault-namespace": keyset.vault_namespace,
         "leeward.dev/vault-name": keyset.vault,
+        VAULT_ID_LABEL: keyset.vault_id,
+    }
+    return made
+
+
+def shredded_keyset_secret(namespace: str, keyset: ShreddedKeyset) -> Manifest:
+    """The Secret with what is left of a vault's keyset. Who looks for keysets does not find it."""
+    name = keyset_name(keyset.vault_namespace, keyset.vault)
+    made = _secret(namespace, name, KEYSET_ROLE, keyset)
+    made["metadata"]["labels"] |= {
+        ROLE_LABEL: SHREDDED_KEYSET_ROLE,
         VAULT_ID_LABEL: keyset.vault_id,
     }
     return made

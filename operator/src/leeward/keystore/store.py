@@ -10,6 +10,7 @@ changed only by PUT over the version that was read. Material leaves through ``De
 import datetime
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from leeward.formats.wrapped import (
     WrappedArtefactKey,
@@ -42,6 +43,7 @@ from leeward.keystore.rootkey import (
     SecretClient,
 )
 from leeward.keystore.rotation import VaultRotation
+from leeward.keystore.shredding import Shredder
 from leeward.keystore.tending import KeysetTender
 from leeward.keystore.usage import ARTEFACT_SELECTOR, CountedSecrets, UsageBook
 from leeward.keystore.vaults import KeyFaultError, VaultKeys, provider_fault
@@ -57,30 +59,49 @@ from leeward.plans.shared.model import (
     AdoptArtefactKey,
     ArtefactKeyInfo,
     ArtefactKeyOf,
+    BackupsInfo,
     CountDelivery,
     DeleteSecret,
     DeliverKeys,
+    DestroyArtefactKey,
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
+    ForgetVault,
     GrantUse,
     GrantUseOf,
     KeyAction,
+    KeyNeed,
     KeysetInfo,
     KeysetOf,
+    KeysetRecord,
     KeyUsage,
     KeyUsageOf,
     Manifest,
     Outcome,
     PublishArtefactKey,
     PutKeys,
+    RemoveArtefactKeys,
     RemoveKeys,
     RetireVersion,
     RewrapArtefactKeys,
     RotateVaultKey,
     ShredArtefactKey,
+    ShredVault,
     TendKeyset,
 )
+
+KeyFound: TypeAlias = (
+    KeysetInfo
+    | ArtefactKeyInfo
+    | KeyUsage
+    | GrantUse
+    | BackupsInfo
+    | KeysetRecord
+    | tuple[ArtefactKeyInfo, ...]
+    | None
+)
+"""What is told of keys: no material."""
 
 
 class EmbeddedKeyStore:
@@ -119,6 +140,7 @@ class EmbeddedKeyStore:
         self._artefacts = ArtefactKeys(client, namespace, random, now, self._vaults, self._rotation)
         self._deliveries = Deliveries(client, self._artefacts)
         self._grants = GrantCounts(client, namespace)
+        self._shredder = Shredder(client, namespace, now, self._vaults)
         self._pod_secrets = PodSecrets(client, self._artefacts)
 
     @property
@@ -186,13 +208,17 @@ class EmbeddedKeyStore:
                 return await self._shred(key_id)
             case ForgetArtefactKey(key_id):
                 return await self._forget(key_id)
-            case CountDelivery():
-                return await self._grants.count(action)
-            case DeliverKeys() | DeleteSecret() | PutKeys() | RemoveKeys():
+            case ShredVault() | RemoveArtefactKeys() | ForgetVault() | DestroyArtefactKey():
+                return await self._shredder.perform(action)
+            case CountDelivery() | DeliverKeys() | DeleteSecret() | PutKeys() | RemoveKeys():
                 return await self._give_out(action)
 
-    async def _give_out(self, action: DeliverKeys | DeleteSecret | PutKeys | RemoveKeys) -> Outcome:
+    async def _give_out(
+        self, action: CountDelivery | DeliverKeys | DeleteSecret | PutKeys | RemoveKeys
+    ) -> Outcome:
         match action:
+            case CountDelivery():
+                return await self._grants.count(action)
             case DeliverKeys():
                 return await self._deliveries.deliver(action)
             case DeleteSecret(namespace, name):
@@ -206,15 +232,21 @@ class EmbeddedKeyStore:
     ) -> Outcome:
         match action:
             case EnsureKeyset():
-                return await self._vaults.ensure(action)
+                return await self._ensure(action)
             case TendKeyset():
                 return await self._tender.tend(action)
             case _:
                 return await self._rotation.perform(action)
 
-    async def look(
-        self, need: KeysetOf | ArtefactKeyOf | KeyUsageOf | GrantUseOf
-    ) -> KeysetInfo | ArtefactKeyInfo | KeyUsage | GrantUse | None:
+    async def _ensure(self, action: EnsureKeyset) -> Outcome:
+        try:
+            return await self._vaults.ensure(action)
+        except KeyFaultError:
+            if not await self._shredder.clear(action.namespace, action.vault, action.uid):
+                raise
+        return await self._vaults.ensure(action)
+
+    async def look(self, need: KeyNeed) -> KeyFound:
         """What is known of keys, without material; None: it is not there, or not known yet.
 
         Raises:
@@ -228,7 +260,10 @@ class EmbeddedKeyStore:
                     return self.usage.usage(need)
                 case GrantUseOf():
                     return await self._grants.look(need)
-            return await self._artefact_key_info(need)
+                case ArtefactKeyOf():
+                    return await self._artefact_key_info(need)
+                case _:
+                    return await self._shredder.look(need)
         except RefusedError as error:
             raise DeniedError(str(error)) from None
 

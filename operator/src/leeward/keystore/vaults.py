@@ -6,9 +6,7 @@ Only the key store uses this. What ``open`` yields never leaves the process.
 import dataclasses
 import datetime
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 
 from leeward.formats.wrapped import (
     KEY_SIZE,
@@ -23,9 +21,11 @@ from leeward.keystore.fixed import (
     FixedMaterial,
     Parent,
     Place,
+    is_costly,
     open_fixed,
     wrap_fixed,
 )
+from leeward.keystore.opened import OpenedKeys
 from leeward.keystore.origins import NotDerivableError, OriginError
 from leeward.keystore.providers.directory import Providers
 from leeward.keystore.providers.port import (
@@ -58,12 +58,6 @@ from leeward.plans.shared.model import (
     ProviderFault,
     VersionInfo,
 )
-
-_Slot = tuple[str, str, int]
-"""Id of a vault, name of a key, number of a version."""
-
-HELD: Final = 4096
-"""Vault keys held in the clear at most; the least used goes first."""
 
 
 class KeyFaultError(Exception):
@@ -98,7 +92,7 @@ class VaultKeys:
         self._root = root
         self._providers = providers
         self._fixed = fixed
-        self._held: OrderedDict[_Slot, tuple[bytes, bytes]] = OrderedDict()
+        self._opened = OpenedKeys()
 
     async def read(self, namespace: str, vault: str) -> tuple[Manifest, WrappedKeyset] | None:
         """The keyset of a vault, and the Secret that it stands in; None: there is none.
@@ -198,11 +192,11 @@ class VaultKeys:
             FaultError: It may work later.
         """
         provider = await self._providers.of(action.transit, (action.namespace, action.vault))
-        if action.transit is None:
-            if await self._root.current() is None:
-                raise KeyFaultError("RootKeyLost")
-        elif await self.read(action.namespace, action.vault) is not None:
-            # Nobody is asked to wrap what would not be stored.
+        if action.transit is None and await self._root.current() is None:
+            raise KeyFaultError("RootKeyLost")
+        costly = action.transit is not None or any(map(is_costly, action.keys))
+        if costly and await self.read(action.namespace, action.vault) is not None:
+            # Nothing is made, read or wrapped elsewhere that would not be stored.
             return await self._take_up(action)
         made = WrappedKeyset(
             vault_id=action.vault_id,
@@ -269,7 +263,7 @@ class VaultKeys:
 
     def forget(self, keyset: WrappedKeyset, key: WrappedVaultKey, version: WrappedVersion) -> None:
         """Hold a version no longer in memory: it was destroyed."""
-        self._held.pop((keyset.vault_id, key.name, version.version), None)
+        self._opened.forget((keyset.vault_id, key.name, version.version))
 
     async def _open_all(self, keyset: WrappedKeyset) -> None:
         await self._require_root(keyset)
@@ -370,20 +364,13 @@ class VaultKeys:
             ProviderError: Its provider does not open it now.
         """
         aad = keyset.aad(key.name, key.algorithm, number)
-        # By what stands in the Secret, so that a damaged one is never hidden by what is held.
+
+        async def open_() -> bytes:
+            provider = await self.provider_of(keyset)
+            return await provider.unwrap(wrapped, Binding(keyset.root_key_id, aad), KEY_SIZE)
+
         digest = hashlib.sha256(wrapped.canonical() + aad).digest()
-        slot = (keyset.vault_id, key.name, number)
-        held = self._held.get(slot)
-        if held is not None and held[0] == digest:
-            self._held.move_to_end(slot)
-            return held[1]
-        provider = await self.provider_of(keyset)
-        opened = await provider.unwrap(wrapped, Binding(keyset.root_key_id, aad), KEY_SIZE)
-        self._held[slot] = (digest, opened)
-        self._held.move_to_end(slot)
-        if len(self._held) > HELD:
-            self._held.popitem(last=False)
-        return opened
+        return await self._opened.get((keyset.vault_id, key.name, number), digest, open_)
 
 
 def _version_info(version: WrappedVersion) -> VersionInfo:

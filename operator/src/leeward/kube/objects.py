@@ -31,6 +31,7 @@ from leeward.plans.shared.model import (
     PodsHolding,
     PodsOf,
     PodsSelected,
+    SetFinalizer,
 )
 from leeward.plans.shared.names import UID_ANNOTATION
 
@@ -145,6 +146,19 @@ class ObjectStore:
             raise StaleWriteError(f"{resource['kind']} went while it was reconciled") from None
         except RefusedError as error:
             raise DeniedError(str(error)) from None
+
+    async def set_finalizers(self, action: SetFinalizer, manager: str) -> Outcome:
+        """Replace the finalizers of a resource of ours, over the version that was seen."""
+        ref = ObjectRef(action.api_version, action.kind, action.namespace, action.name)
+        version = action.resource_version
+        metadata = {"finalizers": list(action.finalizers), "resourceVersion": version}
+        try:
+            await self._client.merge_patch(ref, {"metadata": metadata}, manager)
+        except NotFoundError:
+            raise StaleWriteError(f"{action.kind} went while it was reconciled") from None
+        except RefusedError as error:
+            raise DeniedError(str(error)) from None
+        return Outcome("Done")
 
     async def patch_status(self, ref: ObjectRef, status: Manifest, manager: str) -> Outcome:
         """Set fields in the status of another resource."""

@@ -10,6 +10,7 @@ from leeward.api.meta import API_VERSION, Kind
 from leeward.formats.result import AnyResult, Result
 from leeward.plans.dataset import inspection
 from leeward.plans.dataset.keys import adoptable, plan_key, take_over
+from leeward.plans.dataset.shredding import plan_deletion
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import is_over
 from leeward.plans.shared.jobs import JOB_CHILDREN, job_ref
@@ -31,6 +32,7 @@ from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, Owner
 from leeward.plans.shared.podstate import Active, Failed, Succeeded, lacks_image, own_pods, read_job
 from leeward.plans.shared.policies import policy_upkeep
 from leeward.plans.shared.progress import parse_progress
+from leeward.plans.shared.shredding import with_finalizer
 from leeward.plans.shared.sources import check_claim, produced_message, volume_of
 from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
@@ -59,6 +61,12 @@ class DatasetPlanner:
         if isinstance(known, Plan):
             return known
         view = View(resource, Owner.of(resource), *known, observed, context)
+        if view.owner.deleting:
+            return plan_deletion(view)
+        shreds = view.spec.deletion_policy == "Shred"
+        marked = with_finalizer(resource, observed, wanted=shreds)
+        if marked is not None:
+            return marked
         if "producedBy" in view.status and INSPECT_ANNOTATION not in view.owner.annotations:
             return _produced(view)
         return _being_published(view) or plan_key(view) or _inspect(view)

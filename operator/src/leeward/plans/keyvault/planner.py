@@ -4,9 +4,8 @@ Its keys get new versions when these are due. Nothing of a keyset is ever made a
 gone, belongs to an earlier vault, or does not open, the conditions say so and what to do.
 """
 
-import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec
@@ -16,9 +15,12 @@ from leeward.plans.keyvault import provider
 from leeward.plans.keyvault.origins import conflict, made_events, refusal, set_shared, wanted
 from leeward.plans.keyvault.publickeys import publish
 from leeward.plans.keyvault.rotation import RotationStep, steps
+from leeward.plans.keyvault.round import Round
 from leeward.plans.keyvault.showing import show
+from leeward.plans.keyvault.shredding import plan_deletion
+from leeward.plans.keyvault.versions import Shredding, shred_versions
 from leeward.plans.shared.conditions import StatusDraft, backoff
-from leeward.plans.shared.look import read
+from leeward.plans.shared.look import Look, read
 from leeward.plans.shared.model import (
     Context,
     EnsureKeyset,
@@ -37,28 +39,12 @@ from leeward.plans.shared.model import (
     RewrapResult,
     RotateVaultKey,
 )
-from leeward.plans.shared.names import Owner, random_id
+from leeward.plans.shared.names import FINALIZER, Owner, random_id
+from leeward.plans.shared.shredding import WAITING, with_finalizer
 from leeward.plans.shared.verdict import Denied, key_fault
 
 REWRAP_PAUSE: Final = 0.5
 """Seconds between two batches of artefact keys: others get a turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What a keyset is like by now.
-
-    Attributes:
-        info: After everything that was done in this reconcile.
-        observed: What was done.
-        now: Time now.
-        ensured: After keys were added in this reconcile, or as it was read.
-    """
-
-    info: KeysetInfo
-    observed: Observed
-    now: datetime.datetime
-    ensured: KeysetInfo
 
 
 def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
@@ -75,8 +61,6 @@ def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
 def idle_fields(spec: KeyVaultSpec) -> list[str]:
     """Fields that are known to the API and that this release would have to ignore."""
     found = []
-    if spec.deletion_policy == "Shred":
-        found.append("spec.deletionPolicy Shred")
     for key in spec.keys:
         if key.authority is not None:
             found.append(f"spec.keys[{key.name}].authority")
@@ -99,12 +83,18 @@ class KeyVaultPlanner:
     def plan(self, resource: Manifest, observed: Observed, context: Context) -> Plan:
         """The next step for this KeyVault."""
         owner = Owner.of(resource)
-        if owner.deleting:
+        if owner.deleting and FINALIZER not in resource["metadata"].get("finalizers", ()):
             return Plan(resource.get("status") or {})
         known = read(resource, KeyVaultSpec, context)
         if isinstance(known, Plan):
             return known
         spec, draft = known
+        if owner.deleting:
+            return plan_deletion(Look(resource, owner, spec, draft, observed, context))
+        shreds = spec.deletion_policy == "Shred"
+        marked = with_finalizer(resource, observed, wanted=shreds)
+        if marked is not None:
+            return marked
         idle = idle_fields(spec)
         if idle:
             return _not_ready(
@@ -241,28 +231,36 @@ def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) 
     published = publish(owner, draft, info, round_.observed)
     if isinstance(published, Denied):
         return _not_ready(draft, published.reason, published.message)
-    plan = published or _tended(owner, spec, draft, round_)
+    shredding = shred_versions(owner, spec, draft, info, round_)
+    if isinstance(shredding, Plan):
+        return shredding
+    plan = published or _tended(owner, spec, draft, round_, shredding)
     again = [backoff(draft.seconds_since("Ready"))] if refused else []
+    again += [WAITING] if shredding.waits else []
     if plan.requeue_after is not None:
         again.append(plan.requeue_after)
     events = (*made_events(spec, round_.ensured), *plan.events)
     return replace(plan, requeue_after=min(again, default=None), events=events)
 
 
-def _tended(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
+def _tended(
+    owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round, shredding: Shredding
+) -> Plan:
     """The next step of a rotation, after its provider was asked where it has one."""
     if round_.info.transit is None:
-        return _rotate(owner, spec, draft, round_)
+        return _rotate(owner, spec, draft, round_, shredding)
     asked = provider.tend(owner, draft, round_.info.transit, round_.observed)
     if isinstance(asked, Plan):
         return asked
-    return provider.sooner(_rotate(owner, spec, draft, round_), asked)
+    return provider.sooner(_rotate(owner, spec, draft, round_, shredding), asked)
 
 
-def _rotate(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> Plan:
+def _rotate(
+    owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round, shredding: Shredding
+) -> Plan:
     """The next step of a rotation that is due, or when one will be."""
     now = round_.now
-    due = steps(owner, spec, round_.info, now)
+    due = steps(owner, spec, round_.info, now, shredding.allowed)
     begun = [step for step in due if step.at <= now]
     pending = tuple(step.step for step in begun if round_.observed.done(step.step) is None)
     if pending:

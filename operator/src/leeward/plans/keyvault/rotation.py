@@ -1,8 +1,8 @@
 """When a vault key gets a new version, and what becomes of the old ones.
 
     made ─▶ Primary ─▶ Enabled ─▶ artefact keys moved to the primary ─▶ Disabled ─▶ Destroyed
-             renewedAfter, every              (drained)                retireAfter,    destroyAfter
-                                                                       minimumVersion
+             renewedAfter, every              (drained)                retireAfter,    destroyAfter,
+                                                                       minimumVersion  shredBelow
 
 Everything is decided by what the keyset says and the time, one step at a time, so that a crash
 between two steps changes nothing. No second rotation begins before the first has moved everything:
@@ -10,7 +10,7 @@ however often somebody asks, there are few versions.
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from leeward.api.keyvault import KeyVaultSpec, VaultKey
@@ -43,10 +43,26 @@ class Due:
 
 
 def steps(
-    owner: Owner, spec: KeyVaultSpec, info: KeysetInfo, now: datetime.datetime
+    owner: Owner,
+    spec: KeyVaultSpec,
+    info: KeysetInfo,
+    now: datetime.datetime,
+    shreddable: Collection[str] = (),
 ) -> tuple[Due, ...]:
-    """What is to be done next for each key, the earliest first; each may be due later only."""
-    found = [due for key in spec.keys for due in _of_key(owner, spec, key, info, now)]
+    """What is to be done next for each key, the earliest first; each may be due later only.
+
+    Args:
+        owner: The KeyVault.
+        spec: Its spec.
+        info: Its keyset.
+        now: Time now.
+        shreddable: Keys of which versions below shredBelow may be destroyed now.
+    """
+    found = [
+        due
+        for key in spec.keys
+        for due in _of_key(owner, spec, key, info, now, shreddable=key.name in shreddable)
+    ]
     return tuple(sorted(found, key=lambda due: due.at))
 
 
@@ -68,7 +84,13 @@ def next_rotation(key: VaultKey, primary: VersionInfo) -> datetime.datetime | No
 
 
 def _of_key(
-    owner: Owner, spec: KeyVaultSpec, key: VaultKey, info: KeysetInfo, now: datetime.datetime
+    owner: Owner,
+    spec: KeyVaultSpec,
+    key: VaultKey,
+    info: KeysetInfo,
+    now: datetime.datetime,
+    *,
+    shreddable: bool,
 ) -> Iterator[Due]:
     versions = info.history.get(key.name, ())
     primary = next((version for version in versions if version.state == "Primary"), None)
@@ -81,7 +103,7 @@ def _of_key(
         yield Due(RewrapArtefactKeys(*place, primary.version), now)
         return
     for version in full:
-        due = _retirement(key, version)
+        due = _retirement(key, version, shreddable=shreddable)
         if due is not None:
             state, at = due
             yield Due(RetireVersion(*place, version.version, state), at)
@@ -91,14 +113,19 @@ def _of_key(
         yield Due(rotate, rotates_at)
 
 
-def _retirement(key: VaultKey, version: VersionInfo) -> tuple[str, datetime.datetime] | None:
+def _retirement(
+    key: VaultKey, version: VersionInfo, *, shreddable: bool
+) -> tuple[str, datetime.datetime] | None:
     """What becomes of a version that wraps nothing any more, and when; None: nothing."""
     made = parse_timestamp(version.created_at)
     rotation = key.rotation
     retires = rotation.retire_after if rotation else None
     destroys = rotation.destroy_after if rotation else None
+    shredding = version.version < (key.shred_below or 1)
+    if shredding and shreddable and version.state == "Disabled":
+        return "Destroyed", made
     if version.state == "Enabled":
-        if version.version < (key.minimum_version or 1):
+        if shredding or version.version < (key.minimum_version or 1):
             return "Disabled", made
         spans = [_span(span) for span in (retires, destroys) if span is not None]
         return ("Disabled", made + min(spans)) if spans else None

@@ -6,13 +6,15 @@ _FIELDS = ("artefactKeys", "resources", "dependents")
 
 
 def show_usage(state: Manifest, usage: KeyUsage | None, before: Manifest) -> None:
-    """Fill in what depends on the versions of one key.
+    """Fill in what depends on the versions of one key, and what was said of it before.
 
     Args:
         state: The key, in the status as it shall be.
         usage: None: nothing was counted yet, so what stands there stays.
         before: The key, in the status as it is.
     """
+    if "shreddedBelow" in before:
+        state["shreddedBelow"] = before["shreddedBelow"]
     known = {version["version"]: version for version in before.get("versions", ())}
     for version in state["versions"]:
         number = version["version"]

@@ -6,6 +6,13 @@ from typing import Any, Final, TypeAlias
 from leeward.api.keyorigin import Origin
 from leeward.api.meta import Empty
 from leeward.formats.provider import TransitSettings
+from leeward.plans.shared.destruction import (
+    DestroyArtefactKey,
+    ForgetVault,
+    RemoveArtefactKeys,
+    SetFinalizer,
+    ShredVault,
+)
 from leeward.plans.shared.needs import ObjectRef
 
 Manifest: TypeAlias = dict[str, Any]
@@ -369,11 +376,23 @@ KeyAction: TypeAlias = (
     | ShredArtefactKey
     | ForgetArtefactKey
     | CountDelivery
+    | ShredVault
+    | RemoveArtefactKeys
+    | ForgetVault
+    | DestroyArtefactKey
     | DeliverKeys
     | DeleteSecret
     | PutKeys
     | RemoveKeys
 )
 Action: TypeAlias = (
-    WriteStatus | Apply | Create | Delete | MarkPod | PatchStatus | AckResult | KeyAction
+    WriteStatus
+    | Apply
+    | Create
+    | Delete
+    | MarkPod
+    | PatchStatus
+    | AckResult
+    | SetFinalizer
+    | KeyAction
 )

@@ -93,7 +93,7 @@ def check_key_declared(use: KeyUse, observed: Observed) -> Verdict:
     vault = f"KeyVault {use.namespace}/{use.ref.vault.name}"
     if manifest is None:
         return Denied("VaultMissing", f"{vault} does not exist: create it; {use.anew}")
-    spec = parse_spec(manifest, KeyVaultSpec)
+    spec = _spec(use, observed)
     if isinstance(spec, str):
         return Denied("VaultNotReady", f"{vault} is not ready: {spec}")
     key = _key(spec, use.ref.key)
@@ -235,7 +235,7 @@ def _has_room(grant: KeyGrant, used: GrantUse) -> bool:
 
 def declared_key(use: KeyUse, observed: Observed) -> VaultKey:
     """The key as the vault's spec has it, after ``check_key_declared`` has passed."""
-    spec = KeyVaultSpec.model_validate(observed.get(use.vault_ref)["spec"])
+    spec = _read_spec(use, observed)
     key = _key(spec, use.ref.key)
     if key is None:
         raise KeyError(use.label)
@@ -244,9 +244,7 @@ def declared_key(use: KeyUse, observed: Observed) -> VaultKey:
 
 def ready_key(use: KeyUse, observed: Observed) -> ReadyKey:
     """The key, after ``check_key`` has passed."""
-    manifest: Manifest = observed.get(use.vault_ref)
-    spec = KeyVaultSpec.model_validate(manifest["spec"])
-    status = KeyVaultStatus.model_validate(manifest["status"])
+    spec, status = _read_spec(use, observed), _read_status(use, observed)
     key = _key(spec, use.ref.key)
     state = next(state for state in status.keys if state.name == use.ref.key)
     if key is None or status.vault_id is None:
@@ -254,11 +252,38 @@ def ready_key(use: KeyUse, observed: Observed) -> ReadyKey:
     return ReadyKey(status.vault_id, state.primary_version, key)
 
 
+def _spec(use: KeyUse, observed: Observed) -> KeyVaultSpec | str:
+    """The spec of the vault, or what is wrong with it. A thousand grants are parsed once."""
+    place = (use.vault_ref, KeyVaultSpec)
+    if place not in observed.read:
+        observed.read[place] = parse_spec(observed.get(use.vault_ref), KeyVaultSpec)
+    known: KeyVaultSpec | str = observed.read[place]
+    return known
+
+
+def _read_spec(use: KeyUse, observed: Observed) -> KeyVaultSpec:
+    spec = _spec(use, observed)
+    if isinstance(spec, str):
+        raise ValueError(spec)
+    return spec
+
+
+def _read_status(use: KeyUse, observed: Observed) -> KeyVaultStatus:
+    place = (use.vault_ref, KeyVaultStatus)
+    if place not in observed.read:
+        manifest: Manifest = observed.get(use.vault_ref)
+        observed.read[place] = KeyVaultStatus.model_validate(manifest["status"])
+    known: KeyVaultStatus = observed.read[place]
+    return known
+
+
 def _key(spec: KeyVaultSpec, name: str) -> VaultKey | None:
     return next((key for key in spec.keys if key.name == name), None)
 
 
 def _check_ready(manifest: Manifest, vault: str, use: KeyUse) -> Verdict:
+    if "deletionTimestamp" in manifest["metadata"]:
+        return Denied("VaultNotReady", f"{vault} is being deleted; {use.anew}")
     status = manifest.get("status") or {}
     ready = condition_of(status, "Ready") or {}
     known = {state["name"] for state in status.get("keys") or ()}

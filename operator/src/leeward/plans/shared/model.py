@@ -43,12 +43,25 @@ from leeward.plans.shared.actions import (
     TendKeyset,
     WriteStatus,
 )
+from leeward.plans.shared.destruction import (
+    ArtefactKeysOf,
+    BackupsInfo,
+    DestroyArtefactKey,
+    ForgetVault,
+    KeysetRecord,
+    KeysetRecordOf,
+    KnownBackupsOf,
+    RemoveArtefactKeys,
+    SetFinalizer,
+    ShredVault,
+)
 from leeward.plans.shared.needs import (
     ORIGIN_REASONS,
     ArtefactKeyInfo,
     ArtefactKeyOf,
     DeliveriesOf,
     KeyFault,
+    KeyNeed,
     KeysetInfo,
     KeysetOf,
     KeysOf,
@@ -87,6 +100,8 @@ __all__ = [
     "ArtefactEntry",
     "ArtefactKeyInfo",
     "ArtefactKeyOf",
+    "ArtefactKeysOf",
+    "BackupsInfo",
     "Context",
     "CountDelivery",
     "Create",
@@ -95,19 +110,25 @@ __all__ = [
     "DeliverKeys",
     "DeliveriesOf",
     "Dependent",
+    "DestroyArtefactKey",
     "EnsureArtefactKey",
     "EnsureKeyset",
     "Event",
     "ForgetArtefactKey",
+    "ForgetVault",
     "GrantUse",
     "GrantUseOf",
     "KeyAction",
     "KeyFault",
+    "KeyNeed",
     "KeyUsage",
     "KeyUsageOf",
     "KeysOf",
     "KeysetInfo",
     "KeysetOf",
+    "KeysetRecord",
+    "KeysetRecordOf",
+    "KnownBackupsOf",
     "Manifest",
     "MarkPod",
     "Need",
@@ -128,13 +149,16 @@ __all__ = [
     "ProviderFault",
     "PublishArtefactKey",
     "PutKeys",
+    "RemoveArtefactKeys",
     "RemoveKeys",
     "ResultOf",
     "RetireVersion",
     "RewrapArtefactKeys",
     "RewrapResult",
     "RotateVaultKey",
+    "SetFinalizer",
     "ShredArtefactKey",
+    "ShredVault",
     "TendKeyset",
     "TendResult",
     "VersionInfo",
@@ -186,10 +210,17 @@ def _names(manifest: Manifest, ref: ObjectRef) -> bool:
 
 @dataclass(slots=True)
 class Observed:
-    """What has been seen and done so far in this reconcile."""
+    """What has been seen and done so far in this reconcile.
+
+    Attributes:
+        seen: By what was asked.
+        outcomes: By what was done.
+        read: What was made of what was seen, so that a large resource is parsed once.
+    """
 
     seen: dict[Need, Any] = field(default_factory=dict)
     outcomes: dict[Action, Outcome] = field(default_factory=dict)
+    read: dict[tuple[ObjectRef, type], Any] = field(default_factory=dict)
 
     def has(self, need: Need) -> bool:
         """Whether it was looked at."""

@@ -20,6 +20,8 @@ PREFIX: Final[Mapping[str, str]] = {
 KIND_LABEL: Final = f"{GROUP}/kind"
 NAME_LABEL: Final = f"{GROUP}/name"
 ROLE_LABEL: Final = f"{GROUP}/role"
+FINALIZER: Final = f"{GROUP}/shred"
+"""On resources whose keys are to be destroyed before they go, and on no other."""
 UID_ANNOTATION: Final = f"{GROUP}/uid"
 PRODUCED_BY_ANNOTATION: Final = f"{GROUP}/produced-by"
 """On a Dataset that a workload makes: ``Kind/name/uid`` of that workload."""

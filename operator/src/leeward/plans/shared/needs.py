@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
 from leeward.formats.provider import TransitSettings
+from leeward.plans.shared.destruction import ArtefactKeysOf, KeysetRecordOf, KnownBackupsOf
 from leeward.plans.shared.usage import GrantUseOf, KeyUsageOf
 
 
@@ -124,6 +125,17 @@ class ProviderFault:
     remedy: str
 
 
+KeyNeed: TypeAlias = (
+    KeysetOf
+    | ArtefactKeyOf
+    | KeyUsageOf
+    | GrantUseOf
+    | KnownBackupsOf
+    | KeysetRecordOf
+    | ArtefactKeysOf
+)
+"""Looked at by the key store."""
+
 Need: TypeAlias = (
     ObjectRef
     | PodsOf
@@ -133,10 +145,7 @@ Need: TypeAlias = (
     | ProgressOf
     | ResultOf
     | KeysOf
-    | KeysetOf
-    | ArtefactKeyOf
-    | KeyUsageOf
-    | GrantUseOf
+    | KeyNeed
 )
 
 

@@ -1,0 +1,163 @@
+"""Deleting a Dataset with deletionPolicy Shred: it goes when its artefact key is destroyed.
+
+The file stays where it is, and every copy of it, too: nobody reads them any more.
+"""
+
+from typing import Final
+
+from leeward.api.keyvault import KeyVaultSpec
+from leeward.formats.destruction import (
+    DestroyedArtefact,
+    DestroyedKey,
+    DestructionRecord,
+    ids_digest,
+)
+from leeward.plans.dataset.view import View
+from leeward.plans.shared.conditions import condition_of, timestamp
+from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.model import (
+    ArtefactKeyInfo,
+    ArtefactKeyOf,
+    DestroyArtefactKey,
+    Event,
+    ForgetArtefactKey,
+    Manifest,
+    Plan,
+    WriteStatus,
+)
+from leeward.plans.shared.shredding import (
+    SHRED_PENDING,
+    SOON,
+    WAITING,
+    check_backups,
+    check_confirmed,
+    pending,
+    record_map,
+    record_name,
+    record_steps,
+    requester,
+    with_finalizer,
+)
+from leeward.plans.shared.specs import parse_spec
+from leeward.plans.shared.steps import progress
+from leeward.plans.shared.verdict import Denied, Unseen, Verdict
+
+WHAT: Final = "artefact"
+WAY_BACK: Final = "To keep the key and let the Dataset go: set spec.deletionPolicy to Retain"
+
+
+def plan_deletion(view: View) -> Plan:
+    """The next step of a Dataset that is being deleted."""
+    key_id: str | None = view.status.get("keyId")
+    if key_id is None or _reason(view) == "Shredded":
+        return _let_go(view, key_id)
+    if _reason(view) == "Shredding":
+        return _destroy(view, key_id)
+    if view.spec.deletion_policy != "Shred":
+        return _let_go(view, None)
+    need = ArtefactKeyOf(key_id)
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    info: ArtefactKeyInfo | None = view.observed.get(need)
+    if info is None or info.owner != view.owner.id:
+        return _let_go(view, None)
+    what = (
+        f"deleting Dataset {view.owner.name} destroys the key of its file, which nobody reads then,"
+        " nor any copy of it,"
+    )
+    verdict = (
+        _check_own_key(view)
+        or check_confirmed(view.owner, view.owner.uid, what)
+        or check_backups(info.vault_id, view.observed)
+    )
+    if isinstance(verdict, Unseen):
+        return Plan(view.status, needs=verdict.needs)
+    if isinstance(verdict, Denied):
+        pending(view.draft, verdict, WAY_BACK)
+        view.draft.set("Ready", False, SHRED_PENDING, "this Dataset is being deleted")
+        return Plan(view.status, requeue_after=WAITING)
+    # What was decided stands in the status first: the key tells no more then whether it was.
+    view.draft.set(SHRED_PENDING, False, "Shredding", "the key of its file is being destroyed")
+    view.draft.set("Ready", False, "Shredding", "the key of its file is being destroyed")
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _check_own_key(view: View) -> Verdict:
+    """The key of the file opens nothing else."""
+    use = view.key
+    if use is None:
+        return None
+    if not view.observed.has(use.vault_ref):
+        return Unseen((use.vault_ref,))
+    vault: Manifest | None = view.observed.get(use.vault_ref)
+    spec = None if vault is None else parse_spec(vault, KeyVaultSpec)
+    keys = spec.keys if isinstance(spec, KeyVaultSpec) else []
+    if all(key.name != use.ref.key or key.origin.generate is not None for key in keys):
+        return None
+    return Denied(
+        "SharedKey",
+        f"{use.label} was not generated, so all that was sealed under it has the same key, and"
+        " destroying that of one Dataset leaves its file readable: shred the KeyVault instead",
+    )
+
+
+def _destroy(view: View, key_id: str) -> Plan:
+    """Destroy the key, and record it."""
+    action = DestroyArtefactKey(key_id, view.owner.id)
+    outcome = view.observed.done(action)
+    if outcome is None:
+        return Plan(view.status, actions=(action,))
+    if outcome.code != "Done":
+        return _let_go(view, None)
+    need = config_ref(view.owner.namespace, record_name(view.owner, WHAT))
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    made = record_map(view.owner, WHAT, _document(view, outcome.result))
+    steps = progress(view.observed, record_steps(made, view.observed.get(need)))
+    if steps.pending and steps.failed is None:
+        return Plan(view.status, actions=steps.pending)
+    told = f"the artefact key {key_id} of its file was destroyed"
+    # Where the namespace is going, too, nothing can be made there any more.
+    where = f"ConfigMap {need.name} records it" if steps.failed is None else "there is no record"
+    view.draft.set(SHRED_PENDING, False, "Shredded", f"{told}; {where}")
+    view.draft.set("Ready", False, "Shredded", told)
+    event = Event("Normal", "DatasetShredded", f"{told}; {where}")
+    return Plan(view.status, requeue_after=SOON, events=(event,))
+
+
+def _let_go(view: View, shredded: str | None) -> Plan:
+    """Let the Dataset go, and with it the record of the key that was destroyed."""
+    forget = None if shredded is None else ForgetArtefactKey(shredded)
+    if forget is not None and view.observed.done(forget) is None:
+        return Plan(view.status, actions=(forget,))
+    return with_finalizer(view.resource, view.observed, wanted=False) or Plan(view.status)
+
+
+def _document(view: View, info: ArtefactKeyInfo) -> DestructionRecord:
+    owner = view.owner
+    artefact = DestroyedArtefact(
+        kind=owner.kind,
+        namespace=owner.namespace,
+        name=owner.name,
+        key_id=info.id,
+        digest=view.status.get("digest"),
+    )
+    return DestructionRecord(
+        what="Artefact",
+        kind=owner.kind,
+        namespace=owner.namespace,
+        name=owner.name,
+        uid=owner.uid,
+        vault_id=info.vault_id,
+        keys=[DestroyedKey(name=info.key, algorithm=info.algorithm, numbers=[])],
+        artefact_keys=1,
+        artefact_keys_digest=ids_digest([info.id]),
+        artefacts=[artefact],
+        requested_by=requester(owner),
+        destroyed_at=timestamp(view.context.now),
+    )
+
+
+def _reason(view: View) -> str | None:
+    found: Manifest | None = condition_of(view.status, SHRED_PENDING)
+    return None if found is None else str(found["reason"])
