@@ -1,8 +1,10 @@
 """Keys and certificates of long-lived pods, on a cluster, as their users see them."""
 
+import base64
 import copy
 import json
 import time
+from functools import partial
 
 import pytest
 
@@ -15,6 +17,7 @@ from cluster.wards import (
     page,
     program,
     running,
+    service,
 )
 
 pytestmark = pytest.mark.cluster
@@ -25,6 +28,13 @@ DATA = {"name": "data", "dataset": {"name": "letters"}}
 def granting_vault() -> Manifest:
     """The vault of the namespace, with grants for KeyDeliveries."""
     made = vault()
+    grants = [
+        {"name": "wards", "kinds": ["KeyDelivery"], "operations": ["Issue", "Sign", "Verify"]}
+    ]
+    authority = {"trustDomain": "clinic.example"}
+    made["spec"]["keys"].append(
+        {"name": "mesh", "algorithm": "ECDSA_P256", "authority": authority, "grants": grants}
+    )
     for key in made["spec"]["keys"]:
         if key["name"] == "intake":
             key["grants"].append(
@@ -75,6 +85,112 @@ def test_a_consumer_that_never_acknowledges_is_named(wards: Clinic, image: str) 
     wards.delete("deployment", "deaf")
     wards.reason("keydelivery", "deaf", "NoConsumers", "Acknowledged")
     wards.delete("keydelivery", "deaf")
+
+
+def mesh(wards: Clinic, name: str, image: str, peer: str) -> list[Manifest]:
+    """Consumers of that name which call a peer by mutual TLS all the time."""
+    namespace = wards.namespace
+    certificate = {
+        "vault": {"name": "vault"},
+        "key": "mesh",
+        "dnsNames": [f"{name}.{namespace}.svc"],
+    }
+    call = f"{peer}.{namespace}.svc:8443"
+    return [
+        service(name),
+        delivery(name, {"name": "mesh", "certificate": certificate}),
+        consumers(name, image, f"{name}-keys", "--tls-role", "mesh", "--call", call),
+    ]
+
+
+def counts(wards: Clinic, name: str) -> Manifest:
+    """What the one consumer of that name has counted."""
+    (pod,) = running(wards, name)
+    return dict(page(wards, pod, "/tls")["counts"])
+
+
+def answers(wards: Clinic, name: str) -> bool:
+    """Whether its calls are answered."""
+    return bool(counts(wards, name)["calls answered"] > 5)
+
+
+def certificate_of(wards: Clinic, name: str) -> Manifest:
+    """What the status says of its certificate."""
+    (item,) = wards.get("keydelivery", name)["status"]["items"]
+    return dict(item)
+
+
+@pytest.fixture(scope="module")
+def talking(wards: Clinic, image: str) -> Clinic:
+    """Two consumers that call each other."""
+    wards.apply(*mesh(wards, "lab", image, "store"), *mesh(wards, "store", image, "lab"))
+    for name in ("lab", "store"):
+        acknowledged(wards, name, 1)
+    for name in ("lab", "store"):
+        wards.until("calls are answered", partial(answers, wards, name))
+    return wards
+
+
+def test_two_pods_speak_by_mutual_tls(talking: Clinic) -> None:
+    (pod,) = running(talking, "lab")
+    shown = page(talking, pod, "/tls")
+    assert shown["counts"]["handshakes done"] > 0
+    secret = talking.get("secret", "lab-keys")
+    assert set(secret["data"]) == {"keyset.json", "tls.crt", "tls.key", "ca.crt"}
+    trust = talking.get("configmap", "kv-vault-trust")["data"]["mesh.crt"]
+    assert base64.b64decode(secret["data"]["ca.crt"]).decode() == trust
+
+
+def test_a_certificate_is_replaced_without_a_restart(talking: Clinic) -> None:
+    (pod,) = running(talking, "lab")
+    before, held = counts(talking, "lab"), page(talking, pod, "/tls")["serial"]
+    change = [{"op": "replace", "path": "/spec/items/0/certificate/duration", "value": "10h"}]
+    talking.run("patch", "keydelivery", "lab", "--type=json", "-p", json.dumps(change))
+    talking.until(
+        "another certificate is shown", lambda: page(talking, pod, "/tls")["serial"] != held
+    )
+    assert running(talking, "lab") == [pod]
+    after = counts(talking, "lab")
+    assert after.get("calls failed", 0) == before.get("calls failed", 0)
+    assert after.get("handshakes failed", 0) == before.get("handshakes failed", 0)
+
+
+def test_an_authority_is_replaced_without_a_failed_handshake(talking: Clinic) -> None:
+    before = {name: counts(talking, name) for name in ("lab", "store")}
+    pods = {name: running(talking, name) for name in before}
+    rotated = granting_vault()
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    rotated["spec"]["keys"][-1]["rotation"] = {"renewedAfter": now}
+    begun = time.monotonic()
+    talking.apply(rotated)
+
+    def replaced(name: str) -> bool:
+        item = certificate_of(talking, name)
+        return bool(item["certificate"]["versions"] == [2] and item["trust"]["versions"] == [2])
+
+    for name in before:
+        talking.until(f"{name} is under the new authority", partial(replaced, name), 120)
+    for name in before:
+        acknowledged(talking, name, 1)
+    print(f"authority replaced within {time.monotonic() - begun:.1f} s")
+    for name, counted in before.items():
+        assert running(talking, name) == pods[name]
+        after = counts(talking, name)
+        assert after["calls answered"] > counted["calls answered"]
+        assert after.get("calls failed", 0) == counted.get("calls failed", 0)
+        assert after.get("handshakes failed", 0) == counted.get("handshakes failed", 0)
+
+
+def test_a_name_of_another_namespace_is_refused(wards: Clinic) -> None:
+    certificate = {
+        "vault": {"name": "vault"},
+        "key": "mesh",
+        "dnsNames": ["kubernetes.default.svc"],
+    }
+    wards.apply(delivery("thief", {"name": "mesh", "certificate": certificate}))
+    told = wards.reason("keydelivery", "thief", "NameNotAllowed", "Admitted")
+    assert "kubernetes.default.svc" in told["message"]
+    wards.delete("keydelivery", "thief")
 
 
 def test_what_is_granted_no_more_is_gone_within_ten_seconds_and_comes_back(

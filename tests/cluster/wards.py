@@ -119,3 +119,13 @@ def seconds_until(clinic: Clinic, what: str, seen: object) -> float:
     start = time.monotonic()
     clinic.until(what, seen, timeout=60)  # type: ignore[arg-type]
     return time.monotonic() - start
+
+
+def service(name: str) -> Manifest:
+    """A Service in front of the consumers of that name, for calls over TLS."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 8443}]},
+    }

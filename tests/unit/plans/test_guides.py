@@ -16,7 +16,7 @@ NAMES = {
     "dataset": 2,
     "datasetpreview": 2,
     "maskingjob": 1,
-    "keydelivery": 1,
+    "keydelivery": 3,
 }
 
 

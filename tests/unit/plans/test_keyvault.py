@@ -148,31 +148,3 @@ def test_unknown_field_is_invalid() -> None:
     status = Engine(world).settle(VAULT)
     assert ready(status)[1] == "InvalidSpec"
     assert "spec.later" in ready(status)[2]
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (
-            {
-                "keys": [
-                    {
-                        "name": "data",
-                        "algorithm": "ED25519",
-                        "authority": {"trustDomain": "clinic.example"},
-                    }
-                ]
-            },
-            "spec.keys[data].authority",
-        ),
-    ],
-)
-def test_no_key_is_made_where_a_field_would_be_ignored(
-    change: dict[str, object], named: str
-) -> None:
-    world = World()
-    world.add(resource(VAULT, {**vault_spec(), **change}))
-    status = Engine(world).settle(VAULT)
-    assert ready(status)[1] == "FieldsWithoutEffect"
-    assert named in ready(status)[2]
-    assert world.keysets == {}

@@ -151,6 +151,33 @@ class DeliveredKey(StatusModel):
     )
 
 
+class DeliveredCertificate(StatusModel):
+    """A certificate that the Secret holds. Its private key stands there and nowhere else."""
+
+    id: Hex128 = Field(description="Its id, as in keyset.json.")
+    version: int = Field(ge=1, description="Version of the vault key that issued it.")
+    versions: Annotated[list[int], Field(max_length=32)] = Field(
+        default=[], description="Versions whose certificates pods may still show."
+    )
+    draw: Hex128 = Field(description="What its private key is derived with. It is no secret.")
+    request: str = Field(max_length=16, description="Digest of what was asked for.")
+    certificate: str = Field(max_length=16384, description="The certificate (PEM).")
+    not_after: Timestamp = Field(description="When it ends.")
+    renew_at: Timestamp = Field(description="When it is renewed.")
+
+
+class DeliveredTrust(StatusModel):
+    """Authorities that the Secret holds, or public keys."""
+
+    id: Hex128 = Field(description="Their id, as in keyset.json.")
+    versions: Annotated[list[int], Field(max_length=64)] = Field(
+        default=[], description="Versions of the vault key that they are of."
+    )
+    acknowledged: bool = Field(
+        default=False, description="Whether every pod that runs says that it has loaded them."
+    )
+
+
 class DeliveredItem(StatusModel):
     """One item as it stands in the Secret."""
 
@@ -158,6 +185,8 @@ class DeliveredItem(StatusModel):
     keys: Annotated[list[DeliveredKey], Field(max_length=8)] = Field(
         default=[], description="Its keys, the one to be used first; during a rotation two."
     )
+    certificate: DeliveredCertificate | None = None
+    trust: DeliveredTrust | None = None
 
 
 class Consumer(StatusModel):

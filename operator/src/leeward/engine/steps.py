@@ -22,10 +22,12 @@ from leeward.plans.shared.model import (
     DeliverKeys,
     DestroyArtefactKey,
     EnsureArtefactKey,
+    EnsureAuthority,
     EnsureKeyset,
     ForgetArtefactKey,
     ForgetVault,
     GrantUseOf,
+    IssueLeaf,
     KeysetOf,
     KeysetRecordOf,
     KeysOf,
@@ -204,6 +206,8 @@ class Steps:
                 | DestroyArtefactKey()
                 | DeliverKeys()
                 | DeleteSecret()
+                | EnsureAuthority()
+                | IssueLeaf()
                 | PutKeys()
                 | RemoveKeys()
             ):

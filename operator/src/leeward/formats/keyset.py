@@ -13,6 +13,19 @@ KEYSET_PATH: Final = "/run/leeward/keys/keyset.json"
 KEYSET_FILE: Final = "keyset.json"
 
 
+PAIR_ALGORITHM: Final = "X509"
+"""Of a private key with its certificate."""
+TRUST_ALGORITHM: Final = "X509_TRUST"
+"""Of certificates of authorities."""
+PUBLIC_ALGORITHM: Final = "SPKI"
+"""Of bare public keys."""
+_CERTIFICATES: Final = (PAIR_ALGORITHM, TRUST_ALGORITHM, PUBLIC_ALGORITHM)
+
+
+def _delivered(algorithm: str) -> str:
+    return algorithm if algorithm in _CERTIFICATES else _known(algorithm)
+
+
 def _known(algorithm: str) -> str:
     if algorithm not in ALGORITHMS:
         raise ValueError("no such algorithm")
@@ -21,20 +34,23 @@ def _known(algorithm: str) -> str:
 
 KeyAlgorithm = Annotated[str, AfterValidator(_known)]
 """A name of ``leeward.api.algorithms``."""
+DeliveredAlgorithm = Annotated[str, AfterValidator(_delivered)]
+"""The same, or what a certificate or public keys are called in a keyset."""
 
 
 class PodKey(Document):
-    """One artefact key.
+    """One artefact key, or a certificate (``leeward.formats.certificates.delivery``).
 
     Attributes:
         id: 32 hexadecimal digits; sealed files name it.
-        role: What the pod uses it for: ``source``, ``output``, or ``rule:NAME``.
+        role: What the pod uses it for: ``source``, ``output``, ``rule:NAME``, or the name of an
+            item of a KeyDelivery.
         material: Base64 of the bytes that ``leeward.formats.material`` lists by algorithm.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     role: Annotated[str, Field(max_length=128)]
-    algorithm: KeyAlgorithm
+    algorithm: DeliveredAlgorithm
     version: int
     material: SecretStr
 

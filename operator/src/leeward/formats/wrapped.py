@@ -104,6 +104,7 @@ class WrappedVersion(Document):
         drained: Whether nothing was found that it wraps, since it is no longer primary.
         wrapped: The wrapping key, by the root key or a Transit key; None: destroyed.
         fixed: The key of the version itself: of signing keys, and of origins other than generate.
+        certificate: PEM of the certificate authority that it is; None: it is none.
     """
 
     version: int = Field(ge=1)
@@ -113,6 +114,7 @@ class WrappedVersion(Document):
     drained: bool = False
     wrapped: AnyWrapped | None = None
     fixed: FixedKey | None = None
+    certificate: str | None = None
 
     @model_validator(mode="after")
     def _destroyed_holds_nothing(self) -> "WrappedVersion":

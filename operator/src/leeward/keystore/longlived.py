@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from leeward.formats.keyset import KEYSET_FILE, PodKey, PodKeyset
+from leeward.formats.certificates import InvalidPairError, tls_files
+from leeward.formats.keyset import KEYSET_FILE, PAIR_ALGORITHM, PodKey, PodKeyset
 from leeward.keystore.artefacts import ArtefactKeys
+from leeward.keystore.issuing import Issuing
 from leeward.keystore.records import DamagedRecordError, secret_ref
 from leeward.keystore.rootkey import MANAGER, SecretClient
 from leeward.keystore.vaults import KeyFaultError
@@ -26,10 +28,13 @@ from leeward.kube.errors import (
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
     ArtefactEntry,
+    LeafEntry,
     Manifest,
     Outcome,
+    PodEntry,
     PutKeys,
     RemoveKeys,
+    TrustEntry,
     WrittenKeys,
 )
 
@@ -40,9 +45,10 @@ CHANGED: Final = "Changed"
 class PodSecrets:
     """Makes, replaces and removes Secrets of long-lived pods."""
 
-    def __init__(self, client: SecretClient, artefacts: ArtefactKeys) -> None:
+    def __init__(self, client: SecretClient, artefacts: ArtefactKeys, issuing: Issuing) -> None:
         self._client = client
         self._artefacts = artefacts
+        self._issuing = issuing
 
     async def perform(self, action: PutKeys | RemoveKeys) -> Outcome:
         """Do it; doing it again changes nothing."""
@@ -52,13 +58,15 @@ class PodSecrets:
 
     async def put(self, action: PutKeys) -> Outcome:
         """Make the Secret, or replace what it holds."""
-        keys = []
+        keys: list[PodKey] = []
+        files: dict[str, bytes] = {}
         for entry in action.entries:
-            key = await self._key(entry)
+            key = await self._entry(entry, files)
             if key is None:
-                return Outcome("Missing", f"artefact key {entry.id} is not there")
+                return Outcome("Missing", f"key {entry.id} is not there")
             keys.append(key)
-        secret = _secret(action, {KEYSET_FILE: PodKeyset(keys=keys).canonical()})
+        files[KEYSET_FILE] = PodKeyset(keys=keys).canonical()
+        secret = _secret(action, files)
         try:
             return _written(await self._store(secret, action.over))
         except StaleWriteError:
@@ -105,7 +113,25 @@ class PodSecrets:
             return outcome_of(error)
         return Outcome("Done")
 
-    async def _key(self, entry: ArtefactEntry) -> PodKey | None:
+    async def _entry(self, entry: PodEntry, files: dict[str, bytes]) -> PodKey | None:
+        """One key of the keyset, and what stands beside it; None: it is not there."""
+        match entry:
+            case ArtefactEntry():
+                return await self._artefact(entry)
+            case LeafEntry():
+                try:
+                    pair = await self._issuing.pair(entry)
+                except InvalidPairError:
+                    raise KeyFaultError("Damaged") from None
+                if pair is None:
+                    return None
+                if entry.trust is not None:
+                    files |= tls_files(pair, entry.trust)
+                return _pod_key(entry, PAIR_ALGORITHM, pair.material())
+            case TrustEntry():
+                return _pod_key(entry, entry.algorithm, entry.pem.encode())
+
+    async def _artefact(self, entry: ArtefactEntry) -> PodKey | None:
         try:
             found = await self._artefacts.find(entry.id)
         except DamagedRecordError:
@@ -113,13 +139,17 @@ class PodSecrets:
         if found is None:
             return None
         key, material = await self._artefacts.material(found[1])
-        return PodKey(
-            id=key.id,
-            role=entry.role,
-            algorithm=key.algorithm,
-            version=entry.version,
-            material=SecretStr(base64.b64encode(material).decode()),
-        )
+        return _pod_key(entry, key.algorithm, material)
+
+
+def _pod_key(entry: PodEntry, algorithm: str, material: bytes) -> PodKey:
+    return PodKey(
+        id=entry.id,
+        role=entry.role,
+        algorithm=algorithm,
+        version=entry.version,
+        material=SecretStr(base64.b64encode(material).decode()),
+    )
 
 
 def _secret(action: PutKeys, files: dict[str, bytes]) -> dict[str, Any]:

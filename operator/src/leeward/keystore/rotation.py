@@ -264,7 +264,7 @@ class VaultRotation:
             known = "Enabled"
         update: dict[str, object] = {"state": known, "changed_at": timestamp(self._now())}
         if known == "Destroyed":
-            update |= {"wrapped": None, "fixed": None}
+            update |= {"wrapped": None, "fixed": None, "certificate": None}
         if known == "Enabled":
             update["drained"] = False
         return version.model_copy(update=update)

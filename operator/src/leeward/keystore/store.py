@@ -20,6 +20,7 @@ from leeward.keystore.delivery import Deliveries
 from leeward.keystore.fixed import FixedKeys
 from leeward.keystore.given import GivenSecrets
 from leeward.keystore.grants import GrantCounts
+from leeward.keystore.issuing import Issuing
 from leeward.keystore.longlived import PodSecrets
 from leeward.keystore.providers.directory import Providers, Surroundings
 from leeward.keystore.providers.embedded import EmbeddedProvider
@@ -65,11 +66,13 @@ from leeward.plans.shared.model import (
     DeliverKeys,
     DestroyArtefactKey,
     EnsureArtefactKey,
+    EnsureAuthority,
     EnsureKeyset,
     ForgetArtefactKey,
     ForgetVault,
     GrantUse,
     GrantUseOf,
+    IssueLeaf,
     KeyAction,
     KeyNeed,
     KeysetInfo,
@@ -141,7 +144,8 @@ class EmbeddedKeyStore:
         self._deliveries = Deliveries(client, self._artefacts)
         self._grants = GrantCounts(client, namespace)
         self._shredder = Shredder(client, namespace, now, self._vaults)
-        self._pod_secrets = PodSecrets(client, self._artefacts)
+        self._issuing = Issuing(client, namespace, random, now, self._vaults)
+        self._pod_secrets = PodSecrets(client, self._artefacts, self._issuing)
 
     @property
     def root_keys(self) -> RootKeyCustodian:
@@ -210,6 +214,8 @@ class EmbeddedKeyStore:
                 return await self._forget(key_id)
             case ShredVault() | RemoveArtefactKeys() | ForgetVault() | DestroyArtefactKey():
                 return await self._shredder.perform(action)
+            case EnsureAuthority() | IssueLeaf():
+                return await self._issuing.perform(action)
             case CountDelivery() | DeliverKeys() | DeleteSecret() | PutKeys() | RemoveKeys():
                 return await self._give_out(action)
 

@@ -383,6 +383,7 @@ def _version_info(version: WrappedVersion) -> VersionInfo:
         fixed=fixed is not None,
         public_key=fixed.public_key if fixed else None,
         derivation=fixed.derivation if fixed else None,
+        certificate=version.certificate,
     )
 
 

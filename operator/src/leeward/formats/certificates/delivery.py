@@ -21,8 +21,21 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-PAIR_ALGORITHM: Final = "X509"
-TRUST_ALGORITHM: Final = "X509_TRUST"
+from leeward.formats.keyset import PAIR_ALGORITHM, TRUST_ALGORITHM
+
+__all__ = [
+    "CERTIFICATE_FILE",
+    "KEY_FILE",
+    "PAIR_ALGORITHM",
+    "TRUST_ALGORITHM",
+    "TRUST_FILE",
+    "CertificatePair",
+    "InvalidPairError",
+    "certificates_id",
+    "tls_files",
+    "trust_role",
+]
+
 CERTIFICATE_FILE: Final = "tls.crt"
 KEY_FILE: Final = "tls.key"
 TRUST_FILE: Final = "ca.crt"

@@ -8,11 +8,14 @@ keep what they have.
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from leeward.api.keydelivery import DeliveryItem
-from leeward.plans.keydelivery.view import Content, View
+from leeward.plans.keydelivery.certificates import certified, item_content, permission
+from leeward.plans.keydelivery.view import Content, ItemContent, Todo, View
 from leeward.plans.shared.grants import data_grant_end, key_grant_end
 from leeward.plans.shared.keys import (
+    KeyUse,
     check_key_declared,
     check_key_grant,
     check_key_permitted,
@@ -30,6 +33,20 @@ from leeward.plans.shared.sources import (
 )
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
+REVOKING: Final = frozenset(
+    {
+        "KeyMissing",
+        "KeyNotGranted",
+        "KeyOfOtherDataset",
+        "NotGranted",
+        "SealedWithOtherKey",
+        "SourceMissing",
+        "VaultMissing",
+    }
+)
+"""Reasons for which keys are taken away from pods that have them. A request that is wrong is no
+reason: nothing new is issued, and what was ends by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -42,29 +59,60 @@ class Admitted:
     until: datetime.datetime | None
 
 
-def admit(view: View) -> Denied | Unseen | Admitted:
-    """What grants and specs say of all items."""
-    ends = []
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something is not granted, or cannot be.
+
+    Attributes:
+        denied: What, and what to do.
+        revokes: Whether pods have it: then it is taken away.
+    """
+
+    denied: Denied
+    revokes: bool
+
+
+def admit(view: View) -> Refused | Unseen | Admitted:
+    """What grants and specs say of all items; what pods have that is denied comes first."""
+    ends: list[datetime.datetime] = []
+    held: Refused | None = None
     for item in view.spec.items:
-        verdict = _permission(view, item)
-        if verdict is not None:
+        verdict = _permission(view, item) or _vaults_stay(view, item)
+        if isinstance(verdict, Unseen):
             return verdict
-        ends += list(_ends(view, item))
-    return Admitted(min((end for end in ends if end is not None), default=None))
+        if verdict is None:
+            ends += [end for end in _ends(view, item) if end is not None]
+        elif verdict.reason not in REVOKING or not view.stored_item(item.name):
+            held = held or Refused(verdict, revokes=False)
+        else:
+            return Refused(verdict, revokes=True)
+    return held or Admitted(min(ends, default=None))
 
 
-def content(view: View) -> Denied | Unseen | Content:
+def content(view: View) -> Denied | Unseen | Todo | Content:
     """What the Secret is to hold now, once everything is granted."""
-    found, grants = {}, []
+    found: dict[str, ItemContent] = {}
+    grants = []
     for item in view.spec.items:
-        entries = _dataset_entries(view, item)
-        if isinstance(entries, Denied | Unseen):
-            return entries
-        found[item.name] = entries
-        use = _case(view, item).source_key
-        if use is not None:
-            grants.append(granted(use, "Open", view.owner, view.observed, view.context))
+        known = certified(view, item)
+        made = item_content(view, known) if known else _dataset_content(view, item)
+        if not isinstance(made, ItemContent):
+            return made
+        found[item.name] = made
+        for use, operation in _uses(view, item):
+            grants.append(granted(use, operation, view.owner, view.observed, view.context))
     return Content(found, tuple(grants))
+
+
+def _uses(view: View, item: DeliveryItem) -> Iterator[tuple[KeyUse, str]]:
+    """The keys that an item depends on, and for which operations."""
+    known = certified(view, item)
+    if known is not None:
+        yield known.use, known.operation
+        return
+    use = _case(view, item).source_key
+    if use is not None:
+        yield use, "Open"
 
 
 def _case(view: View, item: DeliveryItem) -> Case:
@@ -74,11 +122,9 @@ def _case(view: View, item: DeliveryItem) -> Case:
 
 
 def _permission(view: View, item: DeliveryItem) -> Verdict:
-    if item.dataset is None:
-        return Denied(
-            "FieldsWithoutEffect",
-            f"spec.items[{item.name}]: this release delivers keys of Datasets only: remove it",
-        )
+    known = certified(view, item)
+    if known is not None:
+        return permission(view, known)
     case = _case(view, item)
     verdict = check_source_exists(case)
     if verdict is not None:
@@ -97,17 +143,26 @@ def _permission(view: View, item: DeliveryItem) -> Verdict:
     )
 
 
+def _vaults_stay(view: View, item: DeliveryItem) -> Verdict:
+    """A vault may take its time to go: until its last backup is known to be gone."""
+    for use, _ in _uses(view, item):
+        if "deletionTimestamp" in view.observed.get(use.vault_ref)["metadata"]:
+            return Denied("VaultMissing", f"{use.label} goes: that KeyVault is being deleted")
+    return None
+
+
 def _ends(view: View, item: DeliveryItem) -> Iterator[datetime.datetime | None]:
-    case = _case(view, item)
-    use, now = case.source_key, view.context.now
-    home = case.source_ref.namespace
-    yield data_grant_end(case.dataset.grants, home, view.owner, view.spec.purpose, now)
-    if use is not None:
+    now = view.context.now
+    if item.dataset is not None:
+        case = _case(view, item)
+        home = case.source_ref.namespace
+        yield data_grant_end(case.dataset.grants, home, view.owner, view.spec.purpose, now)
+    for use, operation in _uses(view, item):
         grants = declared_key(use, view.observed).grants
-        yield key_grant_end(grants, use.namespace, view.owner, "Open", now)
+        yield key_grant_end(grants, use.namespace, view.owner, operation, now)
 
 
-def _dataset_entries(view: View, item: DeliveryItem) -> Denied | Unseen | tuple[ArtefactEntry, ...]:
+def _dataset_content(view: View, item: DeliveryItem) -> Denied | Unseen | ItemContent:
     case = _case(view, item)
     use = case.source_key
     if use is None:
@@ -127,13 +182,12 @@ def _dataset_entries(view: View, item: DeliveryItem) -> Denied | Unseen | tuple[
             return verdict
         info: ArtefactKeyInfo = view.observed.get(ArtefactKeyOf(key_id))
         entries.append(ArtefactEntry(item.name, key_id, _version(view, item.name, info)))
-    return tuple(entries)
+    return ItemContent(tuple(entries))
 
 
 def _version(view: View, item: str, info: ArtefactKeyInfo) -> int:
     """As it was first delivered: rotating a vault key touches no pod."""
-    for known in view.status.get("items") or ():
-        for key in known.get("keys") or ():
-            if (known["name"], key["id"]) == (item, info.id):
-                return int(key["version"])
+    for key in view.stored_item(item).get("keys") or ():
+        if key["id"] == info.id:
+            return int(key["version"])
     return info.version

@@ -18,6 +18,7 @@ from leeward.plans.shared.model import (
     Manifest,
     MarkPod,
     ObjectRef,
+    PodEntry,
     PodsSelected,
 )
 
@@ -157,23 +158,39 @@ def show(view: View, found: Sequence[Holder], content: Content) -> None:
         ],
         consumerCount=len(found),
         acknowledgedCount=sum(holder.has(wanted) for holder in found),
-        items=[
-            {
-                "name": name,
-                "keys": [
-                    {
-                        "id": entry.id,
-                        "version": entry.version,
-                        "acknowledged": all(
-                            h.has(frozenset({(entry.role, entry.id)})) for h in found
-                        ),
-                    }
-                    for entry in entries
-                ],
-            }
-            for name, entries in content.items.items()
-        ],
+        items=shown_items(content, found),
     )
+
+
+def shown_items(content: Content, found: Sequence[Holder] | None) -> list[Manifest]:
+    """Items for the status.
+
+    Args:
+        content: What the Secret holds, or is to hold.
+        found: All pods that hold it; None: it is not written yet.
+    """
+
+    def loaded(entry: PodEntry) -> bool:
+        wanted = frozenset({(entry.role, entry.id)})
+        return found is not None and all(holder.has(wanted) for holder in found)
+
+    shown: list[Manifest] = []
+    for name, item in content.items.items():
+        keys = [
+            {"id": key.id, "version": key.version, "acknowledged": loaded(key)} for key in item.keys
+        ]
+        made: Manifest = {"name": name, "keys": keys}
+        if item.certificate is not None and item.leaf is not None:
+            one = [item.leaf.version] if loaded(item.leaf) else item.certificate["versions"]
+            made["certificate"] = {**item.certificate, "versions": one}
+        if item.trust is not None and item.authorities is not None:
+            made["trust"] = {
+                "id": item.authorities.id,
+                "versions": list(item.trust),
+                "acknowledged": loaded(item.authorities),
+            }
+        shown.append(made)
+    return shown
 
 
 def judge(view: View, found: Sequence[Holder], wanted: frozenset[tuple[str, str]]) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from leeward.api.keydelivery import KEYDELIVERY, KeyDeliverySpec
 from leeward.api.meta import Kind
-from leeward.plans.keydelivery.admission import Admitted, admit, content
+from leeward.plans.keydelivery.admission import REVOKING, Admitted, Refused, admit, content
 from leeward.plans.keydelivery.consumers import (
     holders,
     holding,
@@ -23,9 +23,10 @@ from leeward.plans.keydelivery.consumers import (
     marks,
     pods_need,
     show,
+    shown_items,
 )
-from leeward.plans.keydelivery.revocation import take_away
-from leeward.plans.keydelivery.view import AT_ONCE, Content, View
+from leeward.plans.keydelivery.revocation import refuse, take_away
+from leeward.plans.keydelivery.view import AT_ONCE, Content, Todo, View
 from leeward.plans.shared.conditions import parse_timestamp, timestamp
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
@@ -46,12 +47,12 @@ from leeward.plans.shared.workload import KEYS_DELIVERED, keys_given
 
 IDLE_LOOK = 300.0
 """Seconds between looks at the pods while nothing is awaited."""
+OTHERS_LOOK = 3.0
+"""Seconds between looks while other KeyDeliveries are to come along."""
 REWRITE = 3600.0
 """Seconds after which the Secret is written again: whoever deleted it, it comes back."""
 REWRITE_SOON = 60.0
 """The same while a pod has not loaded what it should."""
-_REVOKING = frozenset({"KeyNotGranted", "SealedWithOtherKey", "KeyOfOtherDataset"})
-"""Reasons, found beside what grants say, for which keys are taken away."""
 
 
 class KeyDeliveryPlanner:
@@ -81,8 +82,8 @@ class KeyDeliveryPlanner:
         match granted:
             case Unseen():
                 return Plan(view.status, needs=granted.needs)
-            case Denied():
-                return take_away(view, granted)
+            case Refused(denied, revokes):
+                return take_away(view, denied) if revokes else refuse(view, denied)
             case Admitted():
                 return _in_time(view, granted, _deliver(view))
 
@@ -105,13 +106,15 @@ def _deliver(view: View) -> Plan:
     match wanted:
         case Unseen():
             return Plan(view.status, needs=wanted.needs)
-        case Denied() if wanted.reason in _REVOKING:
+        case Denied() if wanted.reason in REVOKING:
             return take_away(view, wanted)
         case Denied():
             return view.hold(wanted)
-        case Content() if view.secret is None:
+        case Todo() | Content() if view.secret is None:
             view.draft.put(secret={"digest": "", "pending": True}, revocation=None)
             return Plan(view.status, requeue_after=AT_ONCE)
+        case Todo():
+            return Plan(view.status, actions=wanted.actions)
         case Content():
             return _write(view, wanted) or _follow(view, wanted)
 
@@ -170,21 +173,13 @@ def _is_old(view: View) -> bool:
 
 def _either(before: Sequence[Manifest], wanted: Content) -> list[Manifest]:
     """Items with what they held and what they are to hold, nothing of it acknowledged."""
-    merged: dict[str, dict[str, int]] = {
-        name: {entry.id: entry.version for entry in entries}
-        for name, entries in wanted.items.items()
-    }
+    merged = {item["name"]: item for item in shown_items(wanted, None)}
     for item in before:
-        kept = merged.setdefault(item["name"], {})
-        for key in item.get("keys") or ():
-            kept.setdefault(key["id"], key["version"])
-    return [
-        {
-            "name": name,
-            "keys": [{"id": id_, "version": v, "acknowledged": False} for id_, v in keys.items()],
-        }
-        for name, keys in merged.items()
-    ]
+        kept = merged.setdefault(item["name"], {"name": item["name"], "keys": []})
+        known = {key["id"] for key in kept["keys"]}
+        left = [key for key in item.get("keys") or () if key["id"] not in known]
+        kept["keys"] += [{**key, "acknowledged": False} for key in left]
+    return list(merged.values())
 
 
 def _follow(view: View, wanted: Content) -> Plan:
@@ -208,9 +203,13 @@ def _follow(view: View, wanted: Content) -> Plan:
     text = f"{count} {noun} in Secret {view.spec.secret_name}"
     view.draft.set("Admitted", True, "Granted", "everything that it asks for is granted")
     view.draft.set("Ready", True, KEYS_DELIVERED, text)
-    if acknowledged:
-        return Plan(view.status, requeue_after=IDLE_LOOK)
-    return Plan(view.status, requeue_after=_patience(view))
+    if not acknowledged:
+        return Plan(view.status, requeue_after=_patience(view))
+    later = IDLE_LOOK if wanted.settled else OTHERS_LOOK
+    if wanted.renew_at is not None:
+        left = (wanted.renew_at - view.context.now).total_seconds()
+        later = min(later, max(0.1, left + 0.1))
+    return Plan(view.status, requeue_after=later)
 
 
 def _patience(view: View) -> float:

@@ -30,6 +30,18 @@ SWEEP_PAUSE: Final = 3.0
 _NAMED: Final = 5
 
 
+def refuse(view: View, denied: Denied) -> Plan:
+    """Deliver nothing more, and say why; what pods have they keep.
+
+    Where keys were taken away a moment ago, that is brought to its end first.
+    """
+    if not view.delivered and ("secret" in view.status or "revocation" in view.status):
+        return take_away(view, denied)
+    view.draft.set("Admitted", False, denied.reason, denied.message)
+    view.draft.set("Ready", False, denied.reason, denied.message)
+    return Plan(view.status, requeue_after=backoff(view.draft.seconds_since("Admitted")))
+
+
 def take_away(view: View, denied: Denied) -> Plan:
     """Leave nobody with keys that are not granted (any more), and say why."""
     held = view.secret is not None

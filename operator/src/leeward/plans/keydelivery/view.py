@@ -1,14 +1,24 @@
 """One look at one KeyDelivery, and what its Secret is to hold."""
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from leeward.api.keydelivery import KeyDeliverySpec
-from leeward.plans.shared.conditions import backoff
+from leeward.plans.shared.conditions import backoff, parse_timestamp
 from leeward.plans.shared.keys import Granted
 from leeward.plans.shared.look import Look
-from leeward.plans.shared.model import ArtefactEntry, CountDelivery, Manifest, Plan
+from leeward.plans.shared.model import (
+    Action,
+    ArtefactEntry,
+    CountDelivery,
+    LeafEntry,
+    Manifest,
+    Plan,
+    PodEntry,
+    TrustEntry,
+)
 from leeward.plans.shared.names import short_hash
 from leeward.plans.shared.verdict import Denied
 
@@ -19,15 +29,54 @@ AT_ONCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class ItemContent:
+    """What the Secret is to hold for one item.
+
+    Attributes:
+        entries: The one to be used first comes first.
+        certificate: As the status says it, where the item has one.
+        trust: Versions in the trust bundle, where the item has one.
+        settled: Whether nothing is awaited of others before it changes again.
+    """
+
+    entries: tuple[PodEntry, ...]
+    certificate: Manifest | None = None
+    trust: tuple[int, ...] | None = None
+    settled: bool = True
+
+    @property
+    def leaf(self) -> LeafEntry | None:
+        """Its certificate."""
+        return next((e for e in self.entries if isinstance(e, LeafEntry)), None)
+
+    @property
+    def authorities(self) -> TrustEntry | None:
+        """Its trust bundle."""
+        return next((e for e in self.entries if isinstance(e, TrustEntry)), None)
+
+    @property
+    def keys(self) -> tuple[ArtefactEntry, ...]:
+        """Its artefact keys."""
+        return tuple(e for e in self.entries if isinstance(e, ArtefactEntry))
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What has to be done before it is known what the Secret is to hold."""
+
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What the Secret is to hold.
 
     Attributes:
-        items: Name of each item -> its entries, the one to be used first.
+        items: Name of each item -> what is of it.
         grants: By what.
     """
 
-    items: Mapping[str, tuple[ArtefactEntry, ...]]
+    items: Mapping[str, ItemContent]
     grants: tuple[Granted, ...] = ()
 
     @property
@@ -37,9 +86,9 @@ class Content:
         return tuple(dict.fromkeys(count for count in counts if count is not None))
 
     @property
-    def entries(self) -> tuple[ArtefactEntry, ...]:
+    def entries(self) -> tuple[PodEntry, ...]:
         """All of it, in order."""
-        return tuple(entry for entries in self.items.values() for entry in entries)
+        return tuple(entry for item in self.items.values() for entry in item.entries)
 
     @property
     def wanted(self) -> frozenset[tuple[str, str]]:
@@ -50,6 +99,17 @@ class Content:
     def digest(self) -> str:
         """Names this content."""
         return short_hash(*([e.role, e.id, e.version] for e in self.entries))
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is awaited of others before it changes again."""
+        return all(item.settled for item in self.items.values())
+
+    @property
+    def renew_at(self) -> datetime.datetime | None:
+        """When the first certificate is to be renewed."""
+        found = [item.certificate["renewAt"] for item in self.items.values() if item.certificate]
+        return min(map(parse_timestamp, found), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +125,11 @@ class View(Look[KeyDeliverySpec]):
     def secret(self) -> Manifest | None:
         """The Secret as it was last written; None: nothing was ever delivered."""
         return self.status.get("secret")
+
+    def stored_item(self, name: str) -> Manifest:
+        """What the status says of an item; empty: nothing."""
+        items = self.status.get("items") or ()
+        return next((dict(item) for item in items if item["name"] == name), {})
 
     @property
     def delivered(self) -> bool:

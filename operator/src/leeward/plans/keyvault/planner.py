@@ -12,6 +12,8 @@ from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec
 from leeward.api.meta import Kind
 from leeward.formats.provider import TransitSettings
 from leeward.plans.keyvault import provider
+from leeward.plans.keyvault.authorities import tend as tend_authorities
+from leeward.plans.keyvault.authorities import unused
 from leeward.plans.keyvault.origins import conflict, made_events, refusal, set_shared, wanted
 from leeward.plans.keyvault.publickeys import publish
 from leeward.plans.keyvault.rotation import RotationStep, steps
@@ -23,6 +25,7 @@ from leeward.plans.shared.conditions import StatusDraft, backoff
 from leeward.plans.shared.look import Look, read
 from leeward.plans.shared.model import (
     Context,
+    EnsureAuthority,
     EnsureKeyset,
     Event,
     KeysetInfo,
@@ -45,26 +48,21 @@ from leeward.plans.shared.verdict import Denied, key_fault
 
 REWRAP_PAUSE: Final = 0.5
 """Seconds between two batches of artefact keys: others get a turn."""
+USERS_PAUSE: Final = 15.0
+"""Seconds between looks at pods that use certificates of a version which is to be disabled."""
 
 
 def latest(observed: Observed, info: KeysetInfo) -> KeysetInfo:
     """The keyset after what was done to it since it was read."""
     info = provider.latest(observed, info)
     for action, outcome in observed.outcomes.items():
-        if isinstance(action, RotateVaultKey | RewrapArtefactKeys | RetireVersion):
+        if isinstance(
+            action, RotateVaultKey | RewrapArtefactKeys | RetireVersion | EnsureAuthority
+        ):
             found = outcome.result
             found = found.info if isinstance(found, RewrapResult) else found
             info = found if isinstance(found, KeysetInfo) else info
     return info
-
-
-def idle_fields(spec: KeyVaultSpec) -> list[str]:
-    """Fields that are known to the API and that this release would have to ignore."""
-    found = []
-    for key in spec.keys:
-        if key.authority is not None:
-            found.append(f"spec.keys[{key.name}].authority")
-    return found
 
 
 class KeyVaultPlanner:
@@ -95,13 +93,6 @@ class KeyVaultPlanner:
         marked = with_finalizer(resource, observed, wanted=shreds)
         if marked is not None:
             return marked
-        idle = idle_fields(spec)
-        if idle:
-            return _not_ready(
-                draft,
-                "FieldsWithoutEffect",
-                f"this release does not act on {', '.join(idle)}: leave them out",
-            )
         draft.put(provider=spec.provider.name)
         ensured = _ensured(observed)
         if ensured is not None:
@@ -234,7 +225,8 @@ def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) 
     shredding = shred_versions(owner, spec, draft, info, round_)
     if isinstance(shredding, Plan):
         return shredding
-    plan = published or _tended(owner, spec, draft, round_, shredding)
+    authorities = tend_authorities(owner, spec, draft, info, round_.observed)
+    plan = published or authorities or _tended(owner, spec, draft, round_, shredding)
     again = [backoff(draft.seconds_since("Ready"))] if refused else []
     again += [WAITING] if shredding.waits else []
     if plan.requeue_after is not None:
@@ -261,7 +253,10 @@ def _rotate(
     """The next step of a rotation that is due, or when one will be."""
     now = round_.now
     due = steps(owner, spec, round_.info, now, shredding.allowed)
-    begun = [step for step in due if step.at <= now]
+    known = unused(owner, spec, [step for step in due if step.at <= now], round_.observed)
+    if known.needs:
+        return Plan(draft.status, needs=known.needs)
+    begun = known.free
     pending = tuple(step.step for step in begun if round_.observed.done(step.step) is None)
     if pending:
         return Plan(draft.status, actions=pending[:1])
@@ -285,6 +280,9 @@ def _rotate(
         return Plan(draft.status, requeue_after=REWRAP_PAUSE)
     if begun:  # what was done has to be done again: something came between
         return Plan(draft.status, requeue_after=REWRAP_PAUSE)
+    if known.waiting:
+        draft.set("RotationComplete", False, "CertificatesInUse", known.waiting[0].message)
+        return Plan(draft.status, requeue_after=USERS_PAUSE, events=_events(round_.observed))
     if any(len(versions) > 1 for versions in round_.info.history.values()):
         draft.set(
             "RotationComplete",

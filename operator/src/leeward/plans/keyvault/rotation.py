@@ -69,10 +69,13 @@ def steps(
 def next_rotation(key: VaultKey, primary: VersionInfo) -> datetime.datetime | None:
     """When the key gets its next version; None: when somebody asks for it."""
     rotation = key.rotation
-    if rotation is None:
-        return None
     made = parse_timestamp(primary.created_at)
     times = []
+    if key.authority is not None and key.origin.generate is not None:
+        # What it issues at the end of its life would live for too short a time.
+        times.append(made + _span(key.authority.lifetime) * 2 / 3)
+    if rotation is None:
+        return min(times, default=None)
     if rotation.every is not None:
         times.append(made + _span(rotation.every))
     if rotation.renewed_after is not None:

@@ -19,7 +19,7 @@ def not_acknowledged(
     One that was never delivered, or from which the keys were taken away, has no pod that holds any.
     """
     return tuple(
-        _label(delivery)
+        label_of(delivery)
         for delivery in deliveries
         for name in _items_of(delivery, dataset)
         if _delivered(delivery) and not _acknowledged(delivery, name, key_id)
@@ -31,10 +31,10 @@ def still_holding(
 ) -> tuple[str, ...]:
     """KeyDeliveries (``namespace/name``) of which the Secret may still hold this key."""
     return tuple(
-        _label(delivery)
+        label_of(delivery)
         for delivery in deliveries
         if (_delivered(delivery) and any(key["id"] == key_id for key in _keys(delivery)))
-        or (_pending(delivery) and any(_items_of(delivery, dataset)))
+        or (is_pending(delivery) and any(_items_of(delivery, dataset)))
     )
 
 
@@ -80,7 +80,8 @@ def _delivered(delivery: Manifest) -> bool:
     return "secret" in _status(delivery)
 
 
-def _pending(delivery: Manifest) -> bool:
+def is_pending(delivery: Manifest) -> bool:
+    """Whether nobody knows yet what its Secret holds."""
     return bool((_status(delivery).get("secret") or {}).get("pending"))
 
 
@@ -90,7 +91,7 @@ def _keys(delivery: Manifest) -> Iterator[Manifest]:
 
 
 def _acknowledged(delivery: Manifest, name: str, key_id: str) -> bool:
-    return not _pending(delivery) and any(
+    return not is_pending(delivery) and any(
         key["id"] == key_id and key.get("acknowledged")
         for item in _status(delivery).get("items") or ()
         if item["name"] == name
@@ -98,5 +99,6 @@ def _acknowledged(delivery: Manifest, name: str, key_id: str) -> bool:
     )
 
 
-def _label(delivery: Manifest) -> str:
+def label_of(delivery: Manifest) -> str:
+    """``namespace/name``."""
     return f"{delivery['metadata']['namespace']}/{delivery['metadata']['name']}"

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 from leeward.api.keyorigin import Origin
 from leeward.api.meta import Empty
 from leeward.formats.provider import TransitSettings
+from leeward.plans.shared.delivering import EnsureAuthority, IssueLeaf, PutKeys, RemoveKeys
 from leeward.plans.shared.destruction import (
     DestroyArtefactKey,
     ForgetVault,
@@ -314,56 +315,6 @@ class DeleteSecret:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArtefactEntry:
-    """An artefact key in ``keyset.json``.
-
-    Attributes:
-        role: What the pod uses it for.
-        id: Its id.
-        version: As it is told to the pod: that of the vault key when it was first delivered, since
-            rotating a vault key touches no pod.
-    """
-
-    role: str
-    id: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class PutKeys:
-    """Make or replace a Secret of long-lived pods, which is never read. Yields a WrittenSecret.
-
-    Conflict with no result where somebody else's Secret has its name: it stays as it is. Conflict
-    with result ``Changed`` where it is not the one that was written last.
-
-    Attributes:
-        namespace, name: The Secret.
-        type: Tells this owner's Secret from any other: a type cannot be changed.
-        owner: ownerReference of the Secret.
-        entries: What it holds.
-        labels: Labels of the Secret.
-        over: resourceVersion that it was last written as; None: whatever there is of this type.
-    """
-
-    namespace: str
-    name: str
-    type: str
-    owner: Manifest = field(hash=False)
-    entries: tuple[ArtefactEntry, ...]
-    labels: Manifest = field(default_factory=dict, hash=False)
-    over: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveKeys:
-    """Empty and delete a Secret of this type; one of another type stays as it is."""
-
-    namespace: str
-    name: str
-    type: str
-
-
 KeyAction: TypeAlias = (
     EnsureKeyset
     | TendKeyset
@@ -382,6 +333,8 @@ KeyAction: TypeAlias = (
     | DestroyArtefactKey
     | DeliverKeys
     | DeleteSecret
+    | EnsureAuthority
+    | IssueLeaf
     | PutKeys
     | RemoveKeys
 )

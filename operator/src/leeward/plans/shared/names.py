@@ -117,6 +117,11 @@ def short_hash(*parts: object) -> str:
     return hashlib.sha256(canonical_json(list(parts))).hexdigest()[:8]
 
 
+def digest128(*parts: object) -> str:
+    """32 hexadecimal digits that stand for these values (JSON), in this order."""
+    return hashlib.sha256(canonical_json(list(parts))).hexdigest()[:32]
+
+
 def secret_name(random: Callable[[int], bytes]) -> str:
     """A name that nobody guesses, for a Secret in a workload's namespace."""
     drawn = base64.b32encode(random(_SECRET_ALPHABET_BYTES)).decode().lower()

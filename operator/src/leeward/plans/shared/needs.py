@@ -191,6 +191,7 @@ class VersionInfo:
             unless it signs.
         public_key: PEM of the public half of its fixed key, where that is a pair.
         derivation: JSON that says how its fixed key was made from a passphrase or another key.
+        certificate: PEM of the certificate authority that it is, if it is one.
     """
 
     version: int
@@ -200,6 +201,7 @@ class VersionInfo:
     fixed: bool = False
     public_key: str | None = None
     derivation: str | None = None
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,14 +294,3 @@ class ArtefactKeyInfo:
     artefact: tuple[str, str] | None = None
     dataset: str | None = None
     created_at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenKeys:
-    """A Secret of long-lived pods, as it was written.
-
-    Attributes:
-        resource_version: What the API server calls this version of it.
-    """
-
-    resource_version: str

@@ -1,0 +1,320 @@
+"""Long-lived pods while everything around them changes: simulated, with the operator's own code.
+
+Several processes work on one API server; at each call any other may go first, and a process may be
+killed. Pods come and go; their kubelets exchange files when they like, and the programs in them
+read files when they like. Time is virtual.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime
+import functools
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from fakeapi.store import FakeApi, Manifest
+from leeward.api.meta import API_VERSION
+from leeward.app.wiring import PLANNERS
+from leeward.engine.echoes import Echoes
+from leeward.engine.inventory import Key
+from leeward.engine.reconciler import Reconciler
+from leeward.engine.steps import Steps
+from leeward.formats.certificates import CertificatePair, trust_role
+from leeward.formats.keyset import PodKeyset
+from leeward.keystore.store import EmbeddedKeyStore
+from leeward.kube.client import KubeClient
+from leeward.kube.objects import ObjectStore
+from leeward.plans.shared.conditions import NOT_YET
+from leeward.plans.shared.model import (
+    AckResult,
+    Context,
+    Event,
+    KeysOf,
+    Outcome,
+    ProgressOf,
+    ResultOf,
+)
+from unit.keystore.keystore_world import Free, Immediate
+
+CLINIC = "clinic"
+SYSTEM = "leeward-system"
+VAULT = Key("KeyVault", CLINIC, "vault")
+START = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
+
+
+class KilledError(BaseException):
+    """The process was killed at a call: nothing of it goes on, whatever it would catch."""
+
+
+class Interleaved(Immediate):
+    """Lets others go first before each call, and kills the process at some of them."""
+
+    def __init__(self, api: FakeApi, chance: random.Random, kills: float) -> None:
+        super().__init__(api)
+        self._chance = chance
+        self._kills = kills
+
+    async def exchange(
+        self, method: str, path: str, body: Manifest | None, content_type: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        for _ in range(self._chance.randrange(3)):
+            await asyncio.sleep(0)
+        if self._chance.random() < self._kills:
+            raise KilledError
+        answer = await super().exchange(method, path, body, content_type)
+        if self._chance.random() < self._kills:
+            raise KilledError
+        return answer
+
+
+class Silent:
+    """Takes events and forgets them."""
+
+    def record(self, resource: Manifest, event: Event) -> None:
+        """Forgotten."""
+
+
+@dataclass
+class Pod:
+    """One long-lived pod: what its kubelet has mounted, and what its program has loaded."""
+
+    name: str
+    ward: str
+    mounted: PodKeyset | None = None
+    loaded: PodKeyset | None = None
+
+
+@functools.lru_cache(4096)
+def accepts(trusted: bytes, shown: bytes) -> bool:
+    """Whether a certificate is by one of the authorities of a bundle."""
+    leaf = x509.load_pem_x509_certificate(
+        CertificatePair.from_material(shown).certificate_pem.encode()
+    )
+    for authority in x509.load_pem_x509_certificates(trusted):
+        try:
+            leaf.verify_directly_issued_by(authority)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
+
+
+@dataclass
+class Course:
+    """Everything.
+
+    Attributes:
+        seed: Of all chance.
+        wards: Names of the KeyDeliveries.
+    """
+
+    seed: int
+    wards: tuple[str, ...] = ("lab", "store", "ward")
+    now: datetime.datetime = START
+    pods: dict[str, Pod] = field(default_factory=dict)
+    rotations: int = 0
+    checks: int = 0
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.api = FakeApi(lambda: f"{self.now:%Y-%m-%dT%H:%M:%SZ}")
+        self._names = 0
+
+    # --- what stands around ---------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """A vault with an authority, and KeyDeliveries that have certificates of it."""
+        await self._process(0.0)[1].ensure_root_key()
+        grant = {"name": "all", "kinds": ["KeyDelivery"], "operations": ["Issue"]}
+        key = {
+            "name": "mesh",
+            "algorithm": "ED25519",
+            "authority": {"trustDomain": "clinic.example"},
+            "rotation": {"retireAfter": "1s", "destroyAfter": "2s"},
+            "grants": [grant],
+        }
+        self._add("KeyVault", "vault", {"keys": [key]})
+        for ward in self.wards:
+            certificate = {"vault": {"name": "vault"}, "key": "mesh"}
+            self._add(
+                "KeyDelivery",
+                ward,
+                {
+                    "purpose": "care",
+                    "selector": {"matchLabels": {"app": ward}},
+                    "secretName": f"{ward}-keys",
+                    "items": [{"name": "mesh", "certificate": {**certificate, "duration": "24h"}}],
+                },
+            )
+
+    def _add(self, kind: str, name: str, spec: Manifest) -> None:
+        metadata = {"name": name, "namespace": CLINIC}
+        self.api.add({"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec})
+
+    def _process(self, kills: float) -> tuple[Reconciler, EmbeddedKeyStore]:
+        """A process of the operator that knows nothing yet."""
+        client = KubeClient(Interleaved(self.api, self.chance, kills), Free(), Free())
+        keys = EmbeddedKeyStore(client, SYSTEM, self.chance.randbytes, lambda: self.now)
+        objects, echoes = ObjectStore(client), Echoes()
+        reconciler = Reconciler(
+            api_version=API_VERSION,
+            planners=PLANNERS,
+            objects=objects,
+            steps=Steps(objects, keys, self, echoes, frozenset(PLANNERS)),
+            recorder=Silent(),
+            echoes=echoes,
+            context=lambda: Context(self.now, self.chance.randbytes, SYSTEM, "masking:1"),
+            progress_reasons=NOT_YET,
+        )
+        return reconciler, keys
+
+    # --- engine.ports.Pods ----------------------------------------------------------------------
+
+    async def keys(self, need: KeysOf) -> Manifest | None:
+        """What a pod has loaded; now and then it does not answer."""
+        pod = self.pods.get(need.pod)
+        if pod is None or pod.loaded is None or self.chance.random() < 0.1:
+            return None
+        keys = [{"role": k.role, "id": k.id, "version": k.version} for k in pod.loaded.keys]
+        return {"formatVersion": 1, "keys": keys}
+
+    async def progress(self, need: ProgressOf) -> Manifest | None:
+        """No job runs."""
+
+    async def result(self, need: ResultOf) -> Manifest | None:
+        """No job runs."""
+
+    async def ack(self, action: AckResult) -> Outcome:
+        """No job runs."""
+        return Outcome("Done")
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    async def run(self, rotations: int) -> None:
+        """Let things happen until the authority was replaced so often."""
+        while self.rotations < rotations:
+            await asyncio.gather(*(self._life() for _ in range(2)), self._surroundings())
+        reconciler, _ = self._process(0.0)
+        for _ in range(50):
+            self._pass(20)
+            self._mount_all()
+            for key in (VAULT, *(Key("KeyDelivery", CLINIC, ward) for ward in self.wards)):
+                await reconciler.reconcile(key)
+            self.check()
+            if self._is_settled():
+                return
+
+    def _vault(self) -> Manifest:
+        found = self.api.one("KeyVault", CLINIC, "vault")
+        assert found is not None
+        return found
+
+    def _is_settled(self) -> bool:
+        (key,) = self._vault()["status"]["keys"]
+        return all(v["state"] in ("Primary", "Destroyed") for v in key["versions"])
+
+    async def _life(self) -> None:
+        """One life of a process: some reconciles, until it is killed."""
+        reconciler, _ = self._process(0.01)
+        try:
+            for _ in range(self.chance.randrange(1, 10)):
+                ward = self.chance.choice(self.wards)
+                keys = (VAULT, *[Key("KeyDelivery", CLINIC, ward)] * 4)
+                await reconciler.reconcile(self.chance.choice(keys))
+        except (KilledError, Exception):  # noqa: BLE001 - a fault ends a reconcile; the next repairs
+            return
+
+    async def _surroundings(self) -> None:
+        for _ in range(12):
+            await asyncio.sleep(0)
+            match self.chance.choice(("time", "come", "go", "mount", "mount", "load", "rotate")):
+                case "time":
+                    self._pass(self.chance.choice((1, 1, 5, 20, 3600)))
+                case "come" if len(self.pods) < 7:
+                    self._come()
+                case "go" if self.pods and self.chance.random() < 0.3:
+                    self._go()
+                case "mount":
+                    self._mount(self.chance.choice([*self.pods.values(), None]))
+                case "load" if self.pods:
+                    pod = self.chance.choice(list(self.pods.values()))
+                    pod.loaded = pod.mounted
+                case "rotate":
+                    self._rotate()
+            self.check()
+
+    def _pass(self, seconds: float) -> None:
+        self.now += datetime.timedelta(seconds=seconds)
+
+    def _come(self) -> None:
+        self._names += 1
+        ward = self.chance.choice(self.wards)
+        name = f"{ward}-{self._names}"
+        mount = {"name": "keys", "secret": {"secretName": f"{ward}-keys"}}
+        self.api.add(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "namespace": CLINIC, "labels": {"app": ward}},
+                "spec": {"nodeName": "one", "volumes": [mount], "containers": [{"name": "c"}]},
+                "status": {"phase": "Running", "podIP": "10.244.0.7"},
+            }
+        )
+        self.pods[name] = Pod(name, ward)
+
+    def _go(self) -> None:
+        name = self.chance.choice(list(self.pods))
+        del self.pods[name]
+        self.api.remove("Pod", CLINIC, name)
+
+    def _mount(self, pod: Pod | None) -> None:
+        """The kubelet brings the volume of a pod up to date."""
+        if pod is None:
+            return
+        secret = self.api.one("Secret", CLINIC, f"{pod.ward}-keys")
+        if secret is None or "data" not in secret:
+            return
+        pod.mounted = PodKeyset.parse(base64.b64decode(secret["data"]["keyset.json"]))
+        if pod.loaded is None:  # a program reads its keys before it serves anybody
+            pod.loaded = pod.mounted
+
+    def _mount_all(self) -> None:
+        for pod in self.pods.values():
+            self._mount(pod)
+            pod.loaded = pod.mounted
+
+    def _rotate(self) -> None:
+        """Somebody asks for a new authority, if the last one is at work by now."""
+        found = self._vault()
+        states = {k["name"]: k for k in found.get("status", {}).get("keys", ())}
+        if not states or self.chance.random() < 0.5:
+            return
+        rotation = found["spec"]["keys"][0]["rotation"]
+        if states["mesh"]["rotatedAt"] < rotation.get("renewedAfter", ""):
+            return
+        self._pass(1)
+        rotation["renewedAfter"] = f"{self.now:%Y-%m-%dT%H:%M:%SZ}"
+        self.api.edit(found)
+        self.rotations += 1
+
+    # --- what must hold -------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Every two pods that have keys accept each other."""
+        ready = [(pod.name, pod.loaded) for pod in self.pods.values() if pod.loaded is not None]
+        for one, shown in ready:
+            for other, trusting in ready:
+                self.checks += 1
+                bundle = trusting.by_role(trust_role("mesh"))
+                leaf = shown.by_role("mesh")
+                assert accepts(bundle.raw(), leaf.raw()), (
+                    f"after {self.rotations} rotations {other} does not accept {one}, which shows a"
+                    f" certificate of version {leaf.version}; the newest trusted is"
+                    f" {bundle.version}"
+                )
