@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cluster.clinic import Clinic, dataset, key_ref, masking_job, vault
+from cluster.clinic import Clinic, Manifest, dataset, key_ref, masking_job, vault
 
 pytestmark = pytest.mark.cluster
 
@@ -31,7 +31,7 @@ def once(clinic: Clinic) -> Clinic:
     return clinic
 
 
-def job(name: str) -> dict[str, object]:
+def job(name: str) -> Manifest:
     made = masking_job(name, "few", RULES)
     made["spec"]["output"]["sealedWith"]["vault"]["name"] = "limited"
     return made
@@ -78,3 +78,23 @@ def test_what_depends_on_a_key_is_told_and_moves_with_a_rotation(
             "artefactKeys": 1,
         }
     ]
+
+
+def test_who_may_seal_and_not_open_is_given_the_public_half_only(
+    once: Clinic, leeward: Callable[..., str]
+) -> None:
+    made = vault("drop")
+    key = next(key for key in made["spec"]["keys"] if key["name"] == "intake")
+    key["grants"] = [
+        {"name": "write", "kinds": ["MaskingJob"], "operations": ["Seal"]},
+        {"name": "read", "kinds": ["DatasetPreview"], "operations": ["Open"]},
+    ]
+    once.apply(made)
+    once.reason("keyvault", "drop", "KeysReady")
+    sealing = job("into-the-drop")
+    sealing["spec"]["output"]["sealedWith"] = {"vault": {"name": "drop"}, "key": "intake"}
+    once.apply(sealing)
+    once.reason("maskingjob", "into-the-drop", "Published")
+    where = ("-n", once.namespace, "--purpose", "research", "-o", "json")
+    shown = json.loads(leeward("dataset", "preview", "into-the-drop-out", *where))
+    assert [row["income"] for row in shown["rows"]] == ["[0, 20000)", "[50000, )"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fakeapi.store import Answer, Place, refusal
+from leeward.formats.sealed import InvalidKey, recipient_of, unwrapper_of
 from leeward.plans.shared.faults import DeniedError
 from leeward.plans.shared.model import (
     DeleteSecret,
@@ -50,6 +51,23 @@ async def test_pod_is_given_artefact_keys_and_nothing_else(world: KeyWorld) -> N
     }
     assert keys["rule:tokens"].algorithm == "AES256_SIV"
     assert len({key.raw() for key in keys.values()}) == 4
+
+
+async def test_who_seals_is_given_the_public_half_of_a_pair_and_who_opens_the_private_one(
+    world: KeyWorld,
+) -> None:
+    store = await world.ready()
+    await store.perform(ensure("intake"))
+    for name, role in (("lw-seals", "output"), ("lw-opens", "source")):
+        await store.perform(DeliverKeys(CLINIC, name, OWNER, ((role, KEY_ID),)))
+    public = delivered(world, "lw-seals").by_role("output")
+    private = delivered(world, "lw-opens").by_role("source")
+    recipient = recipient_of(public.algorithm, bytes.fromhex(KEY_ID), public.raw())
+    opener = unwrapper_of(private.algorithm, bytes.fromhex(KEY_ID), private.raw())
+    entry = recipient.wrap(b"k" * 32, b"f" * 16, world.random)
+    assert opener.unwrap(entry, b"f" * 16) == b"k" * 32
+    with pytest.raises(InvalidKey):
+        unwrapper_of(public.algorithm, bytes.fromhex(KEY_ID), public.raw())
 
 
 async def test_delivered_secret_is_immutable_and_owned(world: KeyWorld) -> None:

@@ -148,7 +148,7 @@ DENIED: list[tuple[str, Setting, str, str]] = [
     ("vault not ready", vault_not_ready, "VaultNotReady", "not come to it yet"),
     ("key missing", output(sealedWith=key("nope")), "KeyMissing", "it has data, tokens"),
     ("output key unsuitable", output(sealedWith=key("tokens")), "KeyAlgorithmUnsuitable", "GCM"),
-    ("output key a pair", output(sealedWith=key("intake")), "KeyAlgorithmUnsuitable", "GCM"),
+    ("output key a pair", output(sealedWith=key("intake")), "KeyNotGranted", "operation Seal"),
     (
         "rule key unsuitable",
         instead("patient", hash={"key": key("tokens")}),

@@ -187,3 +187,15 @@ def test_of_five_thousand_grants_only_those_that_fit_are_looked_at_and_all_are_r
             ]
             assert ready_key(use, observed).key is ready_key(use, observed).key
     assert len(observed.read) == 10
+
+
+def test_an_output_is_sealed_under_a_pair_by_who_may_seal_and_not_open() -> None:
+    world, engine = clinic()
+    grants_of(world, "intake", grant("seal", operations=["Seal"]))
+    sealed_with = {"vault": {"name": "vault"}, "key": "intake"}
+    world.change(JOB, spec=job_spec(output={**job_spec()["output"], "sealedWith": sealed_with}))
+    engine.settle(JOB)
+    assert "Seal by grant seal" in ready(world.objects[JOB]["status"], "KeysDelivered")[2]
+    (delivery,) = {action for action in world.done if isinstance(action, DeliverKeys)}
+    roles = dict(delivery.keys)
+    assert world.keys[roles["output"]].algorithm == "HPKE_X25519"

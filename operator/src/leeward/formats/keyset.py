@@ -38,6 +38,10 @@ DeliveredAlgorithm = Annotated[str, AfterValidator(_delivered)]
 """The same, or what a certificate or public keys are called in a keyset."""
 
 
+OUTPUT_ROLE: Final = "output"
+"""Of the key that seals what a pod writes."""
+
+
 class PodKey(Document):
     """One artefact key, or a certificate (``leeward.formats.certificates.delivery``).
 
@@ -45,7 +49,9 @@ class PodKey(Document):
         id: 32 hexadecimal digits; sealed files name it.
         role: What the pod uses it for: ``source``, ``output``, ``rule:NAME``, or the name of an
             item of a KeyDelivery.
-        material: Base64 of the bytes that ``leeward.formats.material`` lists by algorithm.
+        material: Base64 of the bytes that ``leeward.formats.material`` lists by algorithm; of a
+            pair in role ``output`` of a job, of the PEM of its public half: who seals need not
+            open.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]

@@ -4,7 +4,7 @@ import base64
 
 from pydantic import SecretStr
 
-from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.keyset import OUTPUT_ROLE, PodKey, PodKeyset
 from leeward.formats.wrapped import WrappedArtefactKey
 from leeward.keystore.artefacts import ArtefactKeys
 from leeward.keystore.records import DamagedRecordError, delivered_secret, secret_ref
@@ -78,7 +78,10 @@ class Deliveries:
         return None if found is None else found[1]
 
     async def _pod_key(self, role: str, key: WrappedArtefactKey) -> PodKey:
+        # Also where only its public half is given: what does not open may be somebody else's.
         key, material = await self._artefacts.material(key)
+        if role == OUTPUT_ROLE and key.public_key is not None:
+            material = key.public_key.encode()
         return PodKey(
             id=key.id,
             role=role,

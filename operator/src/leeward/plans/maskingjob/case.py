@@ -13,13 +13,8 @@ from leeward.plans.shared.model import Context, Observed
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.sources import Case
 
-OUTPUT_ALGORITHMS = tuple(
-    name
-    for name, known in ALGORITHMS.items()
-    if known.key_class == "Symmetric" and "Seal" in known.operations
-)
-"""Outputs are sealed with a symmetric key: of a key pair the pod would have to hold the private
-half, too, as far as this release delivers keys."""
+OUTPUT_ALGORITHMS = tuple(name for name, known in ALGORITHMS.items() if "Seal" in known.operations)
+"""Of a key pair the pod is given the public half only: it cannot open what it has sealed."""
 
 MASKING_ALGORITHMS = tuple(
     name for name, operations in OPERATIONS_BY_ALGORITHM.items() if "Mask" in operations

@@ -17,9 +17,9 @@ from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import API_VERSION, KeyRef, Ref
 from leeward.formats.document import canonical_json
 from leeward.formats.jobconfig import OUTPUT_MOUNT
+from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.formats.result import Result, ResultFile, parse_result
 from leeward.plans.maskingjob.case import output_volume
-from leeward.plans.maskingjob.recipe import OUTPUT_ROLE
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.model import Action, Apply, Delete, Manifest
 from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, UID_ANNOTATION, metadata, ref_of

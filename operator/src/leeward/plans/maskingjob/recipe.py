@@ -2,6 +2,7 @@
 
 from leeward.api.transforms import ColumnRule, NoParameters
 from leeward.formats.jobconfig import OUTPUT_MOUNT, MaskingConfig, OutputFile, RuleConfig
+from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
 from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
@@ -10,7 +11,6 @@ from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.verdict import Unseen
 from leeward.plans.shared.workload import JobKey, Recipe
 
-OUTPUT_ROLE = "output"
 DEFAULT_RULE = "defaultAction"
 
 
