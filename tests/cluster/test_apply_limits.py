@@ -36,6 +36,19 @@ def test_the_largest_vault_is_accepted(run_kubectl: RunKubectl, namespace: str) 
     assert done.returncode == 0, done.stderr
 
 
+def test_a_vault_with_a_thousand_grants_is_accepted(
+    run_kubectl: RunKubectl, namespace: str
+) -> None:
+    grant = {"kinds": ["MaskingJob", "DatasetPreview"], "operations": ["Seal", "Open"]}
+    grants = [grant | {"name": f"grant-{number}", "maxDeliveries": 10} for number in range(32)]
+    key = {"algorithm": "AES256_GCM", "grants": grants}
+    crowded = resource(
+        "KeyVault", "crowded", {"keys": [key | {"name": f"k{i}"} for i in range(32)]}
+    )
+    done = run_kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(crowded))
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_largest_manifest_is_accepted(run_kubectl: RunKubectl, namespace: str) -> None:
     """The API server also limits what rules cost while they run."""
     token = {"tokenize": {"key": key_ref("tokens")}}
