@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from fakeapi import virtualtime
 from leeward.app.accesses import AccessRecorder
+from leeward.app.deliveryfigures import DeliveryFigures
 from leeward.app.keyfigures import KeyFigures
 from leeward.app.keymetrics import KeyCollector
 from leeward.app.metrics import OperatorMetrics, States
@@ -143,6 +144,12 @@ def vault(name: str, rotated_at: str) -> Manifest:
     }
 
 
+def delivery(name: str) -> Manifest:
+    item = {"name": "mesh", "certificate": {"notAfter": "2027-03-01T12:00:00Z"}}
+    status = {"consumerCount": 5, "acknowledgedCount": 3, "items": [item, {"name": "data"}]}
+    return {"metadata": {"namespace": "clinic", "name": name}, "status": status}
+
+
 def exposed() -> str:
     metrics = OperatorMetrics()
     metrics.reconciled("KeyVault", "ok", 0.02)
@@ -173,6 +180,11 @@ def exposed() -> str:
             now=lambda: NOW.timestamp() + 90,
         )
     )
+    deliveries = DeliveryFigures()
+    for name in ("ward", "gone"):
+        deliveries.saw(delivery(name))
+    deliveries.gone(delivery("gone"))
+    metrics.registry.register(deliveries)
     accesses = AccessRecorder(Dropped(), metrics.registry)
     for event in (
         Event("Normal", "KeysDelivered", ""),
@@ -190,6 +202,10 @@ def test_metrics_show_what_was_counted_and_what_is() -> None:
         'leeward_api_calls_total{code="200",verb="get"} 1.0',
         'leeward_provider_request_seconds_count{operation="wrap",provider="transit"} 1.0',
         'leeward_provider_errors_total{provider="transit",reason="ProviderSealed"} 1.0',
+        'leeward_key_consumers{acknowledged="true"} 3.0',
+        'leeward_key_consumers{acknowledged="false"} 2.0',
+        "leeward_certificates 1.0",
+        "leeward_certificate_not_after_timestamp_seconds 1.8039024e+09",
         "leeward_leader 1.0",
         "leeward_queue_depth 3.0",
         "leeward_queue_oldest_seconds 1.5",

@@ -6,8 +6,8 @@ nothing.
 """
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import aiohttp
 import kopf
@@ -15,9 +15,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from leeward.api import KINDS
-from leeward.api.keyvault import KEYVAULT
 from leeward.api.meta import API_VERSION, GROUP, VERSION
-from leeward.app.keyfigures import KeyFigures
 from leeward.app.probes import WatchAges
 from leeward.engine.controller import Controller
 from leeward.engine.inventory import Key
@@ -72,6 +70,16 @@ class _Backoffs:
         return itertools.chain((0.2, 0.5, 1.0, 2.0, 4.0, 8.0), itertools.repeat(15.0))
 
 
+class Figures(Protocol):
+    """Keeps figures of all resources of a kind."""
+
+    def saw(self, resource: dict[str, Any], /) -> None:
+        """One was listed, made or changed."""
+
+    def gone(self, resource: dict[str, Any], /) -> None:
+        """One was deleted."""
+
+
 def watched_paths(children: Sequence[tuple[str, str]], namespaces: Sequence[str] = ()) -> list[str]:
     """Paths of everything that is watched.
 
@@ -111,9 +119,16 @@ def kopf_registry(
     controller: Controller,
     children: Sequence[tuple[str, str]],
     login: Callable[[], Awaitable[kopf.AiohttpSession]],
-    figures: KeyFigures,
+    figures: Mapping[str, Figures],
 ) -> kopf.OperatorRegistry:
-    """Handlers that hand on to the controller, and KeyVaults to their figures."""
+    """Handlers that hand on to the controller.
+
+    Args:
+        controller: Takes what is seen.
+        children: (apiVersion, kind) of what is watched besides our own kinds.
+        login: Opens a session.
+        figures: Kind -> who keeps figures of it.
+    """
     registry = kopf.OperatorRegistry()
 
     async def log_in(**_: Any) -> kopf.AiohttpSession:
@@ -122,9 +137,10 @@ def kopf_registry(
     async def see(event: Any, **_: Any) -> None:
         body = event["object"]
         body["metadata"].pop("managedFields", None)
-        is_vault, is_gone = body["kind"] == KEYVAULT.kind, event["type"] == "DELETED"
-        if is_vault:
-            (figures.gone if is_gone else figures.saw)(body)
+        is_gone = event["type"] == "DELETED"
+        counted = figures.get(body["kind"])
+        if counted is not None:
+            (counted.gone if is_gone else counted.saw)(body)
         if is_gone:
             controller.saw_gone(body)
         else:

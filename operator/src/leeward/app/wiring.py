@@ -14,9 +14,11 @@ import kopf
 from kubernetes.aio.client import Configuration
 
 from leeward.api import KINDS_BY_NAME
+from leeward.api.keydelivery import KEYDELIVERY
 from leeward.api.keyvault import KEYVAULT
 from leeward.api.meta import API_VERSION
 from leeward.app.accesses import AccessRecorder
+from leeward.app.deliveryfigures import DeliveryFigures
 from leeward.app.edge import KopfLogin, kopf_registry, kopf_settings, watched_paths
 from leeward.app.keyfigures import KeyFigures
 from leeward.app.keymetrics import KeyCollector
@@ -149,7 +151,9 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     login = KopfLogin(configuration, watches, metrics)
     rotator, figures = _rotator(settings, client, keys), KeyFigures()
     metrics.show(_states(controller, sweeper, lag, watches))
+    deliveries = DeliveryFigures()
     metrics.registry.register(_key_collector(figures, keys, rotator))
+    metrics.registry.register(deliveries)
     return Operator(
         settings=settings,
         transports=(transport, lease_transport),
@@ -167,7 +171,12 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         lag=lag,
         watches=watches,
         health=_health(controller, lag, watches),
-        registry=kopf_registry(controller, CHILDREN, login, figures),
+        registry=kopf_registry(
+            controller,
+            CHILDREN,
+            login,
+            {KEYVAULT.kind: figures, KEYDELIVERY.kind: deliveries},
+        ),
         kopf_settings=kopf_settings(CHILDREN),
     )
 
