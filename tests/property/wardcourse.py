@@ -111,6 +111,7 @@ class Course:
 
     Attributes:
         seed: Of all chance.
+        steady: Whether pods answer whenever they are asked.
         wards: Names of the KeyDeliveries.
     """
 
@@ -120,6 +121,7 @@ class Course:
     pods: dict[str, Pod] = field(default_factory=dict)
     rotations: int = 0
     checks: int = 0
+    steady: bool = False
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -130,7 +132,7 @@ class Course:
 
     async def begin(self) -> None:
         """A vault with an authority, and KeyDeliveries that have certificates of it."""
-        await self._process(0.0)[1].ensure_root_key()
+        await self.process(0.0)[1].ensure_root_key()
         grant = {"name": "all", "kinds": ["KeyDelivery"], "operations": ["Issue"]}
         key = {
             "name": "mesh",
@@ -157,7 +159,7 @@ class Course:
         metadata = {"name": name, "namespace": CLINIC}
         self.api.add({"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec})
 
-    def _process(self, kills: float) -> tuple[Reconciler, EmbeddedKeyStore]:
+    def process(self, kills: float) -> tuple[Reconciler, EmbeddedKeyStore]:
         """A process of the operator that knows nothing yet."""
         client = KubeClient(Interleaved(self.api, self.chance, kills), Free(), Free())
         keys = EmbeddedKeyStore(client, SYSTEM, self.chance.randbytes, lambda: self.now)
@@ -179,7 +181,9 @@ class Course:
     async def keys(self, need: KeysOf) -> Manifest | None:
         """What a pod has loaded; now and then it does not answer."""
         pod = self.pods.get(need.pod)
-        if pod is None or pod.loaded is None or self.chance.random() < 0.1:
+        if pod is None or pod.loaded is None:
+            return None
+        if not self.steady and self.chance.random() < 0.1:
             return None
         keys = [{"role": k.role, "id": k.id, "version": k.version} for k in pod.loaded.keys]
         return {"formatVersion": 1, "keys": keys}
@@ -200,28 +204,29 @@ class Course:
         """Let things happen until the authority was replaced so often."""
         while self.rotations < rotations:
             await asyncio.gather(*(self._life() for _ in range(2)), self._surroundings())
-        reconciler, _ = self._process(0.0)
+        reconciler, _ = self.process(0.0)
         for _ in range(50):
-            self._pass(20)
-            self._mount_all()
+            self.pass_time(20)
+            self.mount_all()
             for key in (VAULT, *(Key("KeyDelivery", CLINIC, ward) for ward in self.wards)):
                 await reconciler.reconcile(key)
             self.check()
             if self._is_settled():
                 return
 
-    def _vault(self) -> Manifest:
+    def vault(self) -> Manifest:
+        """The KeyVault as it stands."""
         found = self.api.one("KeyVault", CLINIC, "vault")
         assert found is not None
         return found
 
     def _is_settled(self) -> bool:
-        (key,) = self._vault()["status"]["keys"]
+        (key,) = self.vault()["status"]["keys"]
         return all(v["state"] in ("Primary", "Destroyed") for v in key["versions"])
 
     async def _life(self) -> None:
         """One life of a process: some reconciles, until it is killed."""
-        reconciler, _ = self._process(0.01)
+        reconciler, _ = self.process(0.01)
         try:
             for _ in range(self.chance.randrange(1, 10)):
                 ward = self.chance.choice(self.wards)
@@ -235,9 +240,9 @@ class Course:
             await asyncio.sleep(0)
             match self.chance.choice(("time", "come", "go", "mount", "mount", "load", "rotate")):
                 case "time":
-                    self._pass(self.chance.choice((1, 1, 5, 20, 3600)))
+                    self.pass_time(self.chance.choice((1, 1, 5, 20, 3600)))
                 case "come" if len(self.pods) < 7:
-                    self._come()
+                    self.come()
                 case "go" if self.pods and self.chance.random() < 0.3:
                     self._go()
                 case "mount":
@@ -249,12 +254,14 @@ class Course:
                     self._rotate()
             self.check()
 
-    def _pass(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
+        """Let time go by."""
         self.now += datetime.timedelta(seconds=seconds)
 
-    def _come(self) -> None:
+    def come(self, ward: str = "") -> None:
+        """A pod comes; its volume is mounted later."""
         self._names += 1
-        ward = self.chance.choice(self.wards)
+        ward = ward or self.chance.choice(self.wards)
         name = f"{ward}-{self._names}"
         mount = {"name": "keys", "secret": {"secretName": f"{ward}-keys"}}
         self.api.add(
@@ -284,24 +291,36 @@ class Course:
         if pod.loaded is None:  # a program reads its keys before it serves anybody
             pod.loaded = pod.mounted
 
-    def _mount_all(self) -> None:
+    def mount_all(self, but: str = "") -> None:
+        """Every pod loads what its Secret holds now, but for one that hangs."""
         for pod in self.pods.values():
-            self._mount(pod)
-            pod.loaded = pod.mounted
+            if pod.name != but:
+                self._mount(pod)
+                pod.loaded = pod.mounted
 
     def _rotate(self) -> None:
         """Somebody asks for a new authority, if the last one is at work by now."""
-        found = self._vault()
-        states = {k["name"]: k for k in found.get("status", {}).get("keys", ())}
+        states = {k["name"]: k for k in self.vault().get("status", {}).get("keys", ())}
         if not states or self.chance.random() < 0.5:
             return
+        asked = self.vault()["spec"]["keys"][0]["rotation"].get("renewedAfter", "")
+        if states["mesh"]["rotatedAt"] >= asked:
+            self.rotate()
+
+    def rotate(self) -> None:
+        """Somebody asks for a new authority."""
+        self.pass_time(1)
+        found = self.vault()
         rotation = found["spec"]["keys"][0]["rotation"]
-        if states["mesh"]["rotatedAt"] < rotation.get("renewedAfter", ""):
-            return
-        self._pass(1)
         rotation["renewedAfter"] = f"{self.now:%Y-%m-%dT%H:%M:%SZ}"
         self.api.edit(found)
         self.rotations += 1
+
+    def pair(self) -> CertificatePair:
+        """What the newest pod shows."""
+        loaded = self.pods[max(self.pods)].loaded
+        assert loaded is not None
+        return CertificatePair.from_material(loaded.by_role("mesh").raw())
 
     # --- what must hold -------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from leeward.formats.certificates import (
     CertificatePair,
@@ -144,11 +145,19 @@ async def test_what_a_pod_is_given_is_the_same_whenever_it_is_written(world: Key
 
 async def test_every_draw_is_another_key(world: KeyWorld) -> None:
     store = await authority(world)
+    asked: tuple[tuple[LeafRequest | SignerRequest, str], ...] = (
+        (REQUEST, DRAW),
+        (REQUEST, "ba" * 16),
+        (signer("ED25519"), DRAW),
+    )
     keys = set()
-    for number, request in enumerate((REQUEST, REQUEST, signer("ED25519"))):
-        leaf = await issued(store, issue(world, request, draw=f"{number:032x}"))
+    for request, draw in asked:
+        leaf = await issued(store, issue(world, request, draw=draw))
         certificate = x509.load_pem_x509_certificate(leaf.certificate.encode())
-        keys.add(certificate.public_key().public_bytes_raw() if number == 2 else leaf.id)
+        spki = certificate.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        )
+        keys.add(spki)
     assert len(keys) == 3
 
 
