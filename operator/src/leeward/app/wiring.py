@@ -19,7 +19,7 @@ from leeward.api.keyvault import KEYVAULT
 from leeward.api.meta import API_VERSION
 from leeward.app.accesses import AccessRecorder
 from leeward.app.deliveryfigures import DeliveryFigures
-from leeward.app.edge import KopfLogin, kopf_registry, kopf_settings, watched_paths
+from leeward.app.edge import Figures, KopfLogin, kopf_registry, kopf_settings, watched_paths
 from leeward.app.keyfigures import KeyFigures
 from leeward.app.keymetrics import KeyCollector
 from leeward.app.metrics import OperatorMetrics, States
@@ -149,11 +149,9 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     lag = LoopLag()
     watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
     login = KopfLogin(configuration, watches, metrics)
-    rotator, figures = _rotator(settings, client, keys), KeyFigures()
+    rotator = _rotator(settings, client, keys)
     metrics.show(_states(controller, sweeper, lag, watches))
-    deliveries = DeliveryFigures()
-    metrics.registry.register(_key_collector(figures, keys, rotator))
-    metrics.registry.register(deliveries)
+    figures = _figures(metrics, keys, rotator)
     return Operator(
         settings=settings,
         transports=(transport, lease_transport),
@@ -171,12 +169,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         lag=lag,
         watches=watches,
         health=_health(controller, lag, watches),
-        registry=kopf_registry(
-            controller,
-            CHILDREN,
-            login,
-            {KEYVAULT.kind: figures, KEYDELIVERY.kind: deliveries},
-        ),
+        registry=kopf_registry(controller, CHILDREN, login, figures),
         kopf_settings=kopf_settings(CHILDREN),
     )
 
@@ -222,15 +215,20 @@ def _waker(controller: Controller) -> Callable[[str, str], None]:
     return lambda namespace, name: controller.look_again(Key(KEYVAULT.kind, namespace, name))
 
 
-def _key_collector(
-    figures: KeyFigures, keys: EmbeddedKeyStore, rotator: RootKeyRotator
-) -> KeyCollector:
-    return KeyCollector(
-        figures=figures,
+def _figures(
+    metrics: OperatorMetrics, keys: EmbeddedKeyStore, rotator: RootKeyRotator
+) -> dict[str, Figures]:
+    """Kind -> who keeps figures of it; they are served."""
+    vaults, deliveries = KeyFigures(), DeliveryFigures()
+    collector = KeyCollector(
+        figures=vaults,
         artefact_keys=keys.usage.states,
         stuck=lambda: len(rotator.stuck),
         now=time.time,
     )
+    metrics.registry.register(collector)
+    metrics.registry.register(deliveries)
+    return {KEYVAULT.kind: vaults, KEYDELIVERY.kind: deliveries}
 
 
 def _sweep_after(sweeper: Sweeper, key: Key) -> None:
