@@ -78,6 +78,17 @@ PREVIEW = resource(
         "rows": 5,
     },
 )
+DURING = "2026-01-01T00:16:52Z"
+"""While the MaskingJob of a course runs that begins when the loop does."""
+RENEWED, REENCRYPTED = (
+    _dataset(
+        "sealed",
+        "raw/people.csv.lwe1",
+        sealedWith=_key_ref("intake"),
+        rotation={field: DURING},
+    )
+    for field in ("renewedAfter", "reencryptedAfter")
+)
 JOB = resource(
     "MaskingJob",
     "mask",
@@ -95,6 +106,20 @@ JOB = resource(
         },
     },
 )
+
+JOB_ON_SEALED = resource("MaskingJob", "mask", JOB["spec"] | {"source": {"name": "sealed"}})
+
+
+def replaced(api: FakeApi) -> bool:
+    """Whether the keys of the sealed Dataset were replaced, and the job beside it is done."""
+    found = api.one("Dataset", NAMESPACE, "sealed")
+    status = {} if found is None else found.get("status", {})
+    return (
+        "replacedKeyId" in status
+        and "replacement" not in status
+        and ready(api, "Dataset", "sealed", "Inspected")
+        and ready(api, "MaskingJob", "mask", "Published")
+    )
 
 
 def ready(api: FakeApi, kind: str, name: str, *reasons: str) -> bool:
@@ -131,8 +156,14 @@ COURSES = {
             (VAULT, CLAIM, PLAIN, JOB),
             lambda api: ready(api, "MaskingJob", "mask", "Published"),
         ),
+        Course("renewed", (VAULT, CLAIM, RENEWED, JOB_ON_SEALED), replaced),
+        Course("reencrypted", (VAULT, CLAIM, REENCRYPTED, JOB_ON_SEALED), replaced),
     )
 }
+
+
+REPLACING = ("renewed", "reencrypted")
+"""Courses in which the key of a file is replaced while a job reads it."""
 
 
 @dataclass
@@ -143,6 +174,7 @@ class End:
     created: Counter[str] = field(default_factory=Counter)
     pods_started: Counter[str] = field(default_factory=Counter)
     files: int = 0
+    replaced: bool = False
     processes: int = 0
 
 
@@ -194,6 +226,7 @@ def _take_stock(world: World, end: End) -> None:
         end.created[f"{kind} {namespace}/{_plain(name)}"] += count
     end.pods_started = Counter({_plain(name): count for name, count in world.pods_started.items()})
     end.files = len(world.files)
+    end.replaced = any("replacedKeyId" in d.get("status", {}) for d in world.api.find("Dataset"))
 
 
 def _plain(name: str) -> str:

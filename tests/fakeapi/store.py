@@ -320,7 +320,7 @@ class FakeApi:
 
 
 def matches(manifest: Manifest, labels: str, fields: str = "") -> bool:
-    """Whether an object is selected by ``a=b,c!=d`` of labels, and of the field ``type``.
+    """Whether an object is selected by ``a=b,c!=d`` of labels, and by ``a.b=c`` of fields.
 
     As with the real one, an object without the label is selected by ``!=``.
     """
@@ -329,9 +329,17 @@ def matches(manifest: Manifest, labels: str, fields: str = "") -> bool:
         if (have.get(name.removesuffix("!")) == value) is name.endswith("!"):
             return False
     return all(
-        str(manifest.get(name)) == value
+        _field(manifest, name) == value
         for name, value in (term.split("=", 1) for term in fields.split(",") if term)
     )
+
+
+def _field(manifest: Manifest, path: str) -> str:
+    """The value of a field; empty where it is not there."""
+    found: Any = manifest
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return "" if found is None else str(found)
 
 
 def _merged(target: Any, patch: Any) -> Any:

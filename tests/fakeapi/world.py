@@ -7,6 +7,7 @@ is not simulated in detail: it answers what a run without faults answers, and no
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections import Counter
 from typing import Any
@@ -20,8 +21,11 @@ from leeward.formats.jobconfig import (
     JobConfig,
     MaskingConfig,
     PreviewConfig,
+    ReencryptConfig,
+    RewrapConfig,
     parse_job_config,
 )
+from leeward.formats.keyset import PodKeyset
 from leeward.plans.shared.model import AckResult, KeysOf, Outcome, ProgressOf, ResultOf
 
 COLUMNS = [
@@ -30,7 +34,9 @@ COLUMNS = [
 ]
 DIGEST = "sha256:" + "11" * 32
 OUTPUT_DIGEST = "sha256:" + "22" * 32
-SECONDS = {"Inspect": 2, "Mask": 5, "Preview": 8, "Clean": 1}
+NEW_DIGEST = "sha256:" + "55" * 32
+FILE_ID = "33" * 16
+SECONDS = {"Inspect": 2, "Mask": 5, "Preview": 8, "Clean": 1, "Rewrap": 1, "Reencrypt": 4}
 
 
 class World:
@@ -39,6 +45,8 @@ class World:
     def __init__(self, api: FakeApi) -> None:
         self.api = api
         self.files: set[str] = set()
+        self.headers: dict[str, list[str]] = {}
+        self.digests: dict[str, str] = {}
         self.pods_started: Counter[str] = Counter()
         self._ticks: Counter[str] = Counter()
 
@@ -59,6 +67,8 @@ class World:
         elif pod["status"]["phase"] == "Running":
             self._ticks[pod["metadata"]["uid"]] += 1
             config = self._config(job)
+            if self._ticks[pod["metadata"]["uid"]] in (1, SECONDS[config.task]):
+                self._check_opens(job, config)
             if self._ticks[pod["metadata"]["uid"]] >= SECONDS[config.task]:
                 self._end(job, pod, config)
 
@@ -130,6 +140,10 @@ class World:
         match config:
             case InspectConfig():
                 return {"source": self._inspected(config)}
+            case RewrapConfig():
+                return {"rewrapped": self._rewrapped(config, self._keys(job))}
+            case ReencryptConfig():
+                return {"output": self._reencrypted(config, self._keys(job))}
             case MaskingConfig():
                 return self._masked(config, job)
             case CleanConfig():
@@ -139,6 +153,49 @@ class World:
             case PreviewConfig():
                 return {}
         raise AssertionError(config)
+
+    def _keys(self, job: Manifest) -> dict[str, str]:
+        """Role -> id of the keys that the pod was given."""
+        volumes = job["spec"]["template"]["spec"]["volumes"]
+        names = [v["secret"]["secretName"] for v in volumes if "secret" in v]
+        found = [self.api.one("Secret", job["metadata"]["namespace"], name) for name in names]
+        sets = [PodKeyset.parse(base64.b64decode(s["data"]["keyset.json"])) for s in found if s]
+        return {key.role: key.id for keyset in sets for key in keyset.keys}
+
+    def _check_opens(self, job: Manifest, config: JobConfig) -> None:
+        """Whoever was given a key for a sealed file can open it, and meets the pinned digest."""
+        if not isinstance(config, MaskingConfig | PreviewConfig) or not config.source.key_role:
+            return
+        path = config.source.path.split("/data/source/")[1]
+        key = self._keys(job).get(config.source.key_role)
+        assert key is None or key in self.headers[path], f"{job['metadata']['name']} cannot open"
+        assert config.source.digest == self.digests.get(path, DIGEST), "another file was met"
+
+    def _rewrapped(self, config: RewrapConfig, keys: dict[str, str]) -> dict[str, Any]:
+        path = config.path.removeprefix(f"{OUTPUT_MOUNT}/")
+        header = self.headers[path]
+        assert keys[config.open_role] in header, "a Job was given a key that does not open"
+        added = [] if config.add_role is None else [keys[config.add_role]]
+        header = added + [key for key in header if key not in (*config.drop, *added)]
+        assert header, "nobody can open the file any more"
+        self.headers[path] = header
+        return {"path": config.path, "fileId": FILE_ID, "keyIds": header, "generation": 2}
+
+    def _reencrypted(self, config: ReencryptConfig, keys: dict[str, str]) -> dict[str, Any]:
+        path = config.path.removeprefix(f"{OUTPUT_MOUNT}/")
+        header = [keys[config.seal_role]]
+        if self.headers[path] != header:
+            assert keys[config.open_role] in self.headers[path]
+            assert config.digest == self.digests.get(path, DIGEST)
+            self.headers[path] = header
+            self.digests[path] = NEW_DIGEST
+        return {
+            "path": config.path,
+            "digest": self.digests[path],
+            "bytes": 101,
+            "fileId": FILE_ID,
+            "keyIds": header,
+        }
 
     def _inspected(self, config: InspectConfig) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -155,7 +212,10 @@ class World:
                 if config.source.path.endswith(dataset["spec"]["location"]["volume"]["path"])
                 and "keyId" in dataset.get("status", {})
             ]
-            found |= {"fileId": "33" * 16, "keyIds": keys}
+            path = config.source.path.split("/data/source/")[1]
+            header = self.headers.setdefault(path, keys)
+            found |= {"fileId": FILE_ID, "keyIds": header}
+            found["digest"] = self.digests.get(path, DIGEST)
         return found
 
     def _masked(self, config: MaskingConfig, job: Manifest) -> dict[str, Any]:
@@ -179,7 +239,7 @@ class World:
             for name in rule.columns
         ]
         return {
-            "source": {"path": config.source.path, "digest": DIGEST, "bytes": 100},
+            "source": {"path": config.source.path, "digest": config.source.digest, "bytes": 100},
             "output": {
                 "path": config.output.path,
                 "digest": OUTPUT_DIGEST,

@@ -10,10 +10,13 @@ from fakeapi.store import Answer, Place, refusal
 from leeward.formats.sealed import InvalidKey, recipient_of, unwrapper_of
 from leeward.plans.shared.faults import DeniedError
 from leeward.plans.shared.model import (
+    ArtefactKeyOf,
     DeleteSecret,
     DeliverKeys,
+    DestroyRetiredKey,
     KeysetOf,
     Manifest,
+    RetireArtefactKey,
 )
 from unit.keystore.keystore_world import (
     CLINIC,
@@ -171,3 +174,33 @@ async def test_damaged_artefact_key_is_not_delivered(world: KeyWorld) -> None:
     outcome = await store.perform(DELIVER)
     assert (outcome.code, outcome.result) == ("Unreadable", "Damaged")
     assert world.api.one("Secret", CLINIC, "lw-abc") is None
+
+
+async def test_a_retired_key_is_given_to_its_dataset_only_and_destroyed_for_good(
+    world: KeyWorld,
+) -> None:
+    """A list of who holds it that is made afterwards is complete."""
+    store = await world.ready()
+    dataset = "Dataset/intake/uid-intake"
+    await store.perform(ensure("data", owner=dataset))
+    own = {"kind": "Dataset", "name": "intake", "uid": "uid-intake"}
+    retire, destroy = RetireArtefactKey(KEY_ID, dataset), DestroyRetiredKey(KEY_ID, dataset)
+
+    assert (await store.perform(destroy)).code == "Conflict"
+    assert (await store.perform(RetireArtefactKey(KEY_ID, "Dataset/b/other"))).code == "Conflict"
+    assert (await store.perform(retire)).code == "Done"
+    assert (await store.perform(retire)).code == "Done"
+    assert (await store.look(ArtefactKeyOf(KEY_ID))).retired  # type: ignore[union-attr]
+    assert (await store.perform(DELIVER)).code == "Retired"
+    mine = DeliverKeys(CLINIC, "lw-own", OWNER | own, (("old", KEY_ID),))
+    assert (await store.perform(mine)).code == "Done"
+
+    back = RetireArtefactKey(KEY_ID, dataset, retired=False)
+    assert (await store.perform(back)).code == "Done"
+    assert (await store.perform(DELIVER)).code == "Done"
+
+    await store.perform(retire)
+    assert (await store.perform(destroy)).code == "Done"
+    assert (await store.perform(destroy)).code == "Done"
+    assert await store.look(ArtefactKeyOf(KEY_ID)) is None
+    assert (await store.perform(retire)).code == "Missing"

@@ -11,7 +11,7 @@ from leeward.engine.ratelimit import TokenBucket
 from leeward.kube.client import KubeClient
 from leeward.kube.objects import ObjectStore
 from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientError
-from leeward.plans.shared.model import Manifest, ObjectRef, Outcome, PodsOf
+from leeward.plans.shared.model import Listing, Manifest, ObjectRef, Outcome, PodsOf
 
 REF = ObjectRef("v1", "ConfigMap", "ns", "config")
 VAULT = ObjectRef("leeward.dev/v1alpha1", "KeyVault", "ns", "vault")
@@ -100,6 +100,32 @@ def test_pods_of_a_job_are_found_over_pages() -> None:
         assert len(pods) == 1202
         assert {pod["kind"] for pod in pods} == {"Pod"}
         assert bench.journal.calls == [("list", "200")] * 3
+
+    virtualtime.run(main())
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "not known yet"])
+def test_objects_are_selected_by_a_field(known: bool) -> None:
+    """An API server that was given a new CRD refuses the field for a while."""
+
+    async def main() -> None:
+        bench = Bench()
+        for name, key in (("a", "11"), ("b", "22"), ("c", None)):
+            status = {} if key is None else {"sourceKeyId": key}
+            placed = {"name": name, "namespace": "ns"}
+            bench.api.add(
+                {
+                    "apiVersion": "leeward.dev/v1alpha1",
+                    "kind": "MaskingJob",
+                    "metadata": placed,
+                    "status": status,
+                }
+            )
+        refused = [] if known else [refusal(400, "BadRequest", "field label not supported")]
+        bench.api.refusals.append(lambda *_: refused.pop() if refused else None)
+        need = Listing("leeward.dev/v1alpha1", "MaskingJob", "ns", "status.sourceKeyId", "22")
+        found = await bench.objects.listing(need)
+        assert [each["metadata"]["name"] for each in found] == ["b"]
 
     virtualtime.run(main())
 

@@ -11,14 +11,16 @@ import io
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 from leeward.formats.result import ResultFile
 from leeward.formats.sealed import (
     NotSealed,
+    RecipientsTampered,
     SealedError,
     SealedReader,
     Unwrapper,
@@ -30,6 +32,9 @@ from leeward.formats.sealed.streams import read_full
 from leeward_masking.errors import SOURCE, JobError, from_sealed_error, volume
 
 WHAT: Final = SOURCE
+_LOOKS: Final = 3
+_BETWEEN_LOOKS: Final = 0.1
+"""Seconds."""
 
 
 class Content(Protocol):
@@ -164,7 +169,7 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
     Raises:
         JobError: It is missing, empty, of the other kind, or does not open.
     """
-    with _open(path) as file:
+    with open_itself(path) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         magic = os.pread(file.fileno(), len(SLOT_MAGIC), 0)
         if not magic:
@@ -179,16 +184,32 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
             yield PlainContent(file, str(path))
         else:
             with _sealed_errors(file):
-                content = SealedContent(file, str(path), keys)
+                content = _opened_at_rest(file, str(path), keys)
             if not content.size:
                 raise empty("holds an empty file (0 bytes), sealed")
             yield content
 
 
-def _open(path: Path) -> io.FileIO:
-    """Open the file itself: a link on the volume could lead to the pod's own files and keys."""
+def _opened_at_rest(file: io.FileIO, path: str, keys: Sequence[Unwrapper]) -> SealedContent:
+    """Open a file of which the recipients may be changed in this very moment.
+
+    Who reads the front meanwhile can see one slot before and one after a step of a rewrap.
+    """
+    for _ in range(_LOOKS - 1):
+        with suppress(RecipientsTampered):
+            return SealedContent(file, path, keys)
+        time.sleep(_BETWEEN_LOOKS)
+    return SealedContent(file, path, keys)
+
+
+def open_itself(path: Path) -> io.FileIO:
+    """Open the file itself: a link on the volume could lead to the pod's own files and keys.
+
+    Raises:
+        JobError: It is missing, no file, or behind a link.
+    """
     if os.path.realpath(path) != str(path):
-        raise _linked()
+        raise linked()
     # Not blocking: else the pod would wait for ever at a named pipe.
     flags = os.O_NOFOLLOW | os.O_NONBLOCK
     with volume(WHAT):
@@ -202,7 +223,7 @@ def _open(path: Path) -> io.FileIO:
             )
         # Once more, of what was opened: a folder may have become a link meanwhile.
         if sys.platform == "linux" and _opened(file) != str(path):
-            raise _linked()
+            raise linked()
     except BaseException:
         file.close()
         raise
@@ -214,7 +235,8 @@ def _opened(file: io.FileIO) -> str:
     return os.readlink(f"/proc/self/fd/{file.fileno()}").removesuffix(" (deleted)")
 
 
-def _linked() -> JobError:
+def linked() -> JobError:
+    """The path is not that of the file itself."""
     return JobError(
         "WrongFormat",
         "the path of the source leads through a symbolic link, and links are not followed",
@@ -236,7 +258,7 @@ def describe_headers(path: Path) -> ResultFile:
     Raises:
         JobError: It is missing, not sealed, or damaged.
     """
-    with volume(WHAT), _open(path) as file, _sealed_errors(file):
+    with volume(WHAT), open_itself(path) as file, _sealed_errors(file):
         if file.seek(0, io.SEEK_END) == 0:
             raise empty()
         info = inspect(file)

@@ -21,6 +21,8 @@ from leeward.formats.jobconfig import (
     JobConfig,
     MaskingConfig,
     PreviewConfig,
+    ReencryptConfig,
+    RewrapConfig,
 )
 from leeward.formats.keyset import PodKeyset
 from leeward.formats.result import MAX_MESSAGE, RETRYABLE, DetachedResult, Result
@@ -33,6 +35,7 @@ from leeward_masking.logs import Log
 from leeward_masking.podkeys import recipient, unwrappers
 from leeward_masking.preview import source_rows
 from leeward_masking.progress import Progress
+from leeward_masking.rewrapping import reencrypt_source, rewrap_source
 from leeward_masking.server import JSON, ResultBox
 
 SUCCEEDED: Final = 0
@@ -143,6 +146,10 @@ def _do(pod: Pod) -> Result:
             return _preview(config, pod)
         case CleanConfig():
             return clean(config)
+        case RewrapConfig():
+            return rewrap_source(config, keyset)
+        case ReencryptConfig():
+            return reencrypt_source(config, keyset, pod.progress)
 
 
 def _preview(config: PreviewConfig, pod: Pod) -> Result:

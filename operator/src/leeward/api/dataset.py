@@ -121,6 +121,22 @@ class DataGrant(Model):
     )
 
 
+class DatasetRotation(Model):
+    """When the keys of a sealed file are replaced. Times: a moment to come replaces then, once."""
+
+    renewed_after: Moment | None = Field(
+        default=None,
+        description="The artefact key is to be made after this time: leeward dataset rewrap sets it"
+        " to now. The file's header is written anew, its contents are not.",
+    )
+    reencrypted_after: Moment | None = Field(
+        default=None,
+        description="The file is to be encrypted anew after this time, under another data key and"
+        " another artefact key: leeward dataset rewrap --reencrypt sets it to now. A time before"
+        " this Dataset was created asks for nothing.",
+    )
+
+
 class DatasetSpec(Model):
     """What the owner declares."""
 
@@ -146,6 +162,9 @@ class DatasetSpec(Model):
         " any more, once annotation leeward.dev/confirm-shred holds the UID of the Dataset and no"
         " backup of the key is known.",
     )
+    rotation: DatasetRotation | None = Field(
+        default=None, description="When the keys of the file are replaced. Left out: never."
+    )
     grants: Annotated[list[DataGrant], Field(max_length=64), ListMap()] = Field(
         default=[], description="Who may use the data, and what for. None: nobody."
     )
@@ -165,6 +184,11 @@ class DatasetSpec(Model):
             "deletionPolicy Shred destroys the key of a sealed file, and this one is plain: remove"
             " deletionPolicy, or name a key in sealedWith of another Dataset",
             field_path=".deletionPolicy",
+        ),
+        Cel(
+            "!has(self.rotation) || has(self.sealedWith)",
+            "only a sealed file has keys to replace: remove rotation, or name a key in sealedWith",
+            field_path=".rotation",
         ),
         Cel(
             "has(self.sealedWith) == has(oldSelf.sealedWith)",
@@ -208,10 +232,51 @@ class Inspection(StatusModel):
     )
 
 
+class KeyReplacement(StatusModel):
+    """The replacement of the file's keys that is under way."""
+
+    mode: Literal["Rewrap", "Reencrypt"] = Field(
+        description="Whether the header is written anew, or all of the file."
+    )
+    phase: Literal[
+        "Adding", "Distributing", "Draining", "Encrypting", "Removing", "Destroying", "Waiting"
+    ] = Field(
+        description="Adding: the new key is made, and written into the header beside the old one."
+        " Distributing: long-lived pods get it. Draining: workloads that were given the old key"
+        " end. Encrypting: the file is encrypted anew. Removing: the old key leaves the header."
+        " Destroying: it is destroyed. Waiting: it failed, and is tried again."
+    )
+    key_id: Hex128 = Field(description="Id of the new artefact key.")
+    previous_key_id: Hex128 = Field(description="Id of the old one.")
+    started_at: Timestamp = Field(description="When it began.")
+    job: str | None = Field(default=None, max_length=63, description="Name of the Job at work.")
+    job_uid: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Its UID. Once it is stored, no other is made of that name.",
+    )
+    secret: str | None = Field(default=None, max_length=63, description="Secret with its keys.")
+    attempts: int = Field(default=0, ge=0, description="Jobs that failed since the last success.")
+    retry_at: Timestamp | None = Field(default=None, description="When the next one is made.")
+    reason: str | None = Field(default=None, max_length=128, description="Why the last one failed.")
+    message: str | None = Field(
+        default=None, max_length=2048, description="What was wrong, and what to do."
+    )
+
+
 class DatasetStatus(Status):
     """What the operator found."""
 
     key_id: Hex128 | None = Field(default=None, description="Id of the artefact key of the file.")
+    replaced_key_id: Hex128 | None = Field(
+        default=None, description="Id of the artefact key that this one took the place of."
+    )
+    reencrypted_at: Timestamp | None = Field(
+        default=None, description="When the file was last encrypted anew."
+    )
+    replacement: KeyReplacement | None = Field(
+        default=None, description="The replacement of its keys that is under way."
+    )
     public_key: Annotated[str, Field(max_length=4096)] | None = Field(
         default=None, description="Public half (PEM) that owners seal the data to."
     )

@@ -50,6 +50,7 @@ DATASETPREVIEW: Final = Kind(
         REASON,
         AGE,
     ),
+    selectable_fields=(".status.sourceKeyId",),
     rules=(FIXED_ONCE_ADMITTED,),
     is_workload=True,
 )

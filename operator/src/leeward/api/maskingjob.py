@@ -126,7 +126,7 @@ MASKINGJOB: Final = Kind(
         Column("Output", "string", ".spec.output.dataset", priority=1),
         AGE,
     ),
-    selectable_fields=(".spec.source.name", ".spec.output.dataset"),
+    selectable_fields=(".spec.source.name", ".spec.output.dataset", ".status.sourceKeyId"),
     rules=(FIXED_ONCE_ADMITTED,),
     is_workload=True,
 )

@@ -190,6 +190,10 @@ class WorkloadStatus(Status):
         max_length=64,
         description="UID of the Job that runs this workload. Another only follows when it is gone.",
     )
+    source_key_id: Hex128 | None = Field(
+        default=None,
+        description="Artefact key of the source that its pods are given, until it is over.",
+    )
     progress: Progress | None = None
     started_at: Timestamp | None = Field(default=None, description="When its pod started.")
     finished_at: Timestamp | None = Field(default=None, description="When it was done or failed.")

@@ -14,6 +14,7 @@ from leeward.plans.shared.model import (
     KeyAction,
     KeyNeed,
     KeysOf,
+    Listing,
     Manifest,
     MarkPod,
     ObjectRef,
@@ -32,6 +33,9 @@ class Objects(Protocol):
 
     async def get(self, ref: ObjectRef) -> Manifest | None:
         """The object as the API server has it, or None where there is none."""
+
+    async def listing(self, need: Listing) -> list[Manifest]:
+        """Objects that a field selector selects, in any order."""
 
     async def pods_of(self, need: PodsOf | PodsSelected | PodsHolding) -> list[Manifest]:
         """The pods of one Job, with those labels, or that name a Secret; in any order."""

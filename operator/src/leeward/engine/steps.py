@@ -21,6 +21,7 @@ from leeward.plans.shared.model import (
     DeliveriesOf,
     DeliverKeys,
     DestroyArtefactKey,
+    DestroyRetiredKey,
     EnsureArtefactKey,
     EnsureAuthority,
     EnsureKeyset,
@@ -33,6 +34,7 @@ from leeward.plans.shared.model import (
     KeysOf,
     KeyUsageOf,
     KnownBackupsOf,
+    Listing,
     Manifest,
     MarkPod,
     Need,
@@ -50,6 +52,7 @@ from leeward.plans.shared.model import (
     RemoveArtefactKeys,
     RemoveKeys,
     ResultOf,
+    RetireArtefactKey,
     RetireVersion,
     RewrapArtefactKeys,
     RotateVaultKey,
@@ -149,6 +152,8 @@ class Steps:
         match need:
             case ObjectRef():
                 return await self._objects.get(need)
+            case Listing():
+                return await self._objects.listing(need)
             case PodsOf() | PodsSelected() | PodsHolding():
                 return await self._objects.pods_of(need)
             case DeliveriesOf():
@@ -198,6 +203,8 @@ class Steps:
                 | PublishArtefactKey()
                 | AdoptArtefactKey()
                 | ShredArtefactKey()
+                | RetireArtefactKey()
+                | DestroyRetiredKey()
                 | ForgetArtefactKey()
                 | CountDelivery()
                 | ShredVault()

@@ -112,8 +112,50 @@ class CleanConfig(Document):
     path: str
 
 
+class RewrapConfig(Document):
+    """Change who can open a sealed file, in place; its contents are neither read nor changed.
+
+    Attributes:
+        path: Absolute, below ``OUTPUT_MOUNT``.
+        file_id: What its header must say.
+        open_role: Role of the key that opens it.
+        add_role: Role of the key that shall open it, too; None: none is added.
+        drop: Key ids of recipients that go; all others stay.
+    """
+
+    format_version: Literal[1] = 1
+    task: Literal["Rewrap"] = "Rewrap"
+    path: str
+    file_id: str
+    open_role: str
+    add_role: str | None = None
+    drop: list[str] = Field(default=[])
+
+
+class ReencryptConfig(Document):
+    """Seal what a sealed file holds anew, under another data key, and put it in its place.
+
+    Attributes:
+        path: Absolute, below ``OUTPUT_MOUNT``.
+        digest, file_id: What the file must have.
+        open_role: Role of the key that opens it.
+        seal_role: Role of the key that alone opens the new one.
+        drop: Key ids of recipients that the file may have; another one would be locked out.
+    """
+
+    format_version: Literal[1] = 1
+    task: Literal["Reencrypt"] = "Reencrypt"
+    path: str
+    digest: str
+    file_id: str
+    open_role: str
+    seal_role: str
+    drop: list[str]
+
+
 JobConfig: TypeAlias = Annotated[
-    MaskingConfig | InspectConfig | PreviewConfig | CleanConfig, Field(discriminator="task")
+    MaskingConfig | InspectConfig | PreviewConfig | CleanConfig | RewrapConfig | ReencryptConfig,
+    Field(discriminator="task"),
 ]
 
 _ADAPTER: Final[TypeAdapter[JobConfig]] = TypeAdapter(JobConfig)

@@ -26,6 +26,8 @@ ErrorCode = Literal[
     "SealedWithOtherKey",
     "Tampered",
     "SourceChanged",
+    "OtherRecipients",
+    "RewrapInProgress",
     "ColumnMissing",
     "UnsuitableColumn",
     "DuplicateColumn",
@@ -39,7 +41,7 @@ ErrorCode = Literal[
     "Internal",
 ]
 
-RETRYABLE: Final = frozenset({"Interrupted", "Internal", "VolumeFull"})
+RETRYABLE: Final = frozenset({"Interrupted", "Internal", "VolumeFull", "RewrapInProgress"})
 """Errors that another try may not meet again; every other one is final at once."""
 
 
@@ -106,6 +108,20 @@ class MaskingReport(Document):
     seconds: str
 
 
+class RewrappedFile(Document):
+    """A file of which the recipients were changed.
+
+    Attributes:
+        key_ids: Who can open it now.
+        generation: How often its recipients were written.
+    """
+
+    path: str
+    file_id: Hex128
+    key_ids: list[Hex128]
+    generation: int
+
+
 class Result(Document):
     """The whole answer of one pod."""
 
@@ -113,6 +129,7 @@ class Result(Document):
     outcome: Literal["Succeeded", "Failed"]
     source: ResultFile | None = None
     output: ResultFile | None = None
+    rewrapped: RewrappedFile | None = None
     report: MaskingReport | None = None
     error: ResultError | None = None
     missing_columns: list[str] = Field(default=[])

@@ -287,14 +287,17 @@ class WrappedArtefactKey(ArtefactKeyRecord):
 
     Attributes:
         published: Whether what it opens has been published: then it is not shredded any more.
+        retired: True: its Dataset has another key, or is about to; no workload is given this one.
     """
 
     published: bool = False
+    retired: Literal[True] | None = None
     wrapped: Wrapped
 
     def shredded(self) -> "ShreddedArtefactKey":
         """What stays of it when it is destroyed."""
-        known = self.model_dump(exclude={"public_key", "published", "wrapped"}, by_alias=False)
+        gone = {"public_key", "published", "retired", "wrapped"}
+        known = self.model_dump(exclude=gone, by_alias=False)
         return ShreddedArtefactKey(**known, shredded=True)
 
     def aad(self) -> bytes:

@@ -20,6 +20,12 @@ from leeward.kube.errors import (
 from leeward.plans.shared.model import DeliverKeys, Manifest, Outcome
 
 
+def _is_own(action: DeliverKeys, key: WrappedArtefactKey) -> bool:
+    """Whether it is given to pods of the Dataset that it belongs to."""
+    owner = action.owner
+    return key.owner == f"{owner['kind']}/{owner['name']}/{owner['uid']}"
+
+
 class Deliveries:
     """Makes and removes Secrets that pods mount."""
 
@@ -34,6 +40,8 @@ class Deliveries:
             found = await self._deliverable(key_id)
             if found is None:
                 return Outcome("Missing", f"artefact key {key_id} is not there")
+            if found.retired and not _is_own(action, found):
+                return Outcome("Retired", f"artefact key {key_id} has a successor")
             keys.append(await self._pod_key(role, found))
         secret = delivered_secret(action, PodKeyset(keys=keys))
         try:

@@ -201,6 +201,7 @@ def artefact_info(key: WrappedArtefactKey | ShreddedArtefactKey) -> ArtefactKeyI
         artefact=(key.artefact.claim, key.artefact.path) if key.artefact else None,
         dataset=key.dataset,
         created_at=key.created_at,
+        retired=isinstance(key, WrappedArtefactKey) and bool(key.retired),
     )
 
 

@@ -65,6 +65,7 @@ from leeward.plans.shared.model import (
     DeleteSecret,
     DeliverKeys,
     DestroyArtefactKey,
+    DestroyRetiredKey,
     EnsureArtefactKey,
     EnsureAuthority,
     EnsureKeyset,
@@ -86,6 +87,7 @@ from leeward.plans.shared.model import (
     PutKeys,
     RemoveArtefactKeys,
     RemoveKeys,
+    RetireArtefactKey,
     RetireVersion,
     RewrapArtefactKeys,
     RotateVaultKey,
@@ -210,6 +212,8 @@ class EmbeddedKeyStore:
                 return await self._hand_over(action)
             case ShredArtefactKey(key_id):
                 return await self._shred(key_id)
+            case RetireArtefactKey() | DestroyRetiredKey():
+                return await self._retire(action)
             case ForgetArtefactKey(key_id):
                 return await self._forget(key_id)
             case ShredVault() | RemoveArtefactKeys() | ForgetVault() | DestroyArtefactKey():
@@ -328,6 +332,28 @@ class EmbeddedKeyStore:
             emptied = artefact_secret(self._namespace, key.shredded())
             await self._client.replace(replacement(secret, emptied), MANAGER)
         return Outcome("Done")
+
+    async def _retire(self, action: RetireArtefactKey | DestroyRetiredKey) -> Outcome:
+        """Over the version that was read: see ``RetireArtefactKey`` for what hangs on it."""
+        try:
+            found = await self._artefacts.find(action.id)
+        except DamagedRecordError:
+            return Outcome("Conflict", f"the record of artefact key {action.id} is damaged")
+        if found is None:
+            gone = isinstance(action, DestroyRetiredKey)
+            return Outcome("Done" if gone else "Missing", f"artefact key {action.id} is not there")
+        secret, key = found
+        if key.owner != action.owner:
+            return Outcome("Conflict", f"artefact key {action.id} is another Dataset's")
+        if isinstance(action, DestroyRetiredKey):
+            if not key.retired:
+                return Outcome("Conflict", f"artefact key {action.id} is still given to workloads")
+            return await self._remove(secret)
+        changed = key.model_copy(update={"retired": True if action.retired else None})
+        if changed != key:
+            made = artefact_secret(self._namespace, changed)
+            await self._client.replace(replacement(secret, made), MANAGER)
+        return Outcome("Done", result=artefact_info(changed))
 
     async def _forget(self, key_id: str) -> Outcome:
         try:

@@ -13,6 +13,7 @@ from leeward.api.meta import API_VERSION
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import (
     AlreadyExistsError,
+    InvalidError,
     NotFoundError,
     RefusedError,
     outcome_of,
@@ -24,6 +25,7 @@ from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientE
 from leeward.plans.shared.holders import names_secret
 from leeward.plans.shared.model import (
     DeliveriesOf,
+    Listing,
     Manifest,
     MarkPod,
     ObjectRef,
@@ -64,6 +66,22 @@ class ObjectStore:
             return None
         except RefusedError as error:
             raise DeniedError(str(error)) from None
+
+    async def listing(self, need: Listing) -> list[Manifest]:
+        """Objects that a field selector selects.
+
+        An API server does not know a field at once that a new CRD lets it select by: until it does,
+        all are read.
+        """
+        place = (need.api_version, need.kind, need.namespace)
+        try:
+            try:
+                return await self._client.list(*place, fields=f"{need.field}={need.value}")
+            except InvalidError:
+                found = await self._client.list(*place)
+        except RefusedError as error:
+            raise DeniedError(str(error)) from None
+        return [each for each in found if _field(each, need.field) == need.value]
 
     async def pods_of(self, need: PodsOf | PodsSelected | PodsHolding) -> list[Manifest]:
         """The pods of one Job, with those labels, or that name a Secret."""
@@ -172,6 +190,13 @@ async def _outcome(call: Callable[[], Coroutine[Any, Any, Manifest]]) -> Outcome
         return Outcome("Done", result=await call())
     except RefusedError as error:
         return outcome_of(error)
+
+
+def _field(manifest: Manifest, path: str) -> Any:
+    found: Any = manifest
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def _same_owner(existing: Manifest, manifest: Manifest) -> bool:

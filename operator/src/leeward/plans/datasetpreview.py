@@ -23,6 +23,7 @@ from leeward.plans.shared.model import (
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.sources import (
+    SOURCE_ROLE,
     Case,
     check_data_grant,
     check_source_artefact_key,
@@ -92,7 +93,7 @@ class _Preview:
         key_id = case.dataset_status.key_id
         if case.source_key is not None and key_id is not None:
             info: ArtefactKeyInfo = run.observed.get(ArtefactKeyOf(key_id))
-            keys = (JobKey("source", key_id, info.version),)
+            keys = (JobKey(SOURCE_ROLE, key_id, info.version),)
             use = case.source_key
             grants = (granted(use, "Open", run.owner, run.observed, run.context),)
         config = PreviewConfig(
@@ -101,8 +102,9 @@ class _Preview:
             recipient_key=self._spec.recipient_key,
             serve_seconds=SERVE_SECONDS,
         )
-        digest = case.dataset_status.digest
-        return Recipe(config, keys, Claims(case.source_claim), digest, grants)
+        status = case.dataset_status
+        claims, replaced = Claims(case.source_claim), status.replaced_key_id
+        return Recipe(config, keys, claims, status.digest, grants, replaced_key=replaced)
 
     def committed(self, run: Run) -> Plan | None:
         """Nothing is ever decided before the Job has ended."""

@@ -1,4 +1,4 @@
-"""dataset preview, public-key, put; mask preview."""
+"""dataset preview, public-key, put, rewrap; mask preview."""
 
 from __future__ import annotations
 
@@ -120,6 +120,47 @@ def put(
         timeout=seconds,
     )
     put_file(session, cluster, request)
+
+
+@dataset.command()
+@guarded
+def rewrap(
+    context_: typer.Context,
+    name: NameArgument,
+    reencrypt: Annotated[
+        bool,
+        typer.Option(
+            "--reencrypt", help="Encrypt all of the file anew: the data key may be known to others."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until the old key is destroyed.")] = True,
+    timeout: Timeout = "30m",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Replace the keys of a dataset's file: its artefact key, or all of them.
+
+    It sets rotation.renewedAfter or rotation.reencryptedAfter of the Dataset to now. For files on
+    this machine there is leeward rewrap.
+    """
+    from leeward.cli.port import Target
+    from leeward.cli.replacing import ReplaceRequest, describe_replacement, replace_keys
+    from leeward.cli.session import parse_duration, session_of
+
+    seconds = parse_duration(timeout)
+    session = session_of(context_)
+    cluster = session.connect(Target(kubeconfig, context))
+    request = ReplaceRequest(
+        namespace or cluster.namespace, name, reencrypt=reencrypt, wait=wait, timeout=seconds
+    )
+    if dry_run:
+        describe_replacement(session, cluster, request)
+    else:
+        replace_keys(session, cluster, request)
 
 
 @mask.command("preview")

@@ -7,7 +7,7 @@ data key of its own) and two recipients slots in front of it that can be rewritt
     seal    seal_stream, SealedWriter, seal_file
     open    open_stream, SealedReader (ranges), open_file, open_reader
     keys    recipient_of, unwrapper_of, recipient_from_pem, unwrapper_from_pem, and the classes
-    else    inspect, rewrap, core_digest, and the same by path in `files`
+    else    inspect, rewrap, reencrypt, core_digest, and the same by path in `files`
 
 Nothing here may import a clock, an event loop, Kopf or Kubernetes. Only `files` opens paths; all
 else works on file objects handed to it. Randomness is a parameter. It hides neither the length of
@@ -17,6 +17,7 @@ the plaintext nor who the recipients are, and shows no origin: that is what rece
 from leeward.formats.sealed.digest import core_digest
 from leeward.formats.sealed.errors import (
     ChunkTampered,
+    DigestMismatch,
     HeaderTampered,
     InvalidKey,
     KeyCommitmentMismatch,
@@ -38,6 +39,7 @@ from leeward.formats.sealed.files import (
     inspect_file,
     open_file,
     open_reader,
+    reencrypt_file,
     rewrap_file,
     seal_file,
 )
@@ -67,6 +69,7 @@ from leeward.formats.sealed.keys import (
 )
 from leeward.formats.sealed.layout import DEFAULT_CHUNK_SIZE, MAX_RECIPIENTS
 from leeward.formats.sealed.reader import SealedReader
+from leeward.formats.sealed.reencrypt import reencrypt
 from leeward.formats.sealed.rewrap import rewrap
 from leeward.formats.sealed.stream import open_stream
 from leeward.formats.sealed.writer import ChunkAlgorithm, SealedWriter, seal_stream
@@ -80,6 +83,7 @@ __all__ = [
     "ArtefactKey",
     "ChunkAlgorithm",
     "ChunkTampered",
+    "DigestMismatch",
     "HeaderTampered",
     "HpkeHybridPrivateKey",
     "HpkeHybridPublicKey",
@@ -121,6 +125,8 @@ __all__ = [
     "open_stream",
     "recipient_from_pem",
     "recipient_of",
+    "reencrypt",
+    "reencrypt_file",
     "rewrap",
     "rewrap_file",
     "seal_file",

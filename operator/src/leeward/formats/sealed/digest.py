@@ -15,7 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from leeward.formats.sealed.errors import Truncated
-from leeward.formats.sealed.layout import CHUNKS_OFFSET, TAG_SIZE, parse_core_fields, split_front
+from leeward.formats.sealed.layout import (
+    CHUNKS_OFFSET,
+    CORE_OFFSET,
+    TAG_SIZE,
+    parse_core_fields,
+    split_front,
+)
 from leeward.formats.sealed.streams import ByteSource, read_full
 
 DIGEST_SIZE: Final = 32
@@ -126,3 +132,50 @@ def core_digest(source: ByteSource) -> bytes:
         return hasher.finish(memoryview(current)[:count])
     finally:
         hasher.close()
+
+
+class DigestingSource:
+    """A sealed file that is read once, from its beginning, and the digest of what was read.
+
+    Args:
+        source: the file.
+        chunk_size: plaintext bytes per chunk, as its core header says.
+    """
+
+    def __init__(self, source: ByteSource, chunk_size: int) -> None:
+        self._source = source
+        self._sealed_size = chunk_size + TAG_SIZE
+        self._position = 0
+        self._outer = hashlib.sha256()
+        self._chunk = hashlib.sha256()
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Read on; see `ByteSource`."""
+        count = self._source.readinto(buffer)
+        if count:
+            self._take(buffer[:count])
+        return count
+
+    def digest(self) -> bytes:
+        """Digest of the core, 32 bytes, where the file was read to its end."""
+        outer = self._outer.copy()
+        if (self._position - CHUNKS_OFFSET) % self._sealed_size:
+            outer.update(self._chunk.digest())
+        return outer.digest()
+
+    def _take(self, data: memoryview) -> None:
+        while len(data):
+            if self._position < CORE_OFFSET:
+                count = min(len(data), CORE_OFFSET - self._position)
+            elif self._position < CHUNKS_OFFSET:
+                count = min(len(data), CHUNKS_OFFSET - self._position)
+                self._outer.update(data[:count])
+            else:
+                done = (self._position - CHUNKS_OFFSET) % self._sealed_size
+                count = min(len(data), self._sealed_size - done)
+                self._chunk.update(data[:count])
+                if done + count == self._sealed_size:
+                    self._outer.update(self._chunk.digest())
+                    self._chunk = hashlib.sha256()
+            self._position += count
+            data = data[count:]

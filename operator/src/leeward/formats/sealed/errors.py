@@ -14,6 +14,7 @@
     |   `-- TooManyRecipients
     |-- InvalidKey              key material of the wrong kind, length or encoding
     |-- TargetExists            the output name is taken
+    |-- DigestMismatch          the file is whole, and not the one that was expected
     |-- RewrapInProgress        another process rewraps the same file
     `-- PlaintextTooLarge       more chunks than the counter can number
 
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 __all__ = [
     "ChunkTampered",
+    "DigestMismatch",
     "HeaderTampered",
     "InvalidKey",
     "KeyCommitmentMismatch",
@@ -106,6 +108,10 @@ class InvalidKey(SealedError):
 
 class TargetExists(SealedError):
     """The output name is taken and overwriting was not asked for."""
+
+
+class DigestMismatch(SealedError):
+    """The file is whole, and not the one that was expected."""
 
 
 class RewrapInProgress(SealedError):

@@ -10,17 +10,24 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import stat
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from leeward.formats.sealed.digest import core_digest
-from leeward.formats.sealed.errors import RewrapInProgress, SealedError, TargetExists
+from leeward.formats.sealed.errors import (
+    DigestMismatch,
+    RewrapInProgress,
+    SealedError,
+    TargetExists,
+)
 from leeward.formats.sealed.info import SealedInfo, inspect
 from leeward.formats.sealed.keys import Random, Recipient, Unwrapper
 from leeward.formats.sealed.reader import SealedReader
+from leeward.formats.sealed.reencrypt import Told, reencrypt
 from leeward.formats.sealed.rewrap import rewrap
 from leeward.formats.sealed.stream import open_stream
 from leeward.formats.sealed.writer import ChunkAlgorithm, SealedWriter
@@ -117,6 +124,7 @@ def rewrap_file(
     keys: Sequence[Unwrapper],
     recipients: Sequence[Recipient],
     *,
+    drop: Collection[bytes] | None = None,
     random: Random = os.urandom,
 ) -> SealedInfo:
     """See `rewrap`; the file is locked meanwhile (flock).
@@ -127,13 +135,64 @@ def rewrap_file(
         OSError: the file cannot be read or written.
     """
     with io.FileIO(path, "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RewrapInProgress(
-                f"{path.name} is being rewrapped by another process: try again when it has ended"
-            ) from error
-        return rewrap(file, keys, recipients, random=random)
+        _lock(file, path)
+        if sys.platform == "linux":
+            # Only the front is read: nothing behind it need be fetched ahead.
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        return rewrap(file, keys, recipients, drop=drop, random=random)
+
+
+def reencrypt_file(
+    path: Path,
+    keys: Sequence[Unwrapper],
+    recipients: Sequence[Recipient],
+    *,
+    expected_digest: bytes | None = None,
+    random: Random = os.urandom,
+    told: Told = lambda done: None,
+) -> SealedInfo:
+    """Put a file with a fresh data key in the place of `path`; see `reencrypt`.
+
+    The new one appears by rename when it is complete, synced and verified; until then, and after
+    any failure, the old one is there as it was. Both need room for that time. Who has the old one
+    open goes on reading it. It is locked meanwhile (flock).
+
+    Args:
+        path: the file; who may read and write it stays.
+        keys: tried in order; one that fits is enough.
+        recipients: who shall be able to open it from now on.
+        expected_digest: of the core of the file as it is; None: whatever it is.
+        random: source of data key and nonces.
+        told: see `reencrypt`.
+
+    Raises:
+        RewrapInProgress: another process holds the lock.
+        DigestMismatch: the file is not the one with that digest.
+        SealedError: every kind of damage, no fitting key, or recipients that do not fit.
+        OSError: a file cannot be read or written.
+    """
+    with io.FileIO(path, "r+") as old:
+        _lock(old, path)
+        status = os.fstat(old.fileno())
+        with _appearing(path, random, stat.S_IMODE(status.st_mode), overwrite=True) as new:
+            writer, digest = reencrypt(old, new, keys, recipients, random=random, told=told)
+            if expected_digest not in (None, digest):
+                raise DigestMismatch(f"{path.name} is another file than was expected: look at it")
+            os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode))
+            with suppress(PermissionError):
+                os.fchown(new.fileno(), -1, status.st_gid)
+            os.fsync(new.fileno())
+            writer.verify_written(new)
+    return writer.info
+
+
+def _lock(file: io.FileIO, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RewrapInProgress(
+            f"{path.name} is being rewrapped by another process: try again when it has ended"
+        ) from error
 
 
 class _WriteBehindFile(io.FileIO):

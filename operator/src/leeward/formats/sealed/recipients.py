@@ -17,6 +17,7 @@ from leeward.formats.sealed.layout import (
     STATE_WRITING,
     CoreFields,
     Front,
+    RecipientEntry,
     Slot,
     pack_slot_body,
     parse_core_fields,
@@ -39,6 +40,17 @@ def build_slot(
         RecipientsInvalid: none, one key twice, or too many.
     """
     entries = tuple(recipient.wrap(data_key, file_id, random) for recipient in recipients)
+    return slot_of(generation, file_id, data_key, entries)
+
+
+def slot_of(
+    generation: int, file_id: bytes, data_key: bytes, entries: tuple[RecipientEntry, ...]
+) -> Slot:
+    """Authenticate recipients, each of which holds the data key.
+
+    Raises:
+        RecipientsInvalid: none, one key twice, or too many.
+    """
     raw = pack_slot_body(generation, file_id, entries)
     mac = FileKeys.of(data_key, file_id).slot_mac(raw)
     return Slot(generation, file_id, entries, raw, mac)

@@ -63,6 +63,7 @@ class SealedWriter(io.BufferedIOBase):
         recipients: who shall be able to open the file, at least one.
         random: source of the data key, the file id and nonces.
         manifest_id: 16 bytes that many files of one source share.
+        file_id: 16 bytes of the file that this one takes the place of; None: random ones.
         chunk_size: plaintext bytes per chunk, a power of two from 64 to 16 Mi.
         algorithm: of the chunks; None: CHACHA20_POLY1305 where the first recipient is a symmetric
             key of it, else AES256_GCM.
@@ -78,6 +79,7 @@ class SealedWriter(io.BufferedIOBase):
         *,
         random: Random = os.urandom,
         manifest_id: bytes | None = None,
+        file_id: bytes | None = None,
         chunk_size: int = DEFAULT_CHUNK_SIZE,
         algorithm: ChunkAlgorithm | None = None,
     ) -> None:
@@ -89,7 +91,10 @@ class SealedWriter(io.BufferedIOBase):
         manifest = NO_MANIFEST if manifest_id is None else manifest_id
         if len(manifest) != ID_SIZE:
             raise InvalidKey(f"a manifest id has {ID_SIZE} bytes, not {len(manifest)}")
-        data_key, file_id = random(KEY_SIZE), random(ID_SIZE)
+        data_key = random(KEY_SIZE)
+        file_id = random(ID_SIZE) if file_id is None else file_id
+        if len(file_id) != ID_SIZE:
+            raise InvalidKey(f"a file id has {ID_SIZE} bytes, not {len(file_id)}")
         keys = FileKeys.of(data_key, file_id)
         self._stream = stream
         self._slot = build_slot(_FIRST_GENERATION, file_id, data_key, recipients, random)

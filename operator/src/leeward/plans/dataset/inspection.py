@@ -80,6 +80,17 @@ def config(view: View) -> InspectConfig:
     )
 
 
+def is_current(view: View) -> bool:
+    """Whether the recorded inspection is of the data as it is asked for now."""
+    last: Manifest | None = view.status.get("inspection")
+    return last is not None and bool(last["token"] == token(view))
+
+
+def keep_current(view: View) -> None:
+    """Let the recorded inspection go on to count, although the file has another key now."""
+    view.draft.put(inspection={**view.status["inspection"], "token": token(view)})
+
+
 def is_due(view: View) -> bool:
     """Whether another inspection is to be made."""
     last: Manifest | None = view.status.get("inspection")
@@ -184,7 +195,10 @@ def tidy(view: View) -> None:
     Its Secret goes when it has ended; its Job and config stay after a failure, for the logs.
     """
     record = view.status["inspection"]
-    needed = {record["name"], record.get("secret")} if record.get("result") != "Inspected" else ()
+    other = view.status.get("replacement") or {}
+    needed = {other.get("job"), other.get("secret")}
+    if record.get("result") != "Inspected":
+        needed |= {record["name"], record.get("secret")}
     strike(
         view.draft,
         lambda ref: (

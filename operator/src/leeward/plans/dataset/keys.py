@@ -136,7 +136,7 @@ def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
         )
     if info is not None:
         return take_over(view, info) or info
-    make = None if use is None else _make(view, use, key_id)
+    make = None if use is None else make_key(view, use, key_id)
     made = None if make is None else view.observed.done(make)
     if made is not None and made.code == "Done":
         return cast(ArtefactKeyInfo, made.result)
@@ -152,7 +152,8 @@ def _record(view: View, *, makes: bool) -> ArtefactKeyInfo | Plan:
     return view.carry_on(progress(view.observed, (make,))) or Plan(view.status)
 
 
-def _make(view: View, use: KeyUse, key_id: str) -> EnsureArtefactKey:
+def make_key(view: View, use: KeyUse, key_id: str) -> EnsureArtefactKey:
+    """How an artefact key of this Dataset is made."""
     return EnsureArtefactKey(
         id=key_id,
         vault_namespace=use.namespace,

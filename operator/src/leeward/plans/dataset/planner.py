@@ -10,6 +10,7 @@ from leeward.api.meta import API_VERSION, Kind
 from leeward.formats.result import AnyResult, Result
 from leeward.plans.dataset import inspection
 from leeward.plans.dataset.keys import adoptable, plan_key, take_over
+from leeward.plans.dataset.rotation import is_replacing, plan_rotation
 from leeward.plans.dataset.shredding import plan_deletion
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import is_over
@@ -67,9 +68,17 @@ class DatasetPlanner:
         marked = with_finalizer(resource, observed, wanted=shreds)
         if marked is not None:
             return marked
-        if "producedBy" in view.status and INSPECT_ANNOTATION not in view.owner.annotations:
-            return _produced(view)
-        return _being_published(view) or plan_key(view) or _inspect(view)
+        plan = _settle(view)
+        if plan.needs or plan.actions or (view.key is None and not is_replacing(view)):
+            return plan
+        return plan_rotation(view, plan)
+
+
+def _settle(view: View) -> Plan:
+    """All but the replacement of keys."""
+    if "producedBy" in view.status and INSPECT_ANNOTATION not in view.owner.annotations:
+        return _produced(view)
+    return _being_published(view) or plan_key(view) or _inspect(view)
 
 
 def _produced(view: View) -> Plan:
@@ -120,7 +129,8 @@ def _inspect(view: View) -> Plan:
     if verdict is not None:
         return view.stop(verdict)
     if inspection.is_due(view):
-        return inspection.begin(view)
+        # One that reads while the file is replaced would find what is true of neither.
+        return Plan(view.status) if is_replacing(view) else inspection.begin(view)
     if "result" in view.status["inspection"]:
         return _concluded(view)
     return _watch(view)

@@ -19,10 +19,12 @@ from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeyOf,
     DestroyArtefactKey,
+    DestroyRetiredKey,
     Event,
     ForgetArtefactKey,
     Manifest,
     Plan,
+    RetireArtefactKey,
     WriteStatus,
 )
 from leeward.plans.shared.shredding import (
@@ -102,7 +104,16 @@ def _check_own_key(view: View) -> Verdict:
 
 
 def _destroy(view: View, key_id: str) -> Plan:
-    """Destroy the key, and record it."""
+    """Destroy the key, and record it; first the other one, where it was just being replaced."""
+    replacement: Manifest = view.status.get("replacement") or {}
+    for other in {replacement.get("keyId"), replacement.get("previousKeyId")} - {key_id, None}:
+        steps = (
+            RetireArtefactKey(other, view.owner.id),
+            DestroyRetiredKey(other, view.owner.id),
+        )
+        for step in steps:
+            if view.observed.done(step) is None:
+                return Plan(view.status, actions=(step,))
     action = DestroyArtefactKey(key_id, view.owner.id)
     outcome = view.observed.done(action)
     if outcome is None:

@@ -8,6 +8,7 @@ from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
 from leeward.plans.shared.names import random_id
 from leeward.plans.shared.pods import Claims
+from leeward.plans.shared.sources import SOURCE_ROLE
 from leeward.plans.shared.verdict import Unseen
 from leeward.plans.shared.workload import JobKey, Recipe
 
@@ -42,6 +43,7 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
         claims=Claims(case.source_claim, output_volume(case.owner, case.spec)[0]),
         source_digest=case.dataset_status.digest,
         grants=_grants(case),
+        replaced_key=case.dataset_status.replaced_key_id,
     )
 
 
@@ -94,11 +96,11 @@ def _rule_roles(case: MaskingCase) -> _Roles:
 
 
 def _source_key(case: MaskingCase) -> list[JobKey]:
-    key_id = case.dataset_status.key_id
-    if case.source_key is None or key_id is None:
+    key_id = case.source_key_id
+    if key_id is None:
         return []
     info: ArtefactKeyInfo = case.observed.get(ArtefactKeyOf(key_id))
-    return [JobKey("source", key_id, info.version)]
+    return [JobKey(SOURCE_ROLE, key_id, info.version)]
 
 
 def _output_key(case: MaskingCase, admission: Manifest | None) -> JobKey:

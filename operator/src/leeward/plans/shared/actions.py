@@ -266,6 +266,40 @@ class ShredArtefactKey:
 
 
 @dataclass(frozen=True, slots=True)
+class RetireArtefactKey:
+    """Give a Dataset's key to nobody but the Dataset's own pods any more, or to others again.
+
+    It goes on to open what it opens; Conflict where it is not that Dataset's. Whoever is given it
+    later than this is refused (``Retired``), so of workloads that hold it, a list that is made
+    afterwards shows all.
+
+    Attributes:
+        id: Of the key.
+        owner: ``Dataset/name/uid``.
+        retired: False: it is given again.
+    """
+
+    id: str
+    owner: str
+    retired: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyRetiredKey:
+    """Destroy a retired key of a Dataset, for good: nothing is sealed with it any more.
+
+    Conflict where it is not retired, or not that Dataset's. One that is gone is as good.
+
+    Attributes:
+        id: Of the key.
+        owner: ``Dataset/name/uid``.
+    """
+
+    id: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetArtefactKey:
     """Delete the record of a key that was shredded; Conflict where it was not."""
 
@@ -325,6 +359,8 @@ KeyAction: TypeAlias = (
     | PublishArtefactKey
     | AdoptArtefactKey
     | ShredArtefactKey
+    | RetireArtefactKey
+    | DestroyRetiredKey
     | ForgetArtefactKey
     | CountDelivery
     | ShredVault

@@ -9,7 +9,14 @@ from leeward.plans.shared.names import Owner
 
 MAX_MESSAGE: Final = 2048
 NOT_YET: Final = frozenset(
-    {"AwaitingConsumers", "AwaitingData", "AwaitingSource", "Inspecting", "Publishing"}
+    {
+        "AwaitingConsumers",
+        "AwaitingData",
+        "AwaitingSource",
+        "Inspecting",
+        "Publishing",
+        "Reencrypting",
+    }
 )
 """Reasons of a condition that is False and is no fault: something takes its time."""
 
@@ -75,15 +82,17 @@ class StatusDraft:
         text = {True: "True", False: "False", None: "Unknown"}[value]
         conditions = self.status.setdefault("conditions", [])
         old = condition_of(self.status, type_)
-        changed = old is None or old["status"] != text
+        # As stored: a plan may say one thing first and another in the end.
+        stored = condition_of(self._stored, type_)
+        changed = stored is None or stored["status"] != text
         new = {
             "type": type_,
             "status": text,
             "reason": reason,
             "message": message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…",
             "lastTransitionTime": timestamp(self._now)
-            if changed or old is None
-            else old["lastTransitionTime"],
+            if changed or stored is None
+            else stored["lastTransitionTime"],
             "observedGeneration": self._generation,
         }
         if old is None:

@@ -39,6 +39,7 @@ from leeward.plans.shared.starting import (
     is_outdated,
     rebuilt_config,
     repeat,
+    say_source_key,
     start,
 )
 from leeward.plans.shared.steps import progress
@@ -217,6 +218,8 @@ def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
         return hold_up(run, recipe)
     admission = run.status["admission"]
     if not is_as_admitted(recipe, admission):
+        if recipe.replaced_key in {key["id"] for key in admission["keys"]}:
+            return _begin_anew(run)
         return fail(workload, run, Denied("SourceChanged", _SOURCE_CHANGED), started=True)
     return _give(run, recipe)
 
@@ -226,8 +229,9 @@ def _give(run: Run, recipe: Recipe) -> Plan | None:
     admission = run.status["admission"]
     if "secret" not in admission:
         return None
+    say_source_key(run, admission["keys"])
     enter(run.draft, [secret_ref(run.owner.namespace, admission["secret"])])
-    if run.draft.differs("children"):
+    if run.draft.differs("children", "sourceKeyId"):
         return Plan(run.status, actions=(WriteStatus(),))
     steps = progress(run.observed, (*recipe.counts, delivery(run, admission)))
     plan = carry_on(run, steps, started=True)
@@ -258,6 +262,19 @@ def _keep_back(workload: Workload, run: Run, state: Active) -> Plan | None:
 def _has_secret(run: Run) -> bool:
     name = run.status["admission"].get("secret")
     return secret_ref(run.owner.namespace, name) in children(run.status)
+
+
+def _begin_anew(run: Run) -> Plan:
+    """Have another Job in the place of one that is suspended, with the key that the source has now.
+
+    No pod of it runs, and one that is started again begins from the first row in any case.
+    """
+    message = "the source's key was replaced meanwhile: the job begins with the new one"
+    run.draft.put(jobUid=None, startedAt=None, sourceKeyId=None)
+    run.draft.set("Running", False, "KeyReplaced", message)
+    run.draft.set("Ready", False, "KeyReplaced", message)
+    strike(run.draft, lambda ref: ref.kind in {"Job", "Secret"})
+    return Plan(run.status, requeue_after=RUNNING_INTERVAL)
 
 
 _SOURCE_CHANGED = (

@@ -24,6 +24,7 @@ from leeward.plans.shared.actions import (
     Delete,
     DeleteSecret,
     DeliverKeys,
+    DestroyRetiredKey,
     EnsureArtefactKey,
     EnsureKeyset,
     ForgetArtefactKey,
@@ -33,6 +34,7 @@ from leeward.plans.shared.actions import (
     NewKey,
     PatchStatus,
     PublishArtefactKey,
+    RetireArtefactKey,
     RetireVersion,
     RewrapArtefactKeys,
     RotateVaultKey,
@@ -75,6 +77,7 @@ from leeward.plans.shared.needs import (
     KeysetInfo,
     KeysetOf,
     KeysOf,
+    Listing,
     Need,
     ObjectRef,
     OriginReason,
@@ -120,6 +123,7 @@ __all__ = [
     "DeliveriesOf",
     "Dependent",
     "DestroyArtefactKey",
+    "DestroyRetiredKey",
     "EnsureArtefactKey",
     "EnsureAuthority",
     "EnsureKeyset",
@@ -143,6 +147,7 @@ __all__ = [
     "KnownBackupsOf",
     "LeafEntry",
     "LeafKey",
+    "Listing",
     "Manifest",
     "MarkPod",
     "Need",
@@ -167,6 +172,7 @@ __all__ = [
     "RemoveArtefactKeys",
     "RemoveKeys",
     "ResultOf",
+    "RetireArtefactKey",
     "RetireVersion",
     "RewrapArtefactKeys",
     "RewrapResult",
@@ -190,6 +196,7 @@ OutcomeCode = Literal[
     "Forbidden",  # the operator has no right: the namespace is not enabled
     "Invalid",  # the API server refused the object (quota, Pod Security, admission policy)
     "Retained",  # a keyset of an earlier vault is there
+    "Retired",  # an artefact key has a successor, and is given to no workload any more
     "Unreadable",  # key material does not open; the result is a KeyFault or a ProviderFault
     "Missing",  # something that the action needs is not there
     "Refused",  # a key cannot be had from its origin; the result is an OriginRefusal

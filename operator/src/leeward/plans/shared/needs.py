@@ -86,6 +86,23 @@ class ResultOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """Objects of a kind in a namespace, of which one field has a value.
+
+    Reading it yields a list of manifests, as they are when it is asked: from no cache.
+
+    Attributes:
+        field: One that the API server selects by, without a dot in front.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysetOf:
     """What is known of a vault's keyset, without material: a ``KeysetInfo``, or None."""
 
@@ -138,6 +155,7 @@ KeyNeed: TypeAlias = (
 
 Need: TypeAlias = (
     ObjectRef
+    | Listing
     | PodsOf
     | PodsSelected
     | PodsHolding
@@ -280,6 +298,7 @@ class ArtefactKeyInfo:
         artefact: (claim, path) of the file that a workload writes with it; None for other keys.
         dataset: Name of the Dataset that this file is to become; None: it does not seal the file.
         created_at: RFC 3339 time of its creation.
+        retired: Whether it is given to nobody but its Dataset's own pods any more.
     """
 
     id: str
@@ -294,3 +313,4 @@ class ArtefactKeyInfo:
     artefact: tuple[str, str] | None = None
     dataset: str | None = None
     created_at: str = ""
+    retired: bool = False

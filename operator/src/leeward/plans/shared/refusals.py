@@ -1,5 +1,7 @@
 """What it means for a user when an action of a plan did not end well."""
 
+from typing import Final
+
 from leeward.plans.shared.claims import contested, is_claim
 from leeward.plans.shared.model import (
     Action,
@@ -8,10 +10,12 @@ from leeward.plans.shared.model import (
     CountDelivery,
     Create,
     DeliverKeys,
+    DestroyRetiredKey,
     EnsureArtefactKey,
     Outcome,
     PublishArtefactKey,
     PutKeys,
+    RetireArtefactKey,
 )
 from leeward.plans.shared.verdict import Denied, key_fault
 
@@ -32,11 +36,17 @@ def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
                 f" runs: leeward namespace enable {namespace} (or adds it to enabledNamespaces in"
                 " the Helm values)",
             )
+        case "Retired":
+            return Denied(
+                "AwaitingSource",
+                "the artefact key of the source was just replaced by another one: the job starts"
+                " with that",
+            )
         case "Unreadable":
             return key_fault(outcome.result)
         case "Invalid":
             return _invalid(action, outcome)
-        case "Conflict" if isinstance(action, AdoptArtefactKey | PublishArtefactKey):
+        case "Conflict" if isinstance(action, _OF_A_DATASET):
             return Denied(
                 "KeyOfOtherDataset",
                 f"the artefact key {action.id} belongs to another Dataset by now: use that one",
@@ -52,6 +62,14 @@ def refusal(namespace: str, action: Action, outcome: Outcome) -> Denied:
             return _conflict(action, outcome)
         case _:
             return _missing(namespace, action, outcome)
+
+
+_OF_A_DATASET: Final = (
+    AdoptArtefactKey,
+    PublishArtefactKey,
+    RetireArtefactKey,
+    DestroyRetiredKey,
+)
 
 
 def _conflict(action: Action, outcome: Outcome) -> Denied:

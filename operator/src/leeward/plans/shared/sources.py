@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from leeward.api.algorithms import ALGORITHMS
 from leeward.api.dataset import DATASET, DatasetSpec, DatasetStatus
@@ -23,6 +23,8 @@ from leeward.plans.shared.model import (
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict, named_anew
 
+SOURCE_ROLE: Final = "source"
+"""Role of the key that opens the source."""
 SEALING: tuple[str, ...] = tuple(
     name for name, known in ALGORITHMS.items() if "Open" in known.operations
 )
@@ -86,6 +88,11 @@ class Case:
         return KeyUse(self.dataset.sealed_with, home, SEALING, "sealing of files", named_by)
 
     @property
+    def source_key_id(self) -> str | None:
+        """The artefact key that opens the source; None: it is plain."""
+        return None if self.source_key is None else self.dataset_status.key_id
+
+    @property
     def source_claim(self) -> str:
         """The claim that the source lies on."""
         return volume_of(self.dataset)[0]
@@ -96,7 +103,7 @@ class Case:
             path=f"{SOURCE_MOUNT}/{volume_of(self.dataset)[1]}",
             format=self.dataset.format,
             csv=self.dataset.csv,
-            key_role="source" if self.source_key else None,
+            key_role=SOURCE_ROLE if self.source_key else None,
             digest=self.dataset_status.digest,
             columns=self.dataset_status.columns,
         )
@@ -200,8 +207,18 @@ def check_source_key(case: Case) -> Verdict:
 
 
 def live_key_ids(status: DatasetStatus) -> tuple[str, ...]:
-    """Ids of the artefact keys that open a Dataset's file, the one to be used first."""
-    return () if status.key_id is None else (status.key_id,)
+    """Ids of the artefact keys that long-lived pods are to have, the one to be used first.
+
+    While a key is replaced, that is its successor, too: before the file opens with that alone, or
+    is another one, who reads it over and over must have it.
+    """
+    if status.key_id is None:
+        return ()
+    replacement = status.replacement
+    if replacement is None or status.key_id == replacement.key_id:
+        return (status.key_id,)
+    known = replacement.phase not in ("Adding", "Waiting")
+    return (status.key_id, replacement.key_id) if known else (status.key_id,)
 
 
 def check_source_artefact_key(case: Case) -> Verdict:

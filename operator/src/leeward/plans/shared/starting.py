@@ -30,6 +30,7 @@ from leeward.plans.shared.names import (
 from leeward.plans.shared.pods import PodParts
 from leeward.plans.shared.podstate import unfinished
 from leeward.plans.shared.policies import job_policy, policy_steps
+from leeward.plans.shared.sources import SOURCE_ROLE
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import (
@@ -106,6 +107,7 @@ def _settle(run: Run, recipe: Recipe) -> None:
     """
     digest = recipe.config.content_digest()
     keys = [{"role": key.role, "id": key.id, "version": key.version} for key in recipe.keys]
+    say_source_key(run, keys)
     name = _job_name(run, digest, keys)
     admission = run.status.get("admission")
     # The name alone is short enough for somebody to find another config that has the same.
@@ -125,6 +127,15 @@ def _settle(run: Run, recipe: Recipe) -> None:
         admission["sourceDigest"] = recipe.source_digest
     run.draft.put(admission=admission)
     _enter(run, admission)
+
+
+def say_source_key(run: Run, keys: Sequence[Manifest]) -> None:
+    """Say which artefact key of its source the workload is given, before it is delivered.
+
+    Who replaces that key waits for the workloads that say so (``plans.dataset.rotation``).
+    """
+    ids = [key["id"] for key in keys if key["role"] == SOURCE_ROLE]
+    run.draft.put(sourceKeyId=ids[0] if ids else None)
 
 
 def _job_name(run: Run, digest: str, keys: list[Manifest]) -> str:
@@ -200,7 +211,7 @@ def _enter(run: Run, admission: Manifest) -> None:
 
 
 def _carry_out(workload: Workload, run: Run, recipe: Recipe) -> Plan:
-    if run.draft.differs("admission", "children"):
+    if run.draft.differs("admission", "children", "sourceKeyId"):
         # Nothing is made that is not recorded: also the names stand in the status first.
         return Plan(run.status, actions=(WriteStatus(),))
     admission = run.status["admission"]
@@ -279,6 +290,6 @@ def rebuilt_config(run: Run, workload: Workload) -> Manifest | Unseen | None:
     if isinstance(recipe, Unseen):
         return recipe
     admission = run.status["admission"]
-    if isinstance(recipe, Denied) or not is_as_admitted(recipe, admission):
+    if isinstance(recipe, Denied) or admission["configDigest"] != recipe.config.content_digest():
         return None
     return config_map(run.owner, admission["jobName"], recipe.config)

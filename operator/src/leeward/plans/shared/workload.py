@@ -78,6 +78,7 @@ class Recipe:
         claims: Volumes that it mounts.
         source_digest: Of the file that it reads.
         grants: By what it may use those keys.
+        replaced_key: The artefact key that opened the file before the one that does now.
     """
 
     config: Document
@@ -85,6 +86,7 @@ class Recipe:
     claims: Claims
     source_digest: str | None
     grants: tuple[Granted, ...] = ()
+    replaced_key: str | None = None
 
     @property
     def counts(self) -> tuple[Action, ...]:
@@ -237,8 +239,9 @@ def keys_given(run: Look[Model], grants: Sequence[Granted]) -> None:
 
 
 def take_keys(run: Run, why: str) -> None:
-    """Have its Secret removed, and say so."""
+    """Have its Secret removed, and say so: nobody waits any more for this workload to end."""
     strike(run.draft, lambda ref: ref.kind == "Secret")
+    run.draft.put(sourceKeyId=None)
     if is_true(run.status, KEYS_DELIVERED):
         run.draft.set(KEYS_DELIVERED, False, "KeysRemoved", f"its Secret was removed: {why}")
 

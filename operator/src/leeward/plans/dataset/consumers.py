@@ -1,0 +1,70 @@
+"""Who has the old or the new key of a Dataset, while one takes the other's place.
+
+Each of these yields None where nobody has to be waited for, else a plan that names them.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from leeward.api import KINDS
+from leeward.api.meta import API_VERSION
+from leeward.plans.dataset.rewrapping import CONDITION
+from leeward.plans.dataset.view import View
+from leeward.plans.shared.acknowledgements import not_acknowledged, still_holding
+from leeward.plans.shared.conditions import backoff
+from leeward.plans.shared.model import DeliveriesOf, Listing, Plan
+
+WORKLOADS: Final = tuple(kind.kind for kind in KINDS if kind.is_workload)
+_SHOWN: Final = 10
+
+
+def await_workloads(view: View) -> Plan | None:
+    """Wait for workloads that were given the old key; it must have been retired before."""
+    previous = view.status["replacement"]["previousKeyId"]
+    needs = tuple(
+        Listing(API_VERSION, kind, view.owner.namespace, "status.sourceKeyId", previous)
+        for kind in WORKLOADS
+    )
+    if not all(view.observed.has(need) for need in needs):
+        return Plan(view.status, needs=needs)
+    holders = [
+        f"{need.kind} {found['metadata']['name']}"
+        for need in needs
+        for found in view.observed.get(need)
+    ]
+    if not holders:
+        return None
+    return _await(view, holders, "begun with the old key and not ended: wait, or delete them")
+
+
+def await_acknowledgement(view: View) -> Plan | None:
+    """Wait until every long-lived pod has the new key beside the old one."""
+    need = DeliveriesOf(view.owner.ref)
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    key_id = view.status["replacement"]["keyId"]
+    late = not_acknowledged(view.observed.get(need), view.owner.ref, key_id)
+    if not late:
+        return None
+    what = "pods that have not said (/keys) that they have the new key: see its conditions"
+    return _await(view, [f"KeyDelivery {name}" for name in late], what)
+
+
+def await_release(view: View) -> Plan | None:
+    """Wait until no Secret of long-lived pods holds the old key."""
+    need = DeliveriesOf(view.owner.ref)
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    previous = view.status["replacement"]["previousKeyId"]
+    held = still_holding(view.observed.get(need), view.owner.ref, previous)
+    if not held:
+        return None
+    return _await(view, [f"KeyDelivery {name}" for name in held], "not let go of the old key yet")
+
+
+def _await(view: View, names: Sequence[str], what: str) -> Plan:
+    more = len(names) - _SHOWN
+    listed = ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    verb = "has" if len(names) == 1 else "have"
+    view.draft.set(CONDITION, False, "AwaitingConsumers", f"{listed} {verb} {what}")
+    return Plan(view.status, requeue_after=backoff(view.draft.seconds_since(CONDITION), 5, 60))

@@ -1,0 +1,417 @@
+"""Replacing the keys of a sealed file: its artefact key, and on request its data key.
+
+    Rewrap     Adding ─▶ Distributing ─▶ status.keyId ─▶ Draining ─▶ Removing ─▶ Destroying
+               header:   long-lived      the new key     old key     header:     the old key
+               new, old  pods get it     from here on    retired     new
+    Reencrypt  Adding ─▶ Distributing ─▶ Draining ─▶ Encrypting ─▶ status.keyId, ─▶ Destroying
+                                         old key     a new file    digest
+                                         retired     takes the place
+
+Everything is decided by what is stored, one step at a time; every step can be repeated. Whoever was
+given a key can open the file for as long as he may: while a workload that was given the old key is
+not over, the file as it was for it stays. Who they are, a list tells that is made after the key was
+retired: from then on nobody is given it, and who was given it before had said so in his status
+(``sourceKeyId``) before that (docs/adr/0013-dataset-keys.md).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from leeward.formats.jobconfig import OUTPUT_MOUNT, ReencryptConfig, RewrapConfig
+from leeward.formats.material import fingerprint
+from leeward.plans.dataset import inspection, rewrapping
+from leeward.plans.dataset.consumers import (
+    await_acknowledgement,
+    await_release,
+    await_workloads,
+)
+from leeward.plans.dataset.due import due_replacement
+from leeward.plans.dataset.keys import make_key
+from leeward.plans.dataset.rewrapping import CONDITION, NEW_ROLE, OLD_ROLE, Task
+from leeward.plans.dataset.view import View
+from leeward.plans.shared.conditions import (
+    backoff,
+    condition_of,
+    is_true,
+    parse_timestamp,
+    timestamp,
+)
+from leeward.plans.shared.keys import check_key
+from leeward.plans.shared.model import (
+    Action,
+    ArtefactKeyInfo,
+    ArtefactKeyOf,
+    DestroyRetiredKey,
+    Manifest,
+    Plan,
+    PublishArtefactKey,
+    RetireArtefactKey,
+    WriteStatus,
+)
+from leeward.plans.shared.names import random_id
+from leeward.plans.shared.refusals import refusal
+from leeward.plans.shared.sources import volume_of
+from leeward.plans.shared.steps import progress
+from leeward.plans.shared.verdict import Denied, Unseen
+
+
+def is_replacing(view: View) -> bool:
+    """Whether the file may be written by a Job of this module now: nobody inspects it then."""
+    return bool(view.status.get("replacement", {}).get("phase", "Waiting") != "Waiting")
+
+
+def plan_rotation(view: View, settled: Plan) -> Plan:
+    """What to do about the keys of a Dataset, of which everything else is settled.
+
+    Args:
+        view: The Dataset; its draft is that of ``settled``.
+        settled: The plan of everything else: it needs nothing and asks for nothing.
+    """
+    plan = _replace(view) if "replacement" in view.status else _begin_if_due(view)
+    pauses = [each for each in (settled.requeue_after, plan.requeue_after) if each is not None]
+    return Plan(view.status, plan.needs, plan.actions, min(pauses, default=None))
+
+
+def _begin_if_due(view: View) -> Plan:
+    """Record that a replacement begins, if one was asked for."""
+    found = due_replacement(view)
+    if isinstance(found, Plan):
+        said = condition_of(view.status, CONDITION)
+        if not found.needs and said is not None and said["status"] == "False":
+            view.draft.set(CONDITION, True, "UpToDate", "nothing is left to do of what was asked")
+        return found
+    mode, at = found
+    left = (at - view.context.now).total_seconds()
+    if left > 0:
+        return Plan(view.status, requeue_after=left)
+    if not is_true(view.status, "Ready"):
+        message = "the keys of the file are replaced as soon as this Dataset is ready"
+        view.draft.set(CONDITION, False, "AwaitingDataset", message)
+        return Plan(view.status)
+    view.draft.put(
+        replacement={
+            "mode": mode,
+            "phase": "Adding",
+            "keyId": random_id(view.context.random),
+            "previousKeyId": view.status["keyId"],
+            "startedAt": timestamp(view.context.now),
+        }
+    )
+    _say(view)
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _replace(view: View) -> Plan:
+    """The next step of the replacement that is under way."""
+    record: Manifest = view.status["replacement"]
+    if view.status["keyId"] not in (record["keyId"], record["previousKeyId"]):
+        # An inspection found another file, which has a key of its own.
+        return _withdraw(view)
+    retry = record.get("retryAt")
+    if retry is not None and not _is_asked_again(view):
+        left = (parse_timestamp(retry) - view.context.now).total_seconds()
+        if left > 0:
+            view.draft.set(CONDITION, False, record["reason"], record["message"])
+            return Plan(view.status, requeue_after=left)
+    _say(view)
+    return _STEPS[record["phase"]](view)
+
+
+def _is_asked_again(view: View) -> bool:
+    stored = view.resource.get("status") or {}
+    return bool(stored.get("observedGeneration") != view.owner.generation)
+
+
+def _add(view: View) -> Plan:
+    """Make the new key, and write it into the header; a file that is encrypted anew needs none."""
+    record: Manifest = view.status["replacement"]
+    stopped = _make(view, record["keyId"])
+    if stopped is not None:
+        return stopped
+    if record["mode"] == "Reencrypt":
+        record["phase"] = "Distributing"
+        return Plan(view.status, actions=(WriteStatus(),))
+    config = RewrapConfig(
+        path=_path(view),
+        file_id=view.status["sourceId"],
+        open_role=OLD_ROLE,
+        add_role=NEW_ROLE,
+    )
+    keys = ((OLD_ROLE, record["previousKeyId"]), (NEW_ROLE, record["keyId"]))
+    done = rewrapping.run(view, Task(config, keys))
+    if isinstance(done, Plan):
+        return done
+    if isinstance(done, Denied):
+        return _failed(view, done)
+    if done.rewrapped is None or record["keyId"] not in done.rewrapped.key_ids:
+        return _failed(view, _WRONG_ANSWER)
+    rewrapping.tidy(view)
+    record["phase"] = "Distributing"
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _distribute(view: View) -> Plan:
+    """Wait until every long-lived pod has the new key, before anything opens with it alone."""
+    record: Manifest = view.status["replacement"]
+    held = await_acknowledgement(view)
+    if held is not None:
+        return held
+    if record["mode"] == "Rewrap":
+        return _promote(view, "Draining", {})
+    record["phase"] = "Draining"
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _drain(view: View) -> Plan:
+    """Give the old key to nobody any more, and wait for those that were given it."""
+    record: Manifest = view.status["replacement"]
+    _hold(view)
+    retire = RetireArtefactKey(record["previousKeyId"], view.owner.id)
+    stopped = _do(view, retire, missing_is_done=True)
+    if stopped is not None:
+        return stopped
+    held = await_workloads(view)
+    if held is None and record["mode"] == "Rewrap":
+        held = await_release(view)
+    if held is not None:
+        return held
+    record["phase"] = "Encrypting" if record["mode"] == "Reencrypt" else "Removing"
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _encrypt(view: View) -> Plan:
+    """Have another file with the same contents put in the place of the file."""
+    record: Manifest = view.status["replacement"]
+    _hold(view)
+    previous = _previous_ids(view)
+    if isinstance(previous, Plan):
+        return previous
+    config = ReencryptConfig(
+        path=_path(view),
+        digest=view.status["digest"],
+        file_id=view.status["sourceId"],
+        open_role=OLD_ROLE,
+        seal_role=NEW_ROLE,
+        drop=previous,
+    )
+    keys = ((OLD_ROLE, record["previousKeyId"]), (NEW_ROLE, record["keyId"]))
+    done = rewrapping.run(view, Task(config, keys))
+    if isinstance(done, Plan):
+        return done
+    if isinstance(done, Denied):
+        return _failed(view, done)
+    if done.output is None or done.output.key_ids != [record["keyId"]]:
+        return _failed(view, _WRONG_ANSWER)
+    found = {
+        "digest": done.output.digest,
+        "bytes": done.output.bytes,
+        "reencryptedAt": record["startedAt"],
+    }
+    return _promote(view, "Destroying", found)
+
+
+def _promote(view: View, phase: str, found: Manifest) -> Plan:
+    """Have the new key used: it is the Dataset's, and its public half is the one to seal to."""
+    record: Manifest = view.status["replacement"]
+    stopped = _do(view, PublishArtefactKey(record["keyId"], view.owner.id))
+    if stopped is not None:
+        return stopped
+    need = ArtefactKeyOf(record["keyId"])
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    info: ArtefactKeyInfo | None = view.observed.get(need)
+    if info is None:
+        return _failed(view, Denied("KeyLost", "the new artefact key is gone: restore its Secret"))
+    inspected = inspection.is_current(view)
+    rewrapping.tidy(view)
+    record["phase"] = phase
+    record.pop("attempts", None)
+    view.draft.put(
+        keyId=record["keyId"],
+        replacedKeyId=record["previousKeyId"],
+        publicKey=info.public_key,
+        **found,
+    )
+    if inspected:
+        inspection.keep_current(view)
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _remove(view: View) -> Plan:
+    """Take the old key out of the header."""
+    record: Manifest = view.status["replacement"]
+    previous = _previous_ids(view)
+    if isinstance(previous, Plan):
+        return previous
+    config = RewrapConfig(
+        path=_path(view), file_id=view.status["sourceId"], open_role=NEW_ROLE, drop=previous
+    )
+    done = rewrapping.run(view, Task(config, ((NEW_ROLE, record["keyId"]),)))
+    if isinstance(done, Plan):
+        return done
+    if isinstance(done, Denied):
+        if done.reason != "SourceChanged":
+            return _failed(view, done)
+        # Another file came in its place, of which the next inspection tells.
+        view.draft.put(inspection=None)
+    elif done.rewrapped is None or not set(previous).isdisjoint(done.rewrapped.key_ids):
+        return _failed(view, _WRONG_ANSWER)
+    rewrapping.tidy(view)
+    record["phase"] = "Destroying"
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _destroy(view: View) -> Plan:
+    """Destroy the old key: nothing names it any more."""
+    record: Manifest = view.status["replacement"]
+    held = await_release(view)
+    if held is not None:
+        return held
+    stopped = _do(view, DestroyRetiredKey(record["previousKeyId"], view.owner.id))
+    if stopped is not None:
+        return stopped
+    rewrapping.tidy(view)
+    view.draft.put(replacement=None)
+    view.draft.set(
+        CONDITION,
+        True,
+        "Rewrapped" if record["mode"] == "Rewrap" else "Reencrypted",
+        "the file opens with the new key alone, and the old one is destroyed",
+    )
+    return Plan(view.status, requeue_after=1.0)
+
+
+def _wait_no_longer(view: View) -> Plan:
+    """Try again what failed, or end it where it is not asked for any more."""
+    record: Manifest = view.status["replacement"]
+    due = due_replacement(view)
+    if isinstance(due, Plan) and due.needs:
+        return due
+    if not is_true(view.status, "Ready"):
+        message = "the keys of the file are replaced as soon as this Dataset is ready"
+        view.draft.set(CONDITION, False, "AwaitingDataset", message)
+        return Plan(view.status)
+    if record["mode"] == "Rewrap" or (isinstance(due, tuple) and due[0] == "Reencrypt"):
+        record["phase"] = "Adding"
+        for field in ("retryAt", "reason", "message"):
+            record.pop(field, None)
+        return Plan(view.status, actions=(WriteStatus(),))
+    return _withdraw(view)
+
+
+def _withdraw(view: View) -> Plan:
+    """End it before the new key was used: the file is as it was."""
+    record: Manifest = view.status["replacement"]
+    for action in (
+        RetireArtefactKey(record["keyId"], view.owner.id),
+        DestroyRetiredKey(record["keyId"], view.owner.id),
+    ):
+        stopped = _do(view, action, missing_is_done=True)
+        if stopped is not None:
+            return stopped
+    rewrapping.tidy(view)
+    view.draft.put(replacement=None)
+    view.draft.set(CONDITION, True, "Withdrawn", "no key was replaced: the file is as it was")
+    return Plan(view.status, requeue_after=1.0)
+
+
+def _failed(view: View, denied: Denied) -> Plan:
+    """Record the failure; where workloads were kept off, let them go on with the old key."""
+    record: Manifest = view.status["replacement"]
+    if record["phase"] == "Encrypting":
+        back = RetireArtefactKey(record["previousKeyId"], view.owner.id, retired=False)
+        stopped = _do(view, back)
+        if stopped is not None:
+            return stopped
+    if record["phase"] in ("Adding", "Encrypting"):
+        record["phase"] = "Waiting"
+        if denied.reason in _OTHER_FILE and "inspection" in view.status:
+            view.draft.put(inspection=None)
+    rewrapping.put_off(view, denied)
+    view.draft.set(CONDITION, False, denied.reason, denied.message)
+    left = (parse_timestamp(record["retryAt"]) - view.context.now).total_seconds()
+    return Plan(view.status, requeue_after=left)
+
+
+def _make(view: View, key_id: str) -> Plan | None:
+    """Make the new key, once; None: it is there."""
+    need = ArtefactKeyOf(key_id)
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    use = view.key
+    if view.observed.get(need) is not None or use is None:
+        return None
+    verdict = check_key(use, view.observed)
+    if isinstance(verdict, Unseen):
+        return Plan(view.status, needs=verdict.needs)
+    if isinstance(verdict, Denied):
+        return _stuck(view, verdict)
+    return _do(view, make_key(view, use, key_id))
+
+
+def _previous_ids(view: View) -> list[str] | Plan:
+    """What the file may name the old key by: its id, or the fingerprint of its public half."""
+    key_id = view.status["replacement"]["previousKeyId"]
+    need = ArtefactKeyOf(key_id)
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    info: ArtefactKeyInfo | None = view.observed.get(need)
+    if info is None or info.public_key is None:
+        return [key_id]
+    return [key_id, fingerprint(info.public_key).hex()]
+
+
+def _do(view: View, action: Action, *, missing_is_done: bool = False) -> Plan | None:
+    steps = progress(view.observed, (action,))
+    if steps.pending:
+        return Plan(view.status, actions=steps.pending)
+    if steps.failed is None or (missing_is_done and steps.failed[1].code == "Missing"):
+        return None
+    return _stuck(view, refusal(view.owner.namespace, *steps.failed))
+
+
+def _stuck(view: View, denied: Denied) -> Plan:
+    view.draft.set(CONDITION, False, denied.reason, denied.message)
+    return Plan(view.status, requeue_after=backoff(view.draft.seconds_since(CONDITION)))
+
+
+def _hold(view: View) -> None:
+    """While the file is encrypted anew no workload begins: it could meet another file."""
+    if view.status["replacement"]["mode"] == "Reencrypt":
+        view.draft.set("Ready", False, "Reencrypting", "the file is being encrypted anew")
+
+
+def _path(view: View) -> str:
+    return f"{OUTPUT_MOUNT}/{volume_of(view.spec)[1]}"
+
+
+def _say(view: View) -> None:
+    reason, message = _WORDS[view.status["replacement"]["phase"]]
+    view.draft.set(CONDITION, False, reason, message)
+
+
+_WORDS: Final = {
+    "Adding": ("Adding", "the new key is written into the header of the file, beside the old one"),
+    "Distributing": ("Distributing", "long-lived pods get the new key beside the old one"),
+    "Draining": ("Draining", "workloads that began with the old key end; others get the new one"),
+    "Encrypting": ("Encrypting", "the file is encrypted anew"),
+    "Removing": ("Removing", "the old key is taken out of the file"),
+    "Destroying": ("Destroying", "the old key is destroyed"),
+    "Waiting": ("Waiting", "it is tried again"),
+}
+_WRONG_ANSWER: Final = Denied(
+    "ResultMismatch",
+    "the Job's answer is not what was asked: check that the masking image and the operator are of"
+    " one release",
+)
+_OTHER_FILE: Final = frozenset({"SourceChanged", "NotSealed", "SealedWithOtherKey"})
+"""Another file than the one that was inspected came in its place."""
+_STEPS: Final[Mapping[str, Callable[[View], Plan]]] = {
+    "Adding": _add,
+    "Distributing": _distribute,
+    "Draining": _drain,
+    "Encrypting": _encrypt,
+    "Removing": _remove,
+    "Destroying": _destroy,
+    "Waiting": _wait_no_longer,
+}
