@@ -102,6 +102,23 @@ def run(view: View, task: Task) -> Plan | Result | Denied:
             return Denied(failed.reason, failed.message)
 
 
+def say(view: View) -> None:
+    """Say in the condition how far the replacement is."""
+    reason, message = _WORDS[view.status["replacement"]["phase"]]
+    view.draft.set(CONDITION, False, reason, message)
+
+
+_WORDS: Final = {
+    "Adding": ("Adding", "the new key is written into the header of the file, beside the old one"),
+    "Distributing": ("Distributing", "long-lived pods get the new key beside the old one"),
+    "Draining": ("Draining", "workloads that began with the old key end; others get the new one"),
+    "Encrypting": ("Encrypting", "the file is encrypted anew"),
+    "Removing": ("Removing", "the old key is taken out of the file"),
+    "Destroying": ("Destroying", "the old key is destroyed"),
+    "Waiting": ("Waiting", "it is tried again"),
+}
+
+
 def tidy(view: View) -> None:
     """Have the Job removed, with its config and its Secret; a failed one stays, for its logs."""
     record: Manifest = view.status["replacement"]

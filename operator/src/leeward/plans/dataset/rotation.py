@@ -97,7 +97,7 @@ def _begin_if_due(view: View) -> Plan:
             "startedAt": timestamp(view.context.now),
         }
     )
-    _say(view)
+    rewrapping.say(view)
     return Plan(view.status, actions=(WriteStatus(),))
 
 
@@ -107,13 +107,17 @@ def _replace(view: View) -> Plan:
     if view.status["keyId"] not in (record["keyId"], record["previousKeyId"]):
         # An inspection found another file, which has a key of its own.
         return _withdraw(view)
+    if record["phase"] == "Waiting":
+        stopped = _give_again(view)
+        if stopped is not None:
+            return stopped
     retry = record.get("retryAt")
     if retry is not None and not _is_asked_again(view):
         left = (parse_timestamp(retry) - view.context.now).total_seconds()
         if left > 0:
             view.draft.set(CONDITION, False, record["reason"], record["message"])
             return Plan(view.status, requeue_after=left)
-    _say(view)
+    rewrapping.say(view)
     return _STEPS[record["phase"]](view)
 
 
@@ -316,21 +320,27 @@ def _withdraw(view: View) -> Plan:
 
 
 def _failed(view: View, denied: Denied) -> Plan:
-    """Record the failure; where workloads were kept off, let them go on with the old key."""
+    """Record the failure, and when it is tried again; until then all is as it was before."""
     record: Manifest = view.status["replacement"]
-    if record["phase"] == "Encrypting":
-        back = RetireArtefactKey(record["previousKeyId"], view.owner.id, retired=False)
-        stopped = _do(view, back)
-        if stopped is not None:
-            return stopped
     if record["phase"] in ("Adding", "Encrypting"):
         record["phase"] = "Waiting"
         if denied.reason in _OTHER_FILE and "inspection" in view.status:
             view.draft.put(inspection=None)
     rewrapping.put_off(view, denied)
     view.draft.set(CONDITION, False, denied.reason, denied.message)
-    left = (parse_timestamp(record["retryAt"]) - view.context.now).total_seconds()
-    return Plan(view.status, requeue_after=left)
+    # Stored before anything is done about it: who is late and sees a Job that is gone stops here.
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _give_again(view: View) -> Plan | None:
+    """Let workloads have the old key again, where they were kept off; None: they may."""
+    need = ArtefactKeyOf(view.status["replacement"]["previousKeyId"])
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    info: ArtefactKeyInfo | None = view.observed.get(need)
+    if info is None or not info.retired:
+        return None
+    return _do(view, RetireArtefactKey(need.id, view.owner.id, retired=False))
 
 
 def _make(view: View, key_id: str) -> Plan | None:
@@ -385,20 +395,6 @@ def _path(view: View) -> str:
     return f"{OUTPUT_MOUNT}/{volume_of(view.spec)[1]}"
 
 
-def _say(view: View) -> None:
-    reason, message = _WORDS[view.status["replacement"]["phase"]]
-    view.draft.set(CONDITION, False, reason, message)
-
-
-_WORDS: Final = {
-    "Adding": ("Adding", "the new key is written into the header of the file, beside the old one"),
-    "Distributing": ("Distributing", "long-lived pods get the new key beside the old one"),
-    "Draining": ("Draining", "workloads that began with the old key end; others get the new one"),
-    "Encrypting": ("Encrypting", "the file is encrypted anew"),
-    "Removing": ("Removing", "the old key is taken out of the file"),
-    "Destroying": ("Destroying", "the old key is destroyed"),
-    "Waiting": ("Waiting", "it is tried again"),
-}
 _WRONG_ANSWER: Final = Denied(
     "ResultMismatch",
     "the Job's answer is not what was asked: check that the masking image and the operator are of"

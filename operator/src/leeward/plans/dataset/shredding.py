@@ -106,12 +106,12 @@ def _check_own_key(view: View) -> Verdict:
 def _destroy(view: View, key_id: str) -> Plan:
     """Destroy the key, and record it; first the other one, where it was just being replaced."""
     replacement: Manifest = view.status.get("replacement") or {}
-    for other in {replacement.get("keyId"), replacement.get("previousKeyId")} - {key_id, None}:
-        steps = (
+    others = {replacement.get("keyId", key_id), replacement.get("previousKeyId", key_id)}
+    for other in sorted(others - {key_id}):
+        for step in (
             RetireArtefactKey(other, view.owner.id),
             DestroyRetiredKey(other, view.owner.id),
-        )
-        for step in steps:
+        ):
             if view.observed.done(step) is None:
                 return Plan(view.status, actions=(step,))
     action = DestroyArtefactKey(key_id, view.owner.id)
