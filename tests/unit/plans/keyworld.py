@@ -110,7 +110,8 @@ class SimulatedKeys:
                     namespace, vault
                 )
             case ArtefactKeysOf(vault_id):
-                return tuple(key for key in self.keys.values() if key.vault_id == vault_id)
+                there = {**self.keys, **self.destroyed}.values()
+                return tuple(key for key in there if key.vault_id == vault_id)
         raise AssertionError(f"the simulator does not know {type(need).__name__}")
 
     def _record(self, namespace: str, vault: str) -> KeysetRecord | None:
@@ -201,6 +202,7 @@ class SimulatedKeys:
                 if key_id not in self.shredded:
                     return Outcome("Conflict")
                 self.forgotten.add(key_id)
+                self.destroyed.pop(key_id, None)
             case _:
                 raise AssertionError(f"the simulator does not know {type(action).__name__}")
         return Outcome("Done")

@@ -256,6 +256,19 @@ def test_a_dataset_waits_and_then_goes_with_its_key() -> None:
     assert PLACE in world.keysets
 
 
+def test_every_key_of_a_dataset_is_destroyed_where_they_are_being_replaced() -> None:
+    world, engine, key_id = shredding_dataset()
+    newer = replace(world.keys[key_id], id="55" * 16)
+    other = replace(world.keys[key_id], id="66" * 16, owner="Dataset/other/uid-9")
+    world.keys |= {newer.id: newer, other.id: other}
+    world.annotate(SOURCE, **{"confirm-shred": uid(world, SOURCE)})
+    world.delete(SOURCE)
+    finish(world, engine, SOURCE)
+    assert set(world.keys) == {other.id}
+    assert {key_id, newer.id} <= world.forgotten
+    assert [made["keyId"] for made in record(world)["artefacts"]] == [key_id, newer.id]
+
+
 def test_a_dataset_under_a_shared_key_is_not_shredded_alone() -> None:
     world, engine, key_id = shredding_dataset()
     spec = vault_spec()
@@ -279,9 +292,11 @@ def test_a_dataset_whose_key_is_another_ones_takes_nothing_with_it() -> None:
     assert key_id in world.keys
 
 
-@pytest.mark.parametrize("crash_after", range(8))
+@pytest.mark.parametrize("crash_after", range(11))
 def test_a_crash_while_a_dataset_is_shredded_changes_nothing_in_the_end(crash_after: int) -> None:
     world, engine, key_id = shredding_dataset()
+    newer = replace(world.keys[key_id], id="55" * 16)
+    world.keys[newer.id] = newer
     world.annotate(SOURCE, **{"confirm-shred": uid(world, SOURCE)})
     world.delete(SOURCE)
     world.crash_after = crash_after
@@ -289,8 +304,8 @@ def test_a_crash_while_a_dataset_is_shredded_changes_nothing_in_the_end(crash_af
         finish(world, engine, SOURCE)
     except CrashError:
         finish(world, Engine(world, seed=2), SOURCE)
-    assert key_id not in world.keys
-    assert record(world)["artefactKeys"] == 1
+    assert world.keys == {}
+    assert record(world)["artefactKeys"] == 2
 
 
 def test_a_dataset_with_its_key_kept_goes_at_once() -> None:

@@ -3,6 +3,7 @@
 The file stays where it is, and every copy of it, too: nobody reads them any more.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from leeward.api.keyvault import KeyVaultSpec
@@ -18,13 +19,12 @@ from leeward.plans.shared.jobs import config_ref
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeyOf,
+    ArtefactKeysOf,
     DestroyArtefactKey,
-    DestroyRetiredKey,
     Event,
     ForgetArtefactKey,
     Manifest,
     Plan,
-    RetireArtefactKey,
     WriteStatus,
 )
 from leeward.plans.shared.shredding import (
@@ -51,18 +51,20 @@ WAY_BACK: Final = "To keep the key and let the Dataset go: set spec.deletionPoli
 def plan_deletion(view: View) -> Plan:
     """The next step of a Dataset that is being deleted."""
     key_id: str | None = view.status.get("keyId")
-    if key_id is None or _reason(view) == "Shredded":
-        return _let_go(view, key_id)
+    if key_id is None:
+        return _let_go(view)
+    if _reason(view) == "Shredded":
+        return _clear(view, key_id)
     if _reason(view) == "Shredding":
         return _destroy(view, key_id)
     if view.spec.deletion_policy != "Shred":
-        return _let_go(view, None)
+        return _let_go(view)
     need = ArtefactKeyOf(key_id)
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
     info: ArtefactKeyInfo | None = view.observed.get(need)
     if info is None or info.owner != view.owner.id:
-        return _let_go(view, None)
+        return _let_go(view)
     what = (
         f"deleting Dataset {view.owner.name} destroys the key of its file, which nobody reads then,"
         " nor any copy of it,"
@@ -104,26 +106,20 @@ def _check_own_key(view: View) -> Verdict:
 
 
 def _destroy(view: View, key_id: str) -> Plan:
-    """Destroy the key, and record it; first the other one, where it was just being replaced."""
-    replacement: Manifest = view.status.get("replacement") or {}
-    others = {replacement.get("keyId", key_id), replacement.get("previousKeyId", key_id)}
-    for other in sorted(others - {key_id}):
-        for step in (
-            RetireArtefactKey(other, view.owner.id),
-            DestroyRetiredKey(other, view.owner.id),
-        ):
-            if view.observed.done(step) is None:
-                return Plan(view.status, actions=(step,))
-    action = DestroyArtefactKey(key_id, view.owner.id)
-    outcome = view.observed.done(action)
-    if outcome is None:
-        return Plan(view.status, actions=(action,))
-    if outcome.code != "Done":
-        return _let_go(view, None)
+    """Destroy every key that is this Dataset's, and record it."""
+    keys = _keys(view, key_id)
+    if isinstance(keys, Plan):
+        return keys
+    if keys is None:
+        return _let_go(view)
+    others = [DestroyArtefactKey(key.id, view.owner.id) for key in keys if key.id != key_id]
+    destroying = progress(view.observed, others)
+    if destroying.pending:
+        return Plan(view.status, actions=destroying.pending)
     need = config_ref(view.owner.namespace, record_name(view.owner, WHAT))
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
-    made = record_map(view.owner, WHAT, _document(view, outcome.result))
+    made = record_map(view.owner, WHAT, _document(view, keys))
     steps = progress(view.observed, record_steps(made, view.observed.get(need)))
     if steps.pending and steps.failed is None:
         return Plan(view.status, actions=steps.pending)
@@ -136,34 +132,66 @@ def _destroy(view: View, key_id: str) -> Plan:
     return Plan(view.status, requeue_after=SOON, events=(event,))
 
 
-def _let_go(view: View, shredded: str | None) -> Plan:
-    """Let the Dataset go, and with it the record of the key that was destroyed."""
-    forget = None if shredded is None else ForgetArtefactKey(shredded)
-    if forget is not None and view.observed.done(forget) is None:
-        return Plan(view.status, actions=(forget,))
+def _keys(view: View, key_id: str) -> tuple[ArtefactKeyInfo, ...] | Plan | None:
+    """The Dataset's keys, of which the one of its file is destroyed; None: that is not its own.
+
+    There are more than one where keys of the file are being replaced.
+    """
+    first = DestroyArtefactKey(key_id, view.owner.id)
+    outcome = view.observed.done(first)
+    if outcome is None:
+        return Plan(view.status, actions=(first,))
+    if outcome.code != "Done":
+        return None
+    info: ArtefactKeyInfo = outcome.result
+    need = ArtefactKeysOf(info.vault_id)
+    if not view.observed.has(need):
+        return Plan(view.status, needs=(need,))
+    found: tuple[ArtefactKeyInfo, ...] = view.observed.get(need)
+    own = (key for key in found if key.owner == view.owner.id and key.id != key_id)
+    return info, *sorted(own, key=lambda key: key.id)
+
+
+def _clear(view: View, key_id: str) -> Plan:
+    """Remove what is left of the keys, that of the file last, and let the Dataset go."""
+    keys = _keys(view, key_id)
+    if isinstance(keys, Plan):
+        return keys
+    left = [ForgetArtefactKey(key.id) for key in reversed(keys or ())]
+    forgetting = progress(view.observed, left)
+    if forgetting.pending and forgetting.failed is None:
+        return Plan(view.status, actions=forgetting.pending)
+    return _let_go(view)
+
+
+def _let_go(view: View) -> Plan:
     return with_finalizer(view.resource, view.observed, wanted=False) or Plan(view.status)
 
 
-def _document(view: View, info: ArtefactKeyInfo) -> DestructionRecord:
+def _document(view: View, keys: Sequence[ArtefactKeyInfo]) -> DestructionRecord:
     owner = view.owner
-    artefact = DestroyedArtefact(
-        kind=owner.kind,
-        namespace=owner.namespace,
-        name=owner.name,
-        key_id=info.id,
-        digest=view.status.get("digest"),
-    )
+    of_file = keys[0]
+    artefacts = [
+        DestroyedArtefact(
+            kind=owner.kind,
+            namespace=owner.namespace,
+            name=owner.name,
+            key_id=key.id,
+            digest=view.status.get("digest"),
+        )
+        for key in keys
+    ]
     return DestructionRecord(
         what="Artefact",
         kind=owner.kind,
         namespace=owner.namespace,
         name=owner.name,
         uid=owner.uid,
-        vault_id=info.vault_id,
-        keys=[DestroyedKey(name=info.key, algorithm=info.algorithm, numbers=[])],
-        artefact_keys=1,
-        artefact_keys_digest=ids_digest([info.id]),
-        artefacts=[artefact],
+        vault_id=of_file.vault_id,
+        keys=[DestroyedKey(name=of_file.key, algorithm=of_file.algorithm, numbers=[])],
+        artefact_keys=len(keys),
+        artefact_keys_digest=ids_digest(key.id for key in keys),
+        artefacts=artefacts,
         requested_by=requester(owner),
         destroyed_at=timestamp(view.context.now),
     )
