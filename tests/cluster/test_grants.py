@@ -97,4 +97,4 @@ def test_who_may_seal_and_not_open_is_given_the_public_half_only(
     once.reason("maskingjob", "into-the-drop", "Published")
     where = ("-n", once.namespace, "--purpose", "research", "-o", "json")
     shown = json.loads(leeward("dataset", "preview", "into-the-drop-out", *where))
-    assert [row["income"] for row in shown["rows"]] == ["[0, 20000)", "[50000, )"]
+    assert [row["income"] for row in shown["rows"]] == ["[0, 20000)", ">=50000"]
