@@ -18,6 +18,8 @@ from leeward.plans.shared.model import (
     Plan,
     WriteStatus,
 )
+from leeward.plans.shared.names import FINALIZER
+from leeward.plans.shared.shredding import wants_finalizer
 from unit.engine.loopbench import KEY, Bench, child, config_map, forbid
 
 
@@ -211,6 +213,32 @@ def test_a_resource_that_is_gone_or_going_is_left_alone() -> None:
         bench.api.remove("Dataset", "ns", "people")
         assert (await bench.reconciler.reconcile(KEY)).gone
         assert bench.planner.asked == 0
+
+    virtualtime.run(main())
+
+
+def test_a_resource_that_waits_to_be_shredded_is_planned_for_and_goes_with_its_finalizer() -> None:
+    def script(resource: Manifest, observed: Observed) -> Plan:
+        stored: Manifest = resource.get("status", {})
+        action = wants_finalizer(resource, wanted=False)
+        assert action is not None
+        return Plan(stored, actions=() if observed.done(action) else (action,))
+
+    async def main() -> None:
+        bench = Bench(script)
+        resource = clone(bench.resource)
+        resource["metadata"]["finalizers"] = ["example.com/other", FINALIZER]
+        bench.api.edit(resource)
+        bench.api.remove("Dataset", "ns", "people")
+        assert not (await bench.reconciler.reconcile(KEY)).gone
+        left = bench.api.one("Dataset", "ns", "people")
+        assert left is not None
+        assert left["metadata"]["finalizers"] == ["example.com/other"]
+        assert (await bench.reconciler.reconcile(KEY)).deleting
+        left["metadata"]["finalizers"] = [FINALIZER]
+        bench.api.edit(left)
+        await bench.reconciler.reconcile(KEY)
+        assert (await bench.reconciler.reconcile(KEY)).gone
 
     virtualtime.run(main())
 

@@ -11,7 +11,7 @@ from leeward.engine.ratelimit import TokenBucket
 from leeward.kube.client import KubeClient
 from leeward.kube.objects import ObjectStore
 from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientError
-from leeward.plans.shared.model import Listing, Manifest, ObjectRef, Outcome, PodsOf
+from leeward.plans.shared.model import Listing, Manifest, ObjectRef, Outcome, PodsOf, SetFinalizer
 
 REF = ObjectRef("v1", "ConfigMap", "ns", "config")
 VAULT = ObjectRef("leeward.dev/v1alpha1", "KeyVault", "ns", "vault")
@@ -282,5 +282,32 @@ def test_fields_of_another_status_are_set_beside_what_is_there() -> None:
         _vault(bench)
         outcome = await bench.objects.patch_status(VAULT, {"y": 2}, "m")
         assert outcome.result["status"] == {"x": 1, "deep": {"gone": 1, "kept": 2}, "y": 2}
+
+    virtualtime.run(main())
+
+
+def test_finalizers_are_replaced_over_the_version_that_was_seen() -> None:
+    async def main() -> None:
+        bench = Bench()
+        made = bench.api.add(
+            {
+                "apiVersion": VAULT.api_version,
+                "kind": VAULT.kind,
+                "metadata": {"name": VAULT.name, "namespace": VAULT.namespace},
+                "spec": {"keys": []},
+            }
+        )
+        place = (VAULT.api_version, VAULT.kind, VAULT.namespace, VAULT.name)
+        action = SetFinalizer(*place, ("leeward.dev/shred",), made["metadata"]["resourceVersion"])
+        assert (await bench.objects.set_finalizers(action, "m")).code == "Done"
+        found = bench.api.one("KeyVault", "ns", "vault")
+        assert found is not None
+        assert found["metadata"]["finalizers"] == ["leeward.dev/shred"]
+        assert found["spec"] == {"keys": []}
+        with pytest.raises(StaleWriteError):
+            await bench.objects.set_finalizers(action, "m")
+        bench.forbid("PATCH", "no")
+        with pytest.raises(DeniedError):
+            await bench.objects.set_finalizers(action, "m")
 
     virtualtime.run(main())
