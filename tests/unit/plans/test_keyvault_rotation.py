@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Any
 
@@ -18,7 +19,8 @@ from leeward.plans.shared.model import (
     VersionState,
 )
 from leeward.plans.shared.names import Owner
-from unit.plans.clinic import NAMESPACE, VAULT, resource
+from unit.plans.clinic import NAMESPACE, VAULT, resource, vault_spec
+from unit.plans.simulator import Engine, ready
 from unit.plans.world import NOW, World, stamp
 
 PLACE = (NAMESPACE, "vault", "data")
@@ -112,3 +114,25 @@ def test_versions_below_the_minimum_are_disabled_at_once() -> None:
 def test_a_clock_that_jumps_an_hour_makes_no_more_than_one_version(jump: float) -> None:
     fresh: list[tuple[int, VersionState, float, bool]] = [(2, "Primary", 0, False)]
     assert all(at > 0 for _, at in due(fresh, now=jump, rotation={"every": "2h"}))
+
+
+def test_a_minimum_version_that_there_is_not_yet_is_said() -> None:
+    world = World()
+    first, *others = vault_spec()["keys"]
+    world.add(resource(VAULT, {**vault_spec(), "keys": [{**first, "minimumVersion": 2}, *others]}))
+    engine = Engine(world)
+    status, reason, message = ready(engine.settle(VAULT), "RotationComplete")
+    assert (status, reason) == ("False", "MinimumVersionTooHigh")
+    assert message.endswith(f"run: leeward keys rotate vault {first['name']} -n {NAMESPACE}")
+    info = world.keysets[NAMESPACE, "vault"]
+    algorithm, _, made = info.versions[first["name"]]
+    history = (
+        VersionInfo(1, "Disabled", made, drained=True),
+        VersionInfo(2, "Primary", made),
+    )
+    world.keysets[NAMESPACE, "vault"] = dataclasses.replace(
+        info,
+        versions={**info.versions, first["name"]: (algorithm, 2, made)},
+        history={**info.history, first["name"]: history},
+    )
+    assert ready(engine.settle(VAULT), "RotationComplete")[:2] == ("True", "Complete")

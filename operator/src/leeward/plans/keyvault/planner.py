@@ -16,7 +16,7 @@ from leeward.plans.keyvault.authorities import tend as tend_authorities
 from leeward.plans.keyvault.authorities import unused
 from leeward.plans.keyvault.origins import conflict, made_events, refusal, set_shared, wanted
 from leeward.plans.keyvault.publickeys import publish
-from leeward.plans.keyvault.rotation import RotationStep, steps
+from leeward.plans.keyvault.rotation import RotationStep, beyond_primary, steps
 from leeward.plans.keyvault.round import Round
 from leeward.plans.keyvault.showing import show
 from leeward.plans.keyvault.shredding import plan_deletion
@@ -283,7 +283,10 @@ def _rotate(
     if known.waiting:
         draft.set("RotationComplete", False, "CertificatesInUse", known.waiting[0].message)
         return Plan(draft.status, requeue_after=USERS_PAUSE, events=_events(round_.observed))
-    if any(len(versions) > 1 for versions in round_.info.history.values()):
+    beyond = beyond_primary(owner, spec, round_.info)
+    if beyond is not None:
+        draft.set("RotationComplete", False, "MinimumVersionTooHigh", beyond)
+    elif any(len(versions) > 1 for versions in round_.info.history.values()):
         draft.set(
             "RotationComplete",
             True,

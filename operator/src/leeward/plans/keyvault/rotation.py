@@ -86,6 +86,21 @@ def next_rotation(key: VaultKey, primary: VersionInfo) -> datetime.datetime | No
     return min(times, default=None)
 
 
+def beyond_primary(owner: Owner, spec: KeyVaultSpec, info: KeysetInfo) -> str | None:
+    """What to say where minimumVersion of a key names a version that there is not yet."""
+    for key in spec.keys:
+        if key.name not in info.versions:
+            continue
+        primary, least = info.versions[key.name][1], key.minimum_version or 1
+        if primary < least:
+            return (
+                f"minimumVersion {least} of key {key.name} is above its primary version {primary},"
+                " which stays in use all the same: until there are as many, run: leeward keys"
+                f" rotate {owner.name} {key.name} -n {owner.namespace}"
+            )
+    return None
+
+
 def _of_key(
     owner: Owner,
     spec: KeyVaultSpec,
