@@ -226,7 +226,9 @@ def folder(file: Path) -> Path:
         ("verify - --key alice.pub.pem", "--signature"),
         ("verify - --key - --signature visits.csv.sig", "one thing only"),
         ("keys generate -o alice --algorithm ED25519", "exists already"),
-        ("keys generate -o x --algorithm MD5", "no algorithm"),
+        ("keys generate -o x --algorithm ROT13", "no algorithm"),
+        ("keys generate -o x --algorithm rsa-2048", "rsa-2048 is banned"),
+        ("keys generate -o x --algorithm 3DES", "(Sweet32); use AES256_GCM"),
         ("keys generate -o x --algorithm AES256_SIV", "KeyVault"),
     ],
 )

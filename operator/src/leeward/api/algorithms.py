@@ -3,6 +3,7 @@
 Names are those of the field; what they stand for byte by byte is in ``leeward.formats``.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -97,7 +98,7 @@ BANNED_ALGORITHMS: Final[dict[str, str]] = {
     "MD[245]": "collisions are made in seconds; use HMAC_SHA256",
     "SHA1?$": "collisions are practical (SHAttered); use HMAC_SHA256",
     "^AES[0-9]*(CBC|CFB|OFB|CTR)": "it is not authenticated; use AES256_GCM",
-    "^RSA.*PKCS1(PADDING|V?15)?$|^RSA(ES)?15$": (
+    "^(RSA.*)?PKCS1(PADDING|V?15)?(3072|4096)?$|^RSA(ES)?15$": (
         "padding oracles recover plaintexts (Bleichenbacher); use RSA3072_OAEP"
     ),
     "^RSA[A-Z]*(768|1024)([^0-9]|$)": "RSA of 1024 bits can be factored; use RSA3072_OAEP",
@@ -115,6 +116,17 @@ regular expression (RE2) that finds something in it says why.
 """
 
 
+_MARKS: Final = "_-/. "
+"""Left out of a name before it is compared."""
+
+
+def why_banned(name: str) -> str | None:
+    """Why an algorithm is banned, and what to use instead; None: it is not, by that name."""
+    spelled = name.upper().translate(str.maketrans("", "", _MARKS))
+    found = (why for pattern, why in BANNED_ALGORITHMS.items() if re.search(pattern, spelled))
+    return next(found, None)
+
+
 def quoted(names: Iterable[str]) -> str:
     """The members of a CEL list of strings."""
     return ", ".join(f"'{name}'" for name in names)
@@ -124,7 +136,7 @@ def algorithm_rules() -> tuple[Cel, ...]:
     """What CEL says of ``self.algorithm`` where it is banned or not known."""
     known = f"use one of {', '.join(ALGORITHMS)}"
     spelled = "self.algorithm.upperAscii()"
-    for mark in "_-/. ":
+    for mark in _MARKS:
         spelled += f".replace('{mark}', '')"
     is_known = f"self.algorithm in [{quoted(ALGORITHMS)}]"
     is_banned = f"{spelled}.matches('{'|'.join(BANNED_ALGORITHMS)}')"

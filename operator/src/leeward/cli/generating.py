@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from leeward.api.algorithms import ALGORITHMS
+from leeward.api.algorithms import ALGORITHMS, why_banned
 from leeward.cli.errors import CliError, UsageError
 from leeward.cli.localfiles import check_folder, read_small
 from leeward.cli.pemfiles import ALGORITHM_LINE
@@ -42,6 +42,8 @@ def generate_key(
     """
     made = [name for name in ALGORITHMS if _is_made_here(name)]
     known = ALGORITHMS.get(algorithm)
+    if known is None and (why := why_banned(algorithm)):
+        raise UsageError(f"algorithm {algorithm} is banned", why)
     if known is None:
         raise UsageError(f"there is no algorithm {algorithm!r}", f"use one of {', '.join(made)}")
     if algorithm not in made:

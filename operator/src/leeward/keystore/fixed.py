@@ -14,7 +14,7 @@ are artefact keys. A Secret is read when a version is made, and never again.
 import asyncio
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from leeward.api.algorithms import ALGORITHMS
@@ -75,7 +75,7 @@ class Parent:
     """
 
     version: int
-    material: bytes
+    material: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class FixedMaterial:
             imported.
     """
 
-    material: bytes
+    material: bytes = field(repr=False)
     derivation: str | None = None
 
 
