@@ -10,7 +10,9 @@ import typer
 from leeward.cli.commands.guard import guarded
 from leeward.cli.options import Context, Kubeconfig, Namespace, Timeout
 
-keys = typer.Typer(no_args_is_help=True, help="Keys: choose an algorithm, make, rotate, back up and list them.")
+keys = typer.Typer(
+    no_args_is_help=True, help="Keys: advice, and to make, rotate, list and back them up."
+)
 
 
 @keys.command()
