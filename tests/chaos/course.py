@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from fakeapi import virtualtime
 from fakeapi.documents import clone
@@ -40,7 +41,7 @@ def _key_ref(key: str) -> Manifest:
     return {"vault": {"name": "vault"}, "key": key}
 
 
-def _dataset(name: str, path: str, **more: Manifest) -> Manifest:
+def _dataset(name: str, path: str, **more: Any) -> Manifest:
     spec = {
         "location": {"volume": {"claimName": "data", "path": path}},
         "format": "CSV",
@@ -122,6 +123,71 @@ def replaced(api: FakeApi) -> bool:
     )
 
 
+def _delivery(name: str, secret: str) -> Manifest:
+    certificate = {**_key_ref("mesh"), "dnsNames": [f"{name}.{NAMESPACE}.svc"]}
+    spec = {
+        "purpose": "research",
+        "selector": {"matchLabels": {"app": "ward"}},
+        "secretName": secret,
+        "items": [
+            {"name": "data", "dataset": {"name": "sealed"}},
+            {"name": "mesh", "certificate": certificate},
+        ],
+    }
+    return resource("KeyDelivery", name, spec)
+
+
+def _long_lived(name: str, secret: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": "ward"}},
+        "spec": {
+            "nodeName": "one",
+            "containers": [{"name": "ward"}],
+            "volumes": [{"name": "keys", "secret": {"secretName": secret}}],
+        },
+        "status": {"phase": "Running", "podIP": "10.244.0.7"},
+    }
+
+
+def _wards(*operations: str) -> list[Manifest]:
+    return [{"name": "wards", "kinds": ["KeyDelivery"], "operations": list(operations)}]
+
+
+GRANTING = resource(
+    "KeyVault",
+    "vault",
+    {
+        "keys": [
+            {"name": "intake", "algorithm": "HPKE_X25519", "grants": _wards("Open")},
+            {
+                "name": "mesh",
+                "algorithm": "ED25519",
+                "authority": {"trustDomain": "clinic.example"},
+                "grants": _wards("Issue"),
+            },
+        ]
+    },
+)
+GRANTED = _dataset(
+    "sealed",
+    "raw/people.csv.lwe1",
+    sealedWith=_key_ref("intake"),
+    grants=[{"name": "wards", "kinds": ["KeyDelivery"]}],
+)
+DELIVERY = _delivery("ward", "ward-keys")
+
+
+def acknowledged(api: FakeApi) -> bool:
+    """Whether the one consumer has loaded everything."""
+    found = api.one("KeyDelivery", NAMESPACE, "ward")
+    return found is not None and any(
+        (c["type"], c["reason"]) == ("Acknowledged", "AllAcknowledged")
+        for c in found.get("status", {}).get("conditions", ())
+    )
+
+
 def ready(api: FakeApi, kind: str, name: str, *reasons: str) -> bool:
     found = api.one(kind, NAMESPACE, name)
     return found is not None and any(
@@ -150,6 +216,11 @@ COURSES = {
                 ready(api, "DatasetPreview", "look", "Served")
                 and ready(api, "Dataset", "sealed", "Inspected")
             ),
+        ),
+        Course(
+            "delivery",
+            (GRANTING, CLAIM, GRANTED, DELIVERY, _long_lived("ward-0", "ward-keys")),
+            lambda api: acknowledged(api) and ready(api, "Dataset", "sealed", "Inspected"),
         ),
         Course(
             "masking",

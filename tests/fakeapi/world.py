@@ -25,7 +25,7 @@ from leeward.formats.jobconfig import (
     RewrapConfig,
     parse_job_config,
 )
-from leeward.formats.keyset import PodKeyset
+from leeward.formats.keyset import KEYSET_FILE, PodKeyset
 from leeward.plans.shared.model import AckResult, KeysOf, Outcome, ProgressOf, ResultOf
 
 COLUMNS = [
@@ -48,6 +48,7 @@ class World:
         self.headers: dict[str, list[str]] = {}
         self.digests: dict[str, str] = {}
         self.pods_started: Counter[str] = Counter()
+        self.loaded: dict[str, PodKeyset] = {}
         self._ticks: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -55,7 +56,19 @@ class World:
         while True:
             for job in self.api.find("Job"):
                 self._step(job)
+            for pod in self.api.find("Pod"):
+                self._load(pod)
             await asyncio.sleep(1)
+
+    def _load(self, pod: Manifest) -> None:
+        """What a long-lived pod does: it loads what its Secret holds."""
+        if "batch.kubernetes.io/job-name" in pod["metadata"]["labels"]:
+            return
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        (volume,) = pod["spec"]["volumes"]
+        secret = self.api.one("Secret", namespace, volume["secret"]["secretName"])
+        if secret is not None and "data" in secret:
+            self.loaded[name] = PodKeyset.parse(base64.b64decode(secret["data"][KEYSET_FILE]))
 
     def _step(self, job: Manifest) -> None:
         if job.get("status", {}).get("conditions") or job["spec"].get("suspend"):
@@ -268,7 +281,11 @@ class WorldPods:
         return {"done": 1, "total": 3, "unit": "rows"}
 
     async def keys(self, need: KeysOf) -> Manifest | None:
-        return None
+        loaded = self._world.loaded.get(need.pod)
+        if loaded is None:
+            return None
+        keys = [{"role": k.role, "id": k.id, "version": k.version} for k in loaded.keys]
+        return {"formatVersion": 1, "keys": keys}
 
     async def result(self, need: ResultOf) -> Manifest | None:
         return None

@@ -14,7 +14,9 @@ from leeward.plans.shared.acknowledgements import not_acknowledged, still_holdin
 from leeward.plans.shared.conditions import backoff
 from leeward.plans.shared.model import DeliveriesOf, Listing, Plan
 
-WORKLOADS: Final = tuple(kind.kind for kind in KINDS if kind.is_workload)
+SOURCE_KEY: Final = "status.sourceKeyId"
+WORKLOADS: Final = tuple(k.kind for k in KINDS if f".{SOURCE_KEY}" in k.selectable_fields)
+"""Kinds of those that end; a KeyDelivery says by itself what its pods hold."""
 _SHOWN: Final = 10
 
 
@@ -22,7 +24,7 @@ def await_workloads(view: View) -> Plan | None:
     """Wait for workloads that were given the old key; it must have been retired before."""
     previous = view.status["replacement"]["previousKeyId"]
     needs = tuple(
-        Listing(API_VERSION, kind, view.owner.namespace, "status.sourceKeyId", previous)
+        Listing(API_VERSION, kind, view.owner.namespace, SOURCE_KEY, previous)
         for kind in WORKLOADS
     )
     if not all(view.observed.has(need) for need in needs):
