@@ -24,8 +24,7 @@ def await_workloads(view: View) -> Plan | None:
     """Wait for workloads that were given the old key; it must have been retired before."""
     previous = view.status["replacement"]["previousKeyId"]
     needs = tuple(
-        Listing(API_VERSION, kind, view.owner.namespace, SOURCE_KEY, previous)
-        for kind in WORKLOADS
+        Listing(API_VERSION, kind, view.owner.namespace, SOURCE_KEY, previous) for kind in WORKLOADS
     )
     if not all(view.observed.has(need) for need in needs):
         return Plan(view.status, needs=needs)
