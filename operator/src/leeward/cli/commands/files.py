@@ -1,4 +1,4 @@
-"""seal, open, inspect, sign, verify: files on this machine, without a cluster."""
+"""seal, open, rewrap, inspect, sign, verify: files on this machine, without a cluster."""
 
 from __future__ import annotations
 
@@ -93,6 +93,52 @@ def open_(
     session = session_of(context_)
     passphrases = Passphrases(session, passphrase_file, passphrase_fd)
     open_with(session, file, output, key or [], passphrases, force=force)
+
+
+@guarded
+def rewrap(
+    context_: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Sealed files.")],
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="What opens them: private key (PEM) or keyset.json; repeatable."
+        ),
+    ] = None,
+    to: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Public key (PEM) of who shall open them from now on; repeatable."
+        ),
+    ] = None,
+    to_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Symmetric keys that shall open them (keyset.json); repeatable."
+        ),
+    ] = None,
+    reencrypt: Annotated[
+        bool,
+        typer.Option(
+            "--reencrypt", help="Encrypt all of each file anew: its data key may be known."
+        ),
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseDescriptor = None,
+) -> None:
+    """Change who can open sealed files: only the keys that are named, and nobody else.
+
+    Their headers are written anew, in place; a crash leaves the old or the new recipients. It does
+    not help where somebody has the data key of a file, or a copy of the file: see --reencrypt.
+    """
+    from leeward.cli.passphrase import Passphrases
+    from leeward.cli.rewrapping import RewrapRequest, rewrap_files
+    from leeward.cli.session import session_of
+
+    session = session_of(context_)
+    passphrases = Passphrases(session, passphrase_file, passphrase_fd)
+    request = RewrapRequest(files, key or [], to or [], to_key or [], reencrypt=reencrypt)
+    rewrap_files(session, request, passphrases)
 
 
 @guarded
@@ -196,6 +242,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     app.command()(seal)
     app.command("open")(open_)
+    app.command()(rewrap)
     app.command()(inspect)
     app.command()(sign)
     app.command()(verify)
