@@ -25,6 +25,7 @@ from leeward.plans.shared.sources import (
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
 DATES: Final = frozenset({"Date", "Datetime"})
+FORMATTED: Final = frozenset({"String", "Integer"})
 NUMBERS: Final = frozenset({"Integer", "Float", "Decimal"})
 MAX_KEYS: Final = 64
 _SHOWN: Final = 10
@@ -118,7 +119,7 @@ def _stays_whole(case: MaskingCase, name: str) -> bool:
 
 
 def check_suitable(case: MaskingCase) -> Verdict:
-    """Dates are shifted and cut where there are dates, numbers binned where there are numbers."""
+    """Every transform that needs values of some kind meets such ones."""
     for name, rule in case.rule_of.items():
         wanted, what = None, ""
         if rule.date_shift is not None:
@@ -127,6 +128,8 @@ def check_suitable(case: MaskingCase) -> Verdict:
             wanted, what = DATES, "generalize.dateTo needs a date"
         elif rule.generalize is not None and rule.generalize.bins is not None:
             wanted, what = NUMBERS, "generalize.bins needs a number"
+        elif rule.format_preserving is not None:
+            wanted, what = FORMATTED, "formatPreserving needs text or whole numbers"
         if wanted is not None and case.types[name] not in wanted:
             return Denied(
                 "UnsuitableColumn",
