@@ -10,10 +10,10 @@ from leeward.formats.keyset import PodKeyset
 from leeward.formats.result import Result, ResultFile, RewrappedFile
 from leeward.formats.sealed import (
     DigestMismatch,
-    NoKeyForFile,
     RewrapInProgress,
     SealedError,
     SealedInfo,
+    SymmetricKey,
     digest_file,
     inspect,
     inspect_file,
@@ -66,9 +66,12 @@ def reencrypt_source(config: ReencryptConfig, keyset: PodKeyset, progress: Progr
         for left in temporary_siblings(path):
             left.unlink(missing_ok=True)
         found = _check_file_id(path, config.file_id)
-        with suppress(NoKeyForFile), open_reader(path, new_key) as reader:
-            return _answer(path, reader.info, digest_file(path))
-        others = sorted(set(_key_ids(found)) - set(config.drop))
+        if _key_ids(found) == [keyset.by_role(config.seal_role).id]:
+            with open_reader(path, new_key) as reader:
+                return _answer(path, reader.info, digest_file(path))
+        # What is sealed elsewhere with a shared key names that by its fingerprint.
+        known = {key.fingerprint.hex() for key in old_key if isinstance(key, SymmetricKey)}
+        others = sorted(set(_key_ids(found)) - known - set(config.drop))
         if others:
             raise _locked_out(others)
         progress.begin("bytes", found.plaintext_size)

@@ -1,0 +1,149 @@
+"""The pod that changes the recipients of a Dataset's file, or encrypts it anew."""
+
+import base64
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig
+from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.sealed import (
+    ArtefactKey,
+    SealedInfo,
+    digest_file,
+    inspect_file,
+    open_reader,
+    seal_file,
+)
+from leeward_masking.errors import JobError
+from leeward_masking.progress import Progress
+from leeward_masking.rewrapping import reencrypt_source, rewrap_source
+
+PLAIN = b"name,age\nSECRET-Ana,41\n" * 1000
+OLD, NEW = (ArtefactKey(letter * 16, letter * 32) for letter in (b"o", b"n"))
+OTHER = ArtefactKey(b"x" * 16, b"X" * 32)
+
+
+def pod_key(role: str, key: ArtefactKey) -> PodKey:
+    return PodKey.model_validate(
+        {
+            "id": key.key_id.hex(),
+            "role": role,
+            "algorithm": "AES256_GCM",
+            "version": 1,
+            "material": base64.b64encode(key.material).decode(),
+        }
+    )
+
+
+KEYS = PodKeyset(keys=[pod_key("old", OLD), pod_key("new", NEW)])
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Callable[..., Path]:
+    def make(*recipients: ArtefactKey) -> Path:
+        plain, path = tmp_path / "people.csv", tmp_path / "people.lwe1"
+        plain.write_bytes(PLAIN)
+        seal_file(plain, path, recipients, overwrite=True)
+        plain.unlink()
+        return path.resolve()
+
+    return make
+
+
+def ids(info: SealedInfo) -> list[bytes]:
+    return [recipient.key_id for recipient in info.recipients]
+
+
+def rewrap_config(path: Path, **changes: object) -> RewrapConfig:
+    fields = {"file_id": inspect_file(path).file_id.hex(), "open_role": "old", "add_role": "new"}
+    return RewrapConfig.model_validate({"path": str(path), **fields, **changes})
+
+
+def reencrypt_config(path: Path, **changes: object) -> ReencryptConfig:
+    fields = {
+        "digest": f"sha256:{digest_file(path).hex()}",
+        "file_id": inspect_file(path).file_id.hex(),
+        "open_role": "old",
+        "seal_role": "new",
+        "drop": [OLD.key_id.hex()],
+    }
+    return ReencryptConfig.model_validate({"path": str(path), **fields, **changes})
+
+
+def test_the_new_key_is_added_then_the_old_one_is_taken_away(
+    sealed: Callable[..., Path],
+) -> None:
+    path = sealed(OLD, OTHER)
+    digest = digest_file(path)
+    for _ in range(2):  # a pod that was killed before it could answer is tried again
+        added = rewrap_source(rewrap_config(path), KEYS).rewrapped
+        assert added is not None
+        assert added.key_ids == [key.key_id.hex() for key in (NEW, OLD, OTHER)]
+    gone = rewrap_config(path, open_role="new", add_role=None, drop=[OLD.key_id.hex()])
+    for _ in range(2):
+        removed = rewrap_source(gone, KEYS).rewrapped
+        assert removed is not None
+        assert removed.key_ids == [key.key_id.hex() for key in (NEW, OTHER)]
+    assert digest_file(path) == digest
+
+
+def test_a_file_is_encrypted_anew_once(sealed: Callable[..., Path]) -> None:
+    path = sealed(OLD)
+    config = reencrypt_config(path)
+    path.with_name(f".{path.name}.0123456789abcdef.part").write_bytes(b"of a pod that was killed")
+    done = reencrypt_source(config, KEYS, Progress()).output
+    assert done is not None
+    assert (done.key_ids, done.file_id) == ([NEW.key_id.hex()], config.file_id)
+    assert done.digest == f"sha256:{digest_file(path).hex()}" != config.digest
+    again = reencrypt_source(config, KEYS, Progress()).output
+    assert again == done
+    with open_reader(path, [NEW]) as reader:
+        assert reader.read() == PLAIN
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_nobody_is_locked_out(sealed: Callable[..., Path]) -> None:
+    path = sealed(OLD, OTHER)
+    before = path.read_bytes()
+    with pytest.raises(JobError) as caught:
+        reencrypt_source(reencrypt_config(path), KEYS, Progress())
+    assert caught.value.code == "OtherRecipients"
+    assert caught.value.key_ids == [OTHER.key_id.hex()]
+    assert path.read_bytes() == before
+
+
+def code_of(work: Callable[[], object]) -> str:
+    with pytest.raises(JobError) as caught:
+        work()
+    assert "SECRET" not in caught.value.message
+    return caught.value.code
+
+
+def test_another_file_is_left_alone(sealed: Callable[..., Path]) -> None:
+    path = sealed(OLD)
+    rewrap, reencrypt = rewrap_config(path), reencrypt_config(path)
+    path = sealed(OLD)
+    before = path.read_bytes()
+    assert code_of(lambda: rewrap_source(rewrap, KEYS)) == "SourceChanged"
+    assert code_of(lambda: reencrypt_source(reencrypt, KEYS, Progress())) == "SourceChanged"
+    other = reencrypt_config(path, digest=reencrypt.digest)
+    assert code_of(lambda: reencrypt_source(other, KEYS, Progress())) == "SourceChanged"
+    assert path.read_bytes() == before
+    path.write_bytes(b"id,name\n1,SECRET-Ana\n")
+    assert code_of(lambda: rewrap_source(rewrap, KEYS)) == "NotSealed"
+    assert code_of(lambda: reencrypt_source(reencrypt, KEYS, Progress())) == "NotSealed"
+
+
+def test_a_pod_that_is_stopped_leaves_the_file_as_it_was(sealed: Callable[..., Path]) -> None:
+    path = sealed(OLD)
+    before = path.read_bytes()
+    progress = Progress()
+    progress.stop()
+    with pytest.raises(JobError) as caught:
+        reencrypt_source(reencrypt_config(path), KEYS, progress)
+    assert caught.value.code == "Interrupted"
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
