@@ -1,7 +1,6 @@
 """Transit keys of this process: connections to servers, tokens renewed in time, figures."""
 
 import asyncio
-import logging
 import time
 from pathlib import Path
 from typing import Final
@@ -15,10 +14,6 @@ from leeward.keystore.providers.transit.config import TransitConfig
 from leeward.keystore.providers.transit.login import token_file
 from leeward.keystore.providers.transit.provider import TransitProvider
 from leeward.keystore.rootkey import SecretClient
-from leeward.kube.errors import RefusedError
-from leeward.plans.shared.faults import FaultError
-
-_log = logging.getLogger(__name__)
 
 _TEND: Final = 15.0
 _IDLE: Final = 3600.0
@@ -46,7 +41,4 @@ async def tend(pool: TransitPool) -> None:
     """Renew tokens, and close what is not used, until cancelled."""
     while True:
         await asyncio.sleep(_TEND)
-        try:
-            await pool.tend()
-        except (FaultError, RefusedError) as error:
-            _log.warning("a token for Transit was not looked after", extra={"error": str(error)})
+        await pool.tend()

@@ -13,6 +13,7 @@ from leeward.keystore.providers.pool import TransitPool
 from leeward.keystore.providers.port import ProviderKeyReplacedError, ProviderNotAllowedError
 from leeward.keystore.providers.transit.config import TransitConfig
 from leeward.keystore.providers.transit.provider import TransitProvider
+from leeward.kube.errors import RefusedError
 from openbao.certificates import Authority
 from unit.keystore.providers.provider_world import (
     BY_CLUSTER,
@@ -86,6 +87,30 @@ async def test_tending_renews_tokens_and_drops_what_nobody_asks_for(
     assert fake.paths().count(renewals) == 18
     pools.pool.get(pools.config)
     assert len(pools.made) == 2
+
+
+class Forbidden(TransitProvider):
+    """Its Secret may not be read."""
+
+    async def tend(self) -> None:
+        raise RefusedError("secrets is forbidden", 403, "Forbidden")
+
+
+async def test_a_token_that_cannot_be_looked_after_is_nothing_to_the_others(
+    pools: Pools, fake: FakeTransit, world: World, authority: Authority
+) -> None:
+    kinds = iter((Forbidden, TransitProvider))
+
+    def make(config: TransitConfig) -> TransitProvider:
+        return next(kinds)(config, world.sources, world.pace)
+
+    pool = TransitPool(make, [pools.config.address], pools.figures, lambda: world.now, idle=3600.0)
+    pool.get(fake.config(BY_CLUSTER, authority.pem))
+    await pool.get(pools.config).check()
+    world.now += 400
+    await pool.tend()
+    assert fake.paths().count("POST auth/token/renew-self") == 1
+    await pool.close()
 
 
 async def test_what_a_provider_does_is_counted(pools: Pools) -> None:

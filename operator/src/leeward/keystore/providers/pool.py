@@ -1,11 +1,16 @@
 """All Transit providers of a process: one for each key, address and way to log in."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Collection
 
+from leeward.engine.errors import described
 from leeward.keystore.providers.metered import MeteredProvider, ProviderMeter
 from leeward.keystore.providers.port import KeyProvider, ProviderNotAllowedError
 from leeward.keystore.providers.transit.config import TransitConfig
 from leeward.keystore.providers.transit.provider import TransitProvider
+
+_log = logging.getLogger(__name__)
 
 
 class TransitPool:
@@ -73,8 +78,15 @@ class TransitPool:
             if self._used_at[config] < oldest:
                 del self._providers[config], self._used_at[config]
                 await provider.close()
-            else:
-                await provider.tend()
+        # At the same time: a server that is away is waited for.
+        await asyncio.gather(*map(self._look_after, list(self._providers.values())))
+
+    async def _look_after(self, provider: TransitProvider) -> None:
+        """What goes wrong with one, which a user may have set up wrongly, is nothing to others."""
+        try:
+            await provider.tend()
+        except Exception as error:  # noqa: BLE001 - whoever needs the token next is told
+            _log.warning("a token for Transit was not looked after", extra=described(error))
 
     async def close(self) -> None:
         """Close all connections."""
