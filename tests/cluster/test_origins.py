@@ -307,6 +307,13 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ),
         ["spec.keys[0].origin", "name exactly one origin: generate, passphrase, derive or import"],
     ),
+    "name that leads elsewhere": (
+        key_with(
+            algorithm="AES256_GCM",
+            origin={"import": {"secretRef": {"name": "../configmaps/a", "key": "b"}}},
+        ),
+        ["spec.keys[0].origin.import.secretRef.name", "must be the name of an object"],
+    ),
     "RSA key from a passphrase": (
         key_with(
             algorithm="RSA3072_OAEP",

@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from leeward.api.dataset import AsciiCharacter, Volume
-from leeward.api.meta import Decimal, Duration, Moment, Name
+from leeward.api.meta import Decimal, Duration, Moment, Name, ObjectName
 from leeward.api.workload import LabelValue, Quantity, ResourceAmounts
 
 TAKEN: list[tuple[Any, Any]] = [
@@ -17,6 +17,7 @@ TAKEN: list[tuple[Any, Any]] = [
     (Duration, "90m"),
     (Decimal, "-0.5"),
     (Name, "clinic-north"),
+    (ObjectName, "clinic-bao.v2"),
     (Moment, "2027-12-31T00:00:00Z"),
     (Moment, "2027-12-31t09:30:00.5+01:00"),
     (AsciiCharacter, "\t"),
@@ -34,6 +35,9 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (Name, "Clinic North", "as clinic-north"),
     (Name, "clinic\n", "as clinic-north"),
     (Name, "", "as clinic-north"),
+    (ObjectName, "../../leeward-system/secrets/leeward-root-key", "the name of an object"),
+    (ObjectName, "a..b", "the name of an object"),
+    (ObjectName, "", "the name of an object"),
     (Moment, "2027-12-31", "as 2027-12-31T00:00:00Z"),
     (AsciiCharacter, "\\t", "a tab needs the double quotes"),
     (LabelValue, "a b", "as team-a"),

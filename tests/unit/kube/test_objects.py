@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,18 @@ def test_an_object_is_read_by_name_or_is_not_there() -> None:
         assert found is not None
         assert found["data"] == {"a": "1"}
         assert bench.journal.calls == [("get", "404"), ("get", "200")]
+
+    virtualtime.run(main())
+
+
+@pytest.mark.parametrize(
+    "name", ["../secrets/root", "..", ".", "", "a/b", "a?b", "a%2fb", "a#b", "A", "a\n", "a/status"]
+)
+def test_a_name_that_nothing_can_have_leads_nowhere(name: str) -> None:
+    async def main() -> None:
+        bench = Bench()
+        assert await bench.objects.get(replace(REF, name=name)) is None
+        assert bench.journal.calls == []
 
     virtualtime.run(main())
 

@@ -22,6 +22,7 @@ from leeward.api.meta import (
     Model,
     Moment,
     Name,
+    ObjectName,
     Status,
     StatusModel,
     Text,
@@ -42,9 +43,7 @@ INSPECT_ANNOTATION: Final = "leeward.dev/inspect"
 class Volume(Model):
     """A place on a PersistentVolumeClaim in the resource's own namespace."""
 
-    claim_name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
-        description="Name of the PersistentVolumeClaim."
-    )
+    claim_name: ObjectName = Field(description="Name of the PersistentVolumeClaim.")
     path: Annotated[
         str,
         Field(max_length=512),

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from leeward.api.meta import Cel, Empty, Model, Name
+from leeward.api.meta import Cel, Empty, Model, Name, ObjectName
 
 Kdf = Literal["PBKDF2_SHA256", "SCRYPT", "ARGON2ID"]
 ImportFormat = Literal["Auto", "Raw", "Base64", "Hex"]
@@ -14,7 +14,7 @@ SecretKeyName = Annotated[str, Field(min_length=1, max_length=253)]
 class SecretRef(Model):
     """One value of a Secret in the operator's namespace, where stewards put it."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+    name: ObjectName = Field(
         description="Name of the Secret. Its annotation leeward.dev/for names the KeyVault that may"
         " read it, as clinic/clinic (namespace/name)."
     )

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from leeward.api.keyorigin import SecretKeyName, SecretRef
-from leeward.api.meta import Cel, Model, Text
+from leeward.api.meta import Cel, Model, ObjectName, Text
 
 _PATH = Text(
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$",
@@ -66,9 +66,7 @@ class TransitAuth(Model):
 class CaBundle(Model):
     """The certificate authorities that the server's certificate may come from, in PEM."""
 
-    config_map: Annotated[str, Field(min_length=1, max_length=253)] = Field(
-        description="Name of a ConfigMap in the KeyVault's namespace."
-    )
+    config_map: ObjectName = Field(description="Name of a ConfigMap in the KeyVault's namespace.")
     key: SecretKeyName = Field(default="ca.crt", description="Which of its values.")
 
 

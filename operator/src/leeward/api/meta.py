@@ -177,6 +177,13 @@ DNS_LABEL: Final = Text(
     " as clinic-north",
 )
 Name = Annotated[str, Field(max_length=63, description="A DNS label."), DNS_LABEL]
+DNS_SUBDOMAIN: Final = Text(
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    "must be the name of an object: lower-case letters, digits, '-' and '.', with a letter or digit"
+    " at both ends, as clinic-north",
+)
+ObjectName = Annotated[str, Field(max_length=253), DNS_SUBDOMAIN]
+"""Of an object that is not ours: a Secret, a ConfigMap, a claim."""
 ResourceName = Annotated[str, Field(max_length=MAX_RESOURCE_NAME), DNS_LABEL]
 MAX_COLUMN_NAME: Final = 256
 MAX_COLUMNS: Final = 1000

@@ -14,6 +14,7 @@ from leeward.api.meta import (
     ListMap,
     Model,
     Name,
+    ObjectName,
     Rules,
     Status,
     StatusModel,
@@ -120,7 +121,7 @@ class PodTemplate(Model):
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = Field(
         default=[], description="Taints of nodes that the pods bear."
     )
-    priority_class_name: Annotated[str, Field(max_length=253)] | None = Field(
+    priority_class_name: ObjectName | None = Field(
         default=None, description="PriorityClass of the pods."
     )
 

@@ -3,10 +3,12 @@
 A table, not discovery: the operator knows what it makes, and a start needs no extra calls.
 """
 
+import re
 from typing import Final
 
 from leeward.api import KINDS
 from leeward.api.meta import API_VERSION
+from leeward.kube.errors import NotFoundError
 from leeward.plans.shared.model import Manifest, ObjectRef
 
 PLURALS: Final[dict[tuple[str, str], str]] = {
@@ -29,6 +31,7 @@ PLURALS: Final[dict[tuple[str, str], str]] = {
 """(apiVersion, kind) -> plural."""
 
 _CLUSTER_SCOPED: Final = frozenset({("v1", "Namespace")})
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 def collection_path(api_version: str, kind: str, namespace: str | None) -> str:
@@ -45,7 +48,14 @@ def collection_path(api_version: str, kind: str, namespace: str | None) -> str:
 
 
 def object_path(ref: ObjectRef, subresource: str = "") -> str:
-    """Path of one object, or of a subresource of it."""
+    """Path of one object, or of a subresource of it.
+
+    Raises:
+        NotFoundError: Nothing is ever called so. Users write some of these names, and one with
+            dots and slashes would lead to an object that they may not have the operator read.
+    """
+    if _NAME.fullmatch(ref.name) is None:
+        raise NotFoundError(f"no {ref.kind} can have this name", 404, "NotFound")
     path = f"{collection_path(ref.api_version, ref.kind, ref.namespace)}/{ref.name}"
     return f"{path}/{subresource}" if subresource else path
 
