@@ -4,7 +4,9 @@ import base64
 import copy
 import json
 import time
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,20 @@ def wards(clinic: Clinic) -> Clinic:
 
 
 @pytest.fixture(scope="module")
+def letters(wards: Clinic, leeward: Callable[..., str], tmp_path_factory: object) -> Clinic:
+    """The Dataset with a file that its owner has sealed."""
+    folder: Path = tmp_path_factory.mktemp("owner")  # type: ignore[attr-defined]
+    plain, pem, target = folder / "letters.csv", folder / "letters.pem", folder / "letters.lwe1"
+    plain.write_text("id,word\n1,alpha\n")
+    pem.write_text(leeward("dataset", "public-key", "letters", "-n", wards.namespace))
+    leeward("seal", str(plain), "--to", str(pem), "-o", str(target))
+    wards.put("raw/letters.csv.lwe1", target)
+    wards.run("annotate", "dataset", "letters", "leeward.dev/inspect=1", "--overwrite")
+    wards.reason("dataset", "letters", "Inspected")
+    return wards
+
+
+@pytest.fixture(scope="module")
 def image(kubectl: Kubectl) -> str:
     return operator_image(kubectl)
 
@@ -85,6 +101,27 @@ def test_a_consumer_that_never_acknowledges_is_named(wards: Clinic, image: str) 
     wards.delete("deployment", "deaf")
     wards.reason("keydelivery", "deaf", "NoConsumers", "Acknowledged")
     wards.delete("keydelivery", "deaf")
+
+
+def test_the_key_of_a_dataset_is_replaced_when_every_pod_has_the_new_one(
+    letters: Clinic, image: str, leeward: Callable[..., str]
+) -> None:
+    letters.apply(delivery("ward", DATA), consumers("ward", image, "ward-keys", replicas=2))
+    acknowledged(letters, "ward", 2)
+    held, before = running(letters, "ward"), letters.get("dataset", "letters")["status"]["keyId"]
+    leeward("dataset", "rewrap", "letters", "-n", letters.namespace, "--timeout", "110s")
+    after = letters.get("dataset", "letters")["status"]["keyId"]
+    assert after != before
+    status = acknowledged(letters, "ward", 2)
+    assert [k["id"] for k in status["items"][0]["keys"]] == [after]
+    assert running(letters, "ward") == held
+    for pod in held:
+        letters.until("it has the new key alone", partial(has_alone, letters, pod, after))
+
+
+def has_alone(wards: Clinic, pod: str, key_id: str) -> bool:
+    """Whether a consumer has loaded this key and no other."""
+    return [key["id"] for key in page(wards, pod, "/keys")["keys"]] == [key_id]
 
 
 def mesh(wards: Clinic, name: str, image: str, peer: str) -> list[Manifest]:
