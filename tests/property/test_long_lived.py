@@ -11,7 +11,7 @@ import pytest
 
 from property.wardcourse import CLINIC, Course
 
-ROTATIONS = 2000 if os.environ.get("LEEWARD_SOAK") else 8
+ROTATIONS = 3400 if os.environ.get("LEEWARD_SOAK") else 8
 
 
 @pytest.mark.parametrize("seed", range(3))

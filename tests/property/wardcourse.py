@@ -26,7 +26,7 @@ from leeward.engine.inventory import Key
 from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
 from leeward.formats.certificates import CertificatePair, trust_role
-from leeward.formats.keyset import PodKeyset
+from leeward.formats.keyset import KEYSET_FILE, PodKeyset
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
 from leeward.kube.objects import ObjectStore
@@ -88,6 +88,11 @@ class Pod:
     ward: str
     mounted: PodKeyset | None = None
     loaded: PodKeyset | None = None
+
+
+def keyset_of(secret: Manifest) -> PodKeyset:
+    """What stands in a Secret of pods."""
+    return PodKeyset.parse(base64.b64decode(secret["data"][KEYSET_FILE]))
 
 
 @functools.lru_cache(4096)
@@ -203,7 +208,7 @@ class Course:
     async def run(self, rotations: int) -> None:
         """Let things happen until the authority was replaced so often."""
         while self.rotations < rotations:
-            await asyncio.gather(*(self._life() for _ in range(2)), self._surroundings())
+            await self.turn()
         reconciler, _ = self.process(0.0)
         for _ in range(50):
             self.pass_time(20)
@@ -219,6 +224,10 @@ class Course:
         found = self.api.one("KeyVault", CLINIC, "vault")
         assert found is not None
         return found
+
+    async def turn(self) -> None:
+        """Two processes at work, each until it is killed, while things happen around them."""
+        await asyncio.gather(*(self._life() for _ in range(2)), self._surroundings())
 
     def _is_settled(self) -> bool:
         (key,) = self.vault()["status"]["keys"]
@@ -287,7 +296,7 @@ class Course:
         secret = self.api.one("Secret", CLINIC, f"{pod.ward}-keys")
         if secret is None or "data" not in secret:
             return
-        pod.mounted = PodKeyset.parse(base64.b64decode(secret["data"]["keyset.json"]))
+        pod.mounted = keyset_of(secret)
         if pod.loaded is None:  # a program reads its keys before it serves anybody
             pod.loaded = pod.mounted
 
