@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
@@ -228,6 +229,31 @@ def test_a_name_of_another_namespace_is_refused(wards: Clinic) -> None:
     told = wards.reason("keydelivery", "thief", "NameNotAllowed", "Admitted")
     assert "kubernetes.default.svc" in told["message"]
     wards.delete("keydelivery", "thief")
+
+
+KEY = {"vault": {"name": "vault"}, "key": "mesh"}
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        ([{"name": "a"}], "exactly one of dataset"),
+        ([{**DATA, "signing": KEY}], "exactly one of dataset"),
+        ([{"name": "a-trust", "signing": KEY}], "-trust"),
+        ([{"name": "a", "certificate": KEY}, {"name": "b", "certificate": KEY}], "at most one"),
+        ([{"name": "a", "certificate": {**KEY, "duration": "5m"}}], "10m to 90d"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(
+    wards: Clinic,
+    run_kubectl: Callable[..., "subprocess.CompletedProcess[str]"],
+    items: list[Manifest],
+    told: str,
+) -> None:
+    wrong = json.dumps(delivery("wrong", *items))
+    done = run_kubectl("-n", wards.namespace, "apply", "-f", "-", stdin=wrong)
+    assert done.returncode != 0
+    assert told in done.stderr
 
 
 def test_what_is_granted_no_more_is_gone_within_ten_seconds_and_comes_back(

@@ -10,7 +10,7 @@ import pytest
 
 from leeward.plans.shared.acknowledgements import not_acknowledged, still_holding
 from leeward.plans.shared.model import Delete, MarkPod, Outcome, PutKeys
-from unit.plans.clinic import SOURCE
+from unit.plans.clinic import SOURCE, VAULT
 from unit.plans.simulator import Engine, ready
 from unit.plans.wards import SECRET, WARD, WardWorld, grant_all, revoke_key, ward
 from unit.plans.world import CrashError, World
@@ -254,6 +254,18 @@ def without_dataset(world: World) -> str:
     return "SourceMissing"
 
 
+def with_a_dataset_that_goes(world: World) -> str:
+    metadata = {**world.objects[SOURCE]["metadata"], "deletionTimestamp": "2027-03-01T12:00:00Z"}
+    world.change(SOURCE, metadata=metadata)
+    return "SourceMissing"
+
+
+def with_a_vault_that_goes(world: World) -> str:
+    metadata = {**world.objects[VAULT]["metadata"], "deletionTimestamp": "2027-03-01T12:00:00Z"}
+    world.change(VAULT, metadata=metadata)
+    return "VaultMissing"
+
+
 def without_vault(world: World) -> str:
     for ref in list(world.objects):
         if ref.kind == "KeyVault":
@@ -261,7 +273,16 @@ def without_vault(world: World) -> str:
     return "VaultMissing"
 
 
-@pytest.mark.parametrize("take", [without_dataset_grant, without_dataset, without_vault])
+@pytest.mark.parametrize(
+    "take",
+    [
+        without_dataset_grant,
+        without_dataset,
+        without_vault,
+        with_a_dataset_that_goes,
+        with_a_vault_that_goes,
+    ],
+)
 def test_keys_are_taken_away_when(take: Any) -> None:
     world, engine, _ = ward()
     looked(engine, world)

@@ -129,6 +129,8 @@ def _permission(view: View, item: DeliveryItem) -> Verdict:
     verdict = check_source_exists(case)
     if verdict is not None:
         return verdict
+    if "deletionTimestamp" in view.observed.get(case.source_ref)["metadata"]:
+        return Denied("SourceMissing", f"{case.source_label} is being deleted: remove {item.name}")
     use = case.source_key
     if use is None:
         return Denied(

@@ -104,8 +104,20 @@ def _loaded(document: Manifest | None) -> frozenset[tuple[str, str]] | None:
         return None
 
 
-def marks(view: View, pods: Sequence[Manifest], digest: str) -> list[Action]:
-    """What tells pods' kubelets to look, and the NetworkPolicy that they are asked."""
+def is_introduced(pod: Manifest) -> bool:
+    """Whether a pod is marked as one that is asked."""
+    return (pod["metadata"].get("labels") or {}).get(CONSUMER_LABEL) == "true"
+
+
+def marks(view: View, pods: Sequence[Manifest], digest: str) -> tuple[Action, ...]:
+    """What tells pods' kubelets to look, and the NetworkPolicy that they are asked.
+
+    Args:
+        view: The KeyDelivery.
+        pods: Those that are not marked at all, or have not loaded what the Secret holds: others are
+            left in peace.
+        digest: Of what it holds.
+    """
     late = {
         c["pod"]: c["since"] for c in view.status.get("consumers") or () if not c["acknowledged"]
     }
@@ -129,15 +141,14 @@ def marks(view: View, pods: Sequence[Manifest], digest: str) -> list[Action]:
         elif outcome.code != "Done":
             failures += 1
     # One that fails is no fault: its kubelet looks by itself. Each costs a round, though.
-    return made if failures < _FAILURES else []
+    return tuple(made) if failures < _FAILURES else ()
 
 
 def _is_marked(pod: Manifest, digest: str, nudge: int) -> bool:
     metadata = pod["metadata"]
     told = (metadata.get("annotations") or {}).get(CONTENT_ANNOTATION, "")
     known, _, count = told.rpartition("-")
-    labelled = (metadata.get("labels") or {}).get(CONSUMER_LABEL) == "true"
-    return labelled and known == digest and count.isdigit() and int(count) >= nudge
+    return is_introduced(pod) and known == digest and count.isdigit() and int(count) >= nudge
 
 
 def _seconds(view: View, since: str) -> float:

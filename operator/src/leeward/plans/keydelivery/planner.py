@@ -18,6 +18,7 @@ from leeward.plans.keydelivery.admission import REVOKING, Admitted, Refused, adm
 from leeward.plans.keydelivery.consumers import (
     holders,
     holding,
+    is_introduced,
     judge,
     keys_need,
     marks,
@@ -30,7 +31,6 @@ from leeward.plans.keydelivery.view import AT_ONCE, Content, Todo, View
 from leeward.plans.shared.conditions import parse_timestamp, timestamp
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
-    Action,
     Context,
     Manifest,
     Observed,
@@ -188,14 +188,18 @@ def _follow(view: View, wanted: Content) -> Plan:
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
     pods = holding(view, view.observed.get(need))
-    pending: list[Action] = marks(view, pods, wanted.digest)
+    pending = marks(view, [pod for pod in pods if not is_introduced(pod)], wanted.digest)
     if pending:
-        return Plan(view.status, actions=tuple(pending))
+        return Plan(view.status, actions=pending)
     asked = [ask for pod in pods if (ask := keys_need(view, pod)) is not None]
     unseen = tuple(ask for ask in asked if not view.observed.has(ask))
     if unseen:
         return Plan(view.status, needs=unseen)
     found = holders(view, pods, wanted.wanted)
+    late = [holder.pod for holder in found if not holder.has(wanted.wanted)]
+    pending = marks(view, late, wanted.digest)
+    if pending:
+        return Plan(view.status, actions=pending)
     show(view, found, wanted)
     acknowledged = judge(view, found, wanted.wanted)
     count = len(wanted.entries)
