@@ -28,12 +28,8 @@ from leeward.keystore.fixed import (
 from leeward.keystore.opened import OpenedKeys
 from leeward.keystore.origins import NotDerivableError, OriginError
 from leeward.keystore.providers.directory import Providers
-from leeward.keystore.providers.port import (
-    Binding,
-    KeyProvider,
-    ProviderError,
-    ProviderKeyReplacedError,
-)
+from leeward.keystore.providers.fitting import fitting
+from leeward.keystore.providers.port import Binding, KeyProvider, ProviderError
 from leeward.keystore.records import (
     KEYSET_ROLE,
     DamagedRecordError,
@@ -221,7 +217,8 @@ class VaultKeys:
         secret, keyset = found
         if keyset.owner_uid != action.uid and keyset.vault_id != action.adopt:
             return Outcome("Retained", result=await self.info(keyset))
-        provider = await self._provider_for(keyset, action)
+        place = (action.namespace, action.vault)
+        provider = await fitting(self._providers, keyset, action.transit, place)
         taken = keyset.model_copy(update={"owner_uid": action.uid, "transit": action.transit})
         await self._open_all(taken)
         lacking = [key for key in action.keys if taken.key(key.name) is None]
@@ -279,27 +276,6 @@ class VaultKeys:
             ProviderError: There is none for it.
         """
         return await self._providers.of(keyset.transit, (keyset.vault_namespace, keyset.vault))
-
-    async def _provider_for(self, keyset: WrappedKeyset, action: EnsureKeyset) -> KeyProvider:
-        """The provider that the KeyVault names, if it is the one that wraps the keyset.
-
-        A Transit key is the same one by another address, or another way to log in.
-        """
-        provider = await self._providers.of(action.transit, (action.namespace, action.vault))
-        if keyset.transit is None and action.transit is None:
-            return provider  # of root keys, several may be there
-        if keyset.transit is None or action.transit is None:
-            wraps = "the root key" if keyset.transit is None else keyset.transit.place
-            raise ProviderKeyReplacedError(
-                f"the keyset {keyset.vault_id} is wrapped by {wraps}",
-                "Make the KeyVault with that provider.",
-            )
-        if await provider.key_id() != keyset.root_key_id:
-            raise ProviderKeyReplacedError(
-                f"the keyset {keyset.vault_id} is wrapped by {keyset.transit.place}",
-                "Give the KeyVault that Transit namespace, mount and key.",
-            )
-        return provider
 
     async def _with_keys(
         self, keyset: WrappedKeyset, provider: KeyProvider, keys: Sequence[NewKey]

@@ -37,6 +37,7 @@ class TransitKeyWorld(KeyWorld):
         self.bao = bao
         self.address = address or bao.server.address
         self.limits = limits
+        self.more_addresses: list[str] = []
         self.figures = Figures()
         self.time = World()
         self._pools: list[TransitPool] = []
@@ -97,7 +98,7 @@ class TransitKeyWorld(KeyWorld):
         def now() -> float:
             return self.time.now
 
-        pool = TransitPool(make, [self.address], self.figures, now, idle=3600)
+        pool = TransitPool(make, [self.address, *self.more_addresses], self.figures, now, idle=3600)
         self._pools.append(pool)
         bundles = CaBundles(self.client(), now)
         return Surroundings(PooledTransitKeys(pool, bundles), self.figures, now)
