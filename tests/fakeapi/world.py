@@ -45,6 +45,7 @@ class World:
     def __init__(self, api: FakeApi) -> None:
         self.api = api
         self.files: set[str] = set()
+        self.failures: dict[str, list[str]] = {}
         self.headers: dict[str, list[str]] = {}
         self.digests: dict[str, str] = {}
         self.pods_started: Counter[str] = Counter()
@@ -133,6 +134,9 @@ class World:
         return parse_job_config(found["data"]["job.json"].encode())
 
     def _end(self, job: Manifest, pod: Manifest, config: JobConfig) -> None:
+        if self.failures.get(config.task):
+            self._fail(job, pod, self.failures[config.task].pop())
+            return
         message = json.dumps(
             {"formatVersion": 1, "outcome": "Succeeded", **self._work(config, job)}
         )
@@ -147,6 +151,19 @@ class World:
             "succeeded": 1,
             "conditions": [{"type": "Complete", "status": "True"}],
         }
+        self.api.edit({**job, "status": status}, "job-controller")
+
+    def _fail(self, job: Manifest, pod: Manifest, code: str) -> None:
+        """The program says that another try ends the same."""
+        error = {"code": code, "message": "it is so", "remedy": "put it right"}
+        message = json.dumps({"formatVersion": 1, "outcome": "Failed", "error": error})
+        pod["status"]["phase"] = "Failed"
+        pod["status"]["containerStatuses"][0]["state"] = {
+            "terminated": {"exitCode": 2, "message": message}
+        }
+        self.api.edit(pod, "kubelet")
+        failed = {"type": "Failed", "status": "True", "reason": "PodFailurePolicy"}
+        status = {**job.get("status", {}), "active": 0, "failed": 1, "conditions": [failed]}
         self.api.edit({**job, "status": status}, "job-controller")
 
     def _work(self, config: JobConfig, job: Manifest) -> dict[str, Any]:
