@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -191,6 +192,38 @@ def test_a_certificate_is_replaced_without_a_restart(talking: Clinic) -> None:
     after = counts(talking, "lab")
     assert after.get("calls failed", 0) == before.get("calls failed", 0)
     assert after.get("handshakes failed", 0) == before.get("handshakes failed", 0)
+
+
+@pytest.mark.skipif("LEEWARD_SOAK" not in os.environ, reason="it takes seven minutes")
+def test_a_certificate_is_renewed_at_two_thirds_of_its_life(talking: Clinic) -> None:
+    change = [{"op": "replace", "path": "/spec/items/0/certificate/duration", "value": "10m"}]
+    talking.run("patch", "keydelivery", "store", "--type=json", "-p", json.dumps(change))
+    (pod,) = running(talking, "store")
+    short = talking.until("it lives for ten minutes", partial(shortly, talking, "store"))
+    begun = time.monotonic()
+    acknowledged(talking, "store", 1)
+    before = {name: counts(talking, name) for name in ("lab", "store")}
+
+    def renewed() -> bool:
+        return bool(certificate_of(talking, "store")["certificate"]["id"] != short["id"])
+
+    talking.until("it is renewed", renewed, timeout=430)
+    took = time.monotonic() - begun
+    print(f"renewed after {took:.0f} s of 600 s")
+    assert 355 < took < 415
+    acknowledged(talking, "store", 1)
+    assert running(talking, "store") == [pod]
+    for name, counted in before.items():
+        after = counts(talking, name)
+        assert after["calls answered"] > counted["calls answered"] + 100
+        assert after.get("calls failed", 0) == counted.get("calls failed", 0)
+
+
+def shortly(talking: Clinic, name: str) -> Manifest | None:
+    """The certificate, if it ends within ten minutes."""
+    found = dict(certificate_of(talking, name)["certificate"])
+    limit = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 601))
+    return found if found["notAfter"] <= limit else None
 
 
 def test_an_authority_is_replaced_without_a_failed_handshake(talking: Clinic) -> None:

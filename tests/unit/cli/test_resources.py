@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from leeward.api.dataset import DATASET
+from leeward.api.keydelivery import KEYDELIVERY
 from leeward.api.maskingjob import MASKINGJOB
 from leeward.cli.errors import ApiError
 from leeward.cli.kinds import resource_of
@@ -162,6 +163,29 @@ def test_describe_of_a_dataset_whose_inspection_is_over() -> None:
     cluster = FakeCluster()
     cluster.put(resource_of(DATASET), resource("Dataset", "x", **over))
     assert "Job/lds-x-1  gone" in leeward("describe", "lds", "x", cluster=cluster).stdout
+
+
+def test_describe_of_a_keydelivery_says_what_pods_have() -> None:
+    spec: Manifest = {"secretName": "ward-keys", "items": [{"name": "data"}, {"name": "mesh"}]}
+    key = {"id": "ab" * 16, "version": 1, "acknowledged": True}
+    certificate = {
+        "version": 2,
+        "notAfter": "2027-03-02T12:00:00Z",
+        "renewAt": "2027-03-02T04:00:00Z",
+    }
+    items = [
+        {"name": "data", "keys": [key]},
+        {"name": "mesh", "keys": [], "certificate": certificate, "trust": {"versions": [1, 2]}},
+    ]
+    counts = {"consumerCount": 3, "acknowledgedCount": 2}
+    cluster = FakeCluster()
+    held = resource("KeyDelivery", "ward", spec=spec, items=items, **counts)
+    cluster.put(resource_of(KEYDELIVERY), held)
+    told = leeward("describe", "kdel", "ward", cluster=cluster).stdout
+    assert f"key {'ab' * 16}, loaded by all" in told
+    assert "by version 2, until 2027-03-02T12:00:00Z" in told
+    assert "trusts versions 1, 2, not loaded by all" in told
+    assert "3, of which 2 have loaded every key" in told
 
 
 def test_logs_are_those_of_the_newest_pod() -> None:

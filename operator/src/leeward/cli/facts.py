@@ -83,17 +83,29 @@ def _maskingjob(spec: Manifest, status: Manifest) -> Facts:
 def _keydelivery(spec: Manifest, status: Manifest) -> Facts:
     yield "secret", spec.get("secretName")
     yield "purpose", spec.get("purpose")
-    shown = {item["name"]: item.get("keys", []) for item in status.get("items", [])}
+    shown = {item["name"]: item for item in status.get("items", [])}
     for item in spec.get("items", []):
-        keys = "; ".join(
-            f"{key['id']}, {'loaded by all' if key.get('acknowledged') else 'not loaded by all'}"
-            for key in shown.get(item["name"], [])
-        )
-        yield f"item {item['name']}", keys or "not delivered"
+        found = "; ".join(_delivered(shown.get(item["name"], {})))
+        yield f"item {item['name']}", found or "not delivered"
     count = status.get("consumerCount")
     if count is not None:
         loaded = status.get("acknowledgedCount", 0)
         yield "pods", f"{count}, of which {loaded} have loaded every key"
+
+
+def _delivered(item: Manifest) -> Iterator[str]:
+    for key in item.get("keys", []):
+        loaded = "loaded by all" if key.get("acknowledged") else "not loaded by all"
+        yield f"key {key['id']}, {loaded}"
+    certificate = item.get("certificate")
+    if certificate:
+        issuer = f"by version {certificate['version']}, until {certificate['notAfter']}"
+        yield f"certificate {issuer}, renewed at {certificate['renewAt']}"
+    trust = item.get("trust")
+    if trust:
+        versions = ", ".join(map(str, trust["versions"]))
+        loaded = "loaded by all" if trust.get("acknowledged") else "not loaded by all"
+        yield f"trusts versions {versions}, {loaded}"
 
 
 def _location(location: Manifest) -> str:
