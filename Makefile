@@ -110,8 +110,12 @@ demo: install ## From nothing to a masked dataset, on real data
 # --- benchmarks ----------------------------------------------------------------------------------
 
 .PHONY: bench-seal
-bench-seal: venv ## Sealed files against a bare AES-GCM loop
+bench-seal: venv ## Sealed files on one core against a bare AES-GCM loop, age, Tink, openssl
 	@$(BIN)/python tests/bench/bench_seal.py
+
+.PHONY: bench-algorithms
+bench-algorithms: venv ## What each algorithm costs here, for docs/choosing-algorithms.md
+	@$(BIN)/python tests/bench/bench_algorithms.py
 
 .PHONY: bench-masking
 bench-masking: venv ## Masking against a bare Polars scan and write

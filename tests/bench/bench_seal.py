@@ -1,10 +1,11 @@
-"""How fast sealing and opening a file is, and how much memory it takes.
+"""How fast sealing and opening a file is on one core, and how much memory it takes.
 
-Yardstick: one thread that reads the file, seals or opens each MiB with AES-256-GCM, writes it and
-syncs the result: the least that can leave an encrypted file on the disk. Ours besides derives keys,
-hashes the core for receipts, checks the end, renames. Both run in turns over the same file in the
-page cache; medians count. Resident memory is that of a process that does nothing else, with
-interpreter and libraries in it.
+Yardsticks, in the same run, on the same core, over the same file in the page cache, all syncing
+what they wrote: a loop that reads, seals or opens each MiB by AES-256-GCM, and writes; age; Tink.
+They run in turns with ours; the median of the ratios counts, so that what else the machine does
+weighs on all alike. Resident memory is that of a process that does nothing else, with interpreter
+and libraries in it. In memory, the writer and the chunks of the format go over one MiB again and
+again, as `openssl speed` does, in seconds of the processor.
 
     python tests/bench/bench_seal.py [--size MiB] [--rounds N] [--folder FOLDER]
 """
@@ -18,18 +19,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sealpeers import MIB, TAG, Age, Tink, Work, bare_loop, openssl_speed
 
-from leeward.formats.sealed import ArtefactKey, open_file, seal_file
+from leeward.formats.sealed import ArtefactKey, SealedWriter, open_file, seal_file
+from leeward.formats.sealed.chunks import ChunkCipher
+from leeward.formats.sealed.layout import ALGORITHM_AES256_GCM, CoreFields
 
-MIB = 1 << 20
-TAG = 16
 KEY = ArtefactKey(bytes(16), bytes(32))
+LIMITS = {"loop": 0.9, "age": 1.3, "tink": 2.0}
+"""How fast ours is to be at least, in times of each."""
 
+MEMORY_SECONDS = 1
+RESIDENT_LIMIT = 64
 CHILD = """
 import sys
 from pathlib import Path
@@ -43,29 +47,58 @@ print(next(line.split()[1] for line in status.splitlines() if line.startswith("V
 """
 
 
-def bare_loop(source: Path, target: Path, seal: bool, durable: bool = True) -> None:
-    """Read, AES-GCM, write, chunk by chunk, in the same two buffers all the time."""
-    aead = AESGCM(bytes(32))
-    crypt = aead.encrypt_into if seal else aead.decrypt_into
-    taken = memoryview(bytearray(MIB if seal else MIB + TAG))
-    given = memoryview(bytearray(MIB + TAG if seal else MIB))
-    with source.open("rb", buffering=0) as reading, target.open("wb", buffering=0) as writing:
-        index = 0
-        while count := reading.readinto(taken):
-            out = given[: count + TAG if seal else count - TAG]
-            crypt(index.to_bytes(12, "big"), taken[:count], None, out)
-            writing.write(out)
-            index += 1
-        if durable:
-            os.fsync(writing.fileno())
+def seal_ours(source: Path, target: Path) -> None:
+    """As `leeward seal` does it."""
+    seal_file(source, target, [KEY])
 
 
-def seconds(work: Callable[[], object], target: Path) -> float:
-    """Wall-clock time of `work`, which makes `target` anew."""
+def open_ours(source: Path, target: Path) -> None:
+    """As `leeward open` does it."""
+    open_file(source, target, [KEY])
+
+
+def seconds(work: Work, source: Path, target: Path) -> float:
+    """Time of `work`, which makes `target` anew."""
     target.unlink(missing_ok=True)
+    os.sync()
     begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+    measured = work(source, target)
+    return measured or time.perf_counter() - begin
+
+
+def figure(name: str, value: float, unit: str, limit: float, ok: bool) -> bool:
+    """Print one figure; returns `ok`."""
+    print(f"figure {name} {value:.2f} {unit} limit {limit} {'ok' if ok else 'SHORT'}", flush=True)
+    return ok
+
+
+def ratios(
+    name: str, works: dict[str, tuple[Path, Work]], target: Path, rounds: int, size: int
+) -> list[bool]:
+    """Run all in turns, and print how fast ours is in times of each of the others.
+
+    Args:
+        name: Of the operation.
+        works: By name, "ours" among them: what it reads, and what it does.
+        target: What they make.
+        rounds: How often each runs; the first time does not count.
+        size: MiB of the plaintext.
+    """
+    times: dict[str, list[float]] = {who: [] for who in works}
+    for _ in range(rounds + 1):
+        for who, (source, work) in works.items():
+            times[who].append(seconds(work, source, target))
+    target.unlink()
+    told = ", ".join(
+        f"{who} {size / statistics.median(taken[1:]):.0f}" for who, taken in times.items()
+    )
+    print(f"note {name}, MiB/s: {told}")
+    results = []
+    for who, limit in LIMITS.items():
+        pairs = zip(times[who][1:], times["ours"][1:], strict=True)
+        faster = statistics.median(theirs / own for theirs, own in pairs)
+        results.append(figure(f"{name}-{who}", faster, "times", limit, faster >= limit))
+    return results
 
 
 def resident_mib(operation: str, source: Path, target: Path) -> float:
@@ -76,66 +109,102 @@ def resident_mib(operation: str, source: Path, target: Path) -> float:
     return int(done.stdout) / 1024
 
 
-def figure(name: str, value: float, unit: str, limit: float, ok: bool) -> bool:
-    """Print one figure; returns `ok`."""
-    print(f"figure {name} {value:.2f} {unit} limit {limit} {'ok' if ok else 'SHORT'}", flush=True)
-    return ok
+def residents(files: dict[str, Path], target: Path) -> list[bool]:
+    """Resident memory of both operations."""
+    idle = resident_mib("import", target, target)
+    print(f"note {idle:.0f} MiB of the resident memory are interpreter and libraries")
+    results = []
+    for operation, source in files.items():
+        peak = resident_mib(operation, source, target)
+        results.append(
+            figure(f"{operation}-rss", peak, "MiB", RESIDENT_LIMIT, peak <= RESIDENT_LIMIT)
+        )
+    return results
 
 
-def ratio(
-    name: str,
-    yardsticks: Sequence[Callable[[], object]],
-    ours: Callable[[], object],
-    target: Path,
-    rounds: int,
-    size: int,
-) -> bool:
-    """Time the yardsticks and ours in turns, and print how fast ours is against the first."""
-    times: list[list[float]] = [[], [], []]
-    for _ in range(rounds + 1):
-        for taken, work in zip(times, [*yardsticks, ours], strict=True):
-            taken.append(seconds(work, target))
-    durable, unsynced, own = (statistics.median(taken[1:]) for taken in times)
-    # Round by round, so that what else the machine does weighs on both sides alike.
-    faster = statistics.median(a / b for a, b in zip(times[0][1:], times[2][1:], strict=True))
-    print(
-        f"note {name}: ours {size / own:.0f} MiB/s, yardstick {size / durable:.0f} MiB/s, "
-        f"yardstick that leaves the file in the page cache {size / unsynced:.0f} MiB/s"
-    )
-    return figure(f"{name}-ratio", faster, "times", 0.9, faster >= 0.9)
+class Nowhere:
+    """Takes everything."""
+
+    def write(self, data: memoryview | bytes) -> int:
+        """Nothing is kept."""
+        return len(data)
+
+
+def sealed_per_second() -> float:
+    """MiB that the writer seals in a second of the processor, in memory."""
+    plain, count = bytes(MIB), 0
+    with SealedWriter(Nowhere(), [KEY]) as writer:
+        begin = time.process_time()
+        while (passed := time.process_time() - begin) < MEMORY_SECONDS:
+            writer.write(plain)
+            count += 1
+    return count / passed
+
+
+def opened_per_second() -> float:
+    """MiB that are opened in a second of the processor, in memory: one chunk again and again."""
+    fields = CoreFields(ALGORITHM_AES256_GCM, MIB, bytes(16), bytes(16))
+    cipher = ChunkCipher(bytes(32), bytes(128), fields)
+    plain, sealed = memoryview(bytearray(MIB)), memoryview(bytearray(MIB + TAG))
+    cipher.seal(0, False, plain, sealed)
+    count, begin = 0, time.process_time()
+    while (passed := time.process_time() - begin) < MEMORY_SECONDS:
+        cipher.open(0, False, sealed, plain)
+        count += 1
+    return count / passed
+
+
+def in_memory(rounds: int) -> list[bool]:
+    """Both operations in times of `openssl speed`."""
+    results = []
+    for name, ours in (("seal", sealed_per_second), ("open", opened_per_second)):
+        theirs = partial(openssl_speed, MEMORY_SECONDS, seal=name == "seal")
+        pairs = [(theirs(), ours()) for _ in range(rounds)]
+        other, own = (statistics.median(taken) for taken in zip(*pairs, strict=True))
+        print(f"note {name} in memory, MiB/s: ours {own:.0f}, openssl speed {other:.0f}")
+        faster = statistics.median(mine / their for their, mine in pairs)
+        results.append(figure(f"{name}-memory", faster, "times", 1.0, faster >= 1.0))
+    return results
 
 
 def main() -> int:
-    """Run all four figures; returns the exit status."""
+    """Run all figures; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=1024, metavar="MiB")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--size", type=int, default=4096, metavar="MiB")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=None)
     arguments = parser.parse_args()
+    age, tink = Age(), Tink()
+    # The last one: interrupts go to the first by default.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    results = in_memory(arguments.rounds)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
-        plain, bare, sealed = folder / "plain", folder / "bare", folder / "sealed"
-        target = folder / "target"
+        plain, target = folder / "plain", folder / "target"
         with plain.open("wb") as file:
             for _ in range(arguments.size):
                 file.write(os.urandom(MIB))
-        bare_loop(plain, bare, seal=True)
-        seal_file(plain, sealed, [KEY])
-        works = {
-            "seal": (plain, partial(seal_file, plain, target, [KEY])),
-            "open": (bare, partial(open_file, sealed, target, [KEY])),
+        seal: dict[str, Work] = {
+            "ours": seal_ours,
+            "loop": partial(bare_loop, seal=True),
+            "age": age.work("seal"),
+            "tink": tink.seal,
         }
-        results = []
-        for operation, (source, ours) in works.items():
-            loop = partial(bare_loop, source, target, operation == "seal")
-            yardsticks = [loop, partial(loop, durable=False)]
-            rounds, size = arguments.rounds, arguments.size
-            results.append(ratio(operation, yardsticks, ours, target, rounds, size))
-        idle = resident_mib("import", plain, target)
-        print(f"note {idle:.0f} MiB of the resident memory are interpreter and libraries")
-        for operation, source in (("seal", plain), ("open", sealed)):
-            peak = resident_mib(operation, source, target)
-            results.append(figure(f"{operation}-rss", peak, "MiB", 64, peak <= 64))
+        unseal: dict[str, Work] = {
+            "ours": open_ours,
+            "loop": partial(bare_loop, seal=False),
+            "age": age.work("open"),
+            "tink": tink.open,
+        }
+        rounds, size = arguments.rounds, arguments.size
+        sealing = {who: (plain, work) for who, work in seal.items()}
+        results += ratios("seal", sealing, target, rounds, size)
+        opening = {}
+        for who, work in unseal.items():
+            seal[who](plain, folder / who)
+            opening[who] = (folder / who, work)
+        results += ratios("open", opening, target, rounds, size)
+        results += residents({"seal": plain, "open": folder / "ours"}, target)
     return 0 if all(results) else 1
 
 

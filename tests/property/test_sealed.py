@@ -70,7 +70,7 @@ def opened(data: bytes, keys: list[Key]) -> bytes:
 def sealed(plain: bytes, pieces: list[int], seed: int, key: SymmetricKey = ALICE) -> bytes:
     target = io.BytesIO()
     random = fixed_random(f"property {seed}")
-    with SealedWriter(target, [key], random=random, chunk_size=64) as writer:
+    with SealedWriter(target, [key], random=random, chunk_size=64, with_digest=True) as writer:
         rest = plain
         for piece in pieces:
             writer.write(rest[:piece])

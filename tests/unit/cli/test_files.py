@@ -186,7 +186,7 @@ def test_a_wrong_key_is_named_by_its_id_only(plain: Path, pair: Path, tmp_path: 
 
 def test_inspect_tells_ids_and_size(plain: Path, tmp_path: Path) -> None:
     sealed = tmp_path / "a.lwe1"
-    info = seal_file(plain, sealed, [ArtefactKey(b"i" * 16, b"k" * 32)])
+    info = seal_file(plain, sealed, [ArtefactKey(b"i" * 16, b"k" * 32)], with_digest=True)
     found = json.loads(leeward("inspect", str(sealed), "--digest", "-o", "json").stdout)
     assert info.digest is not None
     assert found["fileId"] == info.file_id.hex()

@@ -113,7 +113,7 @@ def sealed_output(path: Path, recipient: Recipient) -> Iterator[SealedOutput]:
         number = os.open(temporary, flags, _FILE_MODE)
     try:
         with volume(WHAT), io.FileIO(number, "r+") as file:
-            with SealedWriter(file, [recipient]) as writer:
+            with SealedWriter(file, [recipient], with_digest=True) as writer:
                 output = SealedOutput(writer)
                 yield output
             os.fsync(file.fileno())
@@ -128,7 +128,7 @@ def sealed_output(path: Path, recipient: Recipient) -> Iterator[SealedOutput]:
     info = writer.info
     output.result = ResultFile(
         path=str(path),
-        digest="sha256:" + (info.digest or b"").hex(),
+        digest=f"sha256:{writer.digest.hex()}",
         bytes=size,
         file_id=info.file_id.hex(),
         key_ids=[recipient.key_id.hex() for recipient in info.recipients],

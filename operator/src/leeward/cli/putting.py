@@ -162,7 +162,11 @@ def _send_as_is(path: Path, sink: FramedSink, info: SealedInfo | None) -> Sent:
 
 
 def _send_sealed(path: Path, sink: FramedSink, recipient: Recipient) -> Sent:
-    with naming(path), io.FileIO(path) as file, SealedWriter(sink, [recipient]) as writer:
+    with (
+        naming(path),
+        io.FileIO(path) as file,
+        SealedWriter(sink, [recipient], with_digest=True) as writer,
+    ):
         writer.write_from(file)
     return Sent(sink.size, f"sha256:{writer.digest.hex()}")
 

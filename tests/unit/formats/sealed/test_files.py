@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,7 +58,7 @@ def test_there_and_back(plain: Path, sealed: Path) -> None:
 
 def test_sealing_reports_the_digest_of_the_file(plain: Path) -> None:
     target = plain.with_name("sealed.lwe")
-    assert seal_file(plain, target, [ALICE]).digest == digest_file(target)
+    assert seal_file(plain, target, [ALICE], with_digest=True).digest == digest_file(target)
 
 
 def test_large_enough_for_write_behind(tmp_path: Path) -> None:
@@ -66,6 +68,26 @@ def test_large_enough_for_write_behind(tmp_path: Path) -> None:
     seal_file(plain, sealed, [ALICE])
     open_file(sealed, again, [ALICE])
     assert again.read_bytes() == content
+
+
+def test_a_source_that_holds_less_than_its_size_says(tmp_path: Path) -> None:
+    """As files of the kernel do: the room that was made for it is given back."""
+    source, sealed, again = Path("/sys/devices/system/cpu/online"), tmp_path / "s", tmp_path / "a"
+    content = source.read_bytes()
+    assert len(content) < source.stat().st_size
+    assert seal_file(source, sealed, [ALICE]).plaintext_size == len(content)
+    assert sealed.stat().st_size == 16512 + len(content) + 16
+    open_file(sealed, again, [ALICE])
+    assert again.read_bytes() == content
+
+
+def test_a_pipe_is_sealed(tmp_path: Path) -> None:
+    pipe, sealed = tmp_path / "pipe", tmp_path / "sealed"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=pipe.write_bytes, args=(PLAIN,))
+    writing.start()
+    assert seal_file(pipe, sealed, [ALICE]).plaintext_size == len(PLAIN)
+    writing.join()
 
 
 def test_opened_file_is_readable_by_its_owner_only(sealed: Path) -> None:

@@ -80,7 +80,9 @@ def test_sealing_and_opening_through_pipes() -> None:
 def test_info_digest_and_ids_after_close() -> None:
     target = io.BytesIO()
     manifest = stretch("manifest", 16)
-    with SealedWriter(target, [ALICE], manifest_id=manifest, chunk_size=CHUNK) as writer:
+    with SealedWriter(
+        target, [ALICE], manifest_id=manifest, chunk_size=CHUNK, with_digest=True
+    ) as writer:
         assert writer.write(PLAIN) == len(PLAIN)
     assert writer.digest == core_digest(io.BytesIO(target.getvalue()))
     assert writer.info.digest == writer.digest
@@ -93,15 +95,23 @@ def test_info_digest_and_ids_after_close() -> None:
 def test_digest_of_many_chunks_hashed_by_several_threads_is_the_documented_one() -> None:
     target = io.BytesIO()
     plain = stretch("many", 300 * CHUNK)
-    with SealedWriter(target, [ALICE], chunk_size=CHUNK) as writer:
+    with SealedWriter(target, [ALICE], chunk_size=CHUNK, with_digest=True) as writer:
         writer.write(plain)
     decoded = decode(target.getvalue(), {ALICE.key_id: ALICE.material})
     assert decoded.digest == writer.digest == core_digest(io.BytesIO(target.getvalue()))
 
 
 def test_digest_before_close_says_what_to_do() -> None:
-    writer = SealedWriter(io.BytesIO(), [ALICE])
+    writer = SealedWriter(io.BytesIO(), [ALICE], with_digest=True)
     with pytest.raises(SealedError, match="close the writer first"):
+        _ = writer.digest
+
+
+def test_without_being_asked_no_digest_is_taken() -> None:
+    with SealedWriter(io.BytesIO(), [ALICE], chunk_size=CHUNK) as writer:
+        writer.write(PLAIN)
+    assert writer.info.digest is None
+    with pytest.raises(SealedError, match="ask the writer for one"):
         _ = writer.digest
 
 
@@ -147,8 +157,9 @@ def test_a_forgotten_writer_writes_no_last_chunk() -> None:
         open_bytes(target.getvalue())
 
 
-def test_failing_target_ends_the_writer() -> None:
-    writer = SealedWriter(Full(), [ALICE], chunk_size=CHUNK)
+@pytest.mark.parametrize("with_digest", [True, False])
+def test_failing_target_ends_the_writer(with_digest: bool) -> None:
+    writer = SealedWriter(Full(), [ALICE], chunk_size=CHUNK, with_digest=with_digest)
     with pytest.raises(OSError, match="No space"):
         writer.write(PLAIN)
     assert writer.closed

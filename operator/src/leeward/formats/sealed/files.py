@@ -7,6 +7,7 @@ process is killed it stays behind (from `open_file` with plaintext in it): remov
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
@@ -35,6 +36,9 @@ from leeward.formats.sealed.writer import ChunkAlgorithm, SealedWriter
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+_CANNOT_ALLOCATE: Final = (errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EOPNOTSUPP)
+"""Of file systems that cannot, and of files that are none."""
+
 _WRITE_BEHIND: Final = 8 << 20
 _SEALED_MODE: Final = 0o666
 _PLAIN_MODE: Final = 0o600
@@ -49,6 +53,7 @@ def seal_file(
     manifest_id: bytes | None = None,
     overwrite: bool = False,
     algorithm: ChunkAlgorithm | None = None,
+    with_digest: bool = False,
 ) -> SealedInfo:
     """Seal the file `source` as the file `target`; see `SealedWriter` for the arguments.
 
@@ -59,10 +64,16 @@ def seal_file(
     """
     with _reading(source) as plain, _appearing(target, random, _SEALED_MODE, overwrite) as sealed:
         with SealedWriter(
-            sealed, recipients, random=random, manifest_id=manifest_id, algorithm=algorithm
+            sealed,
+            recipients,
+            random=random,
+            manifest_id=manifest_id,
+            algorithm=algorithm,
+            with_digest=with_digest,
         ) as writer:
+            sealed.make_room(writer.sealed_size(_size(plain)))
             writer.write_from(plain)
-        os.fsync(sealed.fileno())
+        sealed.end_here()
         writer.verify_written(sealed)
     return writer.info
 
@@ -82,8 +93,9 @@ def open_file(
         OSError: a file cannot be read or written.
     """
     with _reading(source) as sealed, _appearing(target, random, _PLAIN_MODE, overwrite) as plain:
+        plain.make_room(_size(sealed))
         info = open_stream(sealed, plain, keys)
-        os.fsync(plain.fileno())
+        plain.end_here()
         if plain.seek(0, io.SEEK_END) != info.plaintext_size:
             raise SealedError(
                 f"{target.name} reads back shorter than it was written: check the volume, "
@@ -199,6 +211,29 @@ class _WriteBehindFile(io.FileIO):
     """A file whose dirty pages go to the disk while it is written, so that fsync finds few left."""
 
     _pending = 0
+    _room = 0
+
+    def make_room(self, size: int) -> None:
+        """Have blocks allocated in one go for about `size` bytes: a third less work for the kernel.
+
+        Raises:
+            OSError: there is no room for them.
+        """
+        if sys.platform != "linux" or not size:
+            return
+        try:
+            os.posix_fallocate(self.fileno(), 0, size)
+            self._room = size
+        except OSError as error:
+            if error.errno not in _CANNOT_ALLOCATE:
+                raise
+
+    def end_here(self) -> None:
+        """Give back the room that was not needed, and sync."""
+        # A file that is longer than that was written to by somebody else: that is told later.
+        if self.tell() < self._room == os.fstat(self.fileno()).st_size:
+            self.truncate()
+        os.fsync(self.fileno())
 
     def write(self, data: ReadableBuffer, /) -> int:
         count = super().write(data)
@@ -212,10 +247,15 @@ class _WriteBehindFile(io.FileIO):
         return count
 
 
+def _size(file: io.FileIO) -> int:
+    """Bytes of a file; 0 of a pipe."""
+    return os.fstat(file.fileno()).st_size
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[io.FileIO]:
     with io.FileIO(path) as file:
-        if sys.platform == "linux":
+        if sys.platform == "linux" and file.seekable():
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         yield file
 

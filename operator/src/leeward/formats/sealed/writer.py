@@ -67,6 +67,8 @@ class SealedWriter(io.BufferedIOBase):
         chunk_size: plaintext bytes per chunk, a power of two from 64 to 16 Mi.
         algorithm: of the chunks; None: CHACHA20_POLY1305 where the first recipient is a symmetric
             key of it, else AES256_GCM.
+        with_digest: take the digest of the core meanwhile, for a receipt: it takes more of a
+            processor than all else.
 
     Raises:
         RecipientsInvalid: no recipients, one key twice, or too many.
@@ -82,6 +84,7 @@ class SealedWriter(io.BufferedIOBase):
         file_id: bytes | None = None,
         chunk_size: int = DEFAULT_CHUNK_SIZE,
         algorithm: ChunkAlgorithm | None = None,
+        with_digest: bool = False,
     ) -> None:
         self._ended = True
         if not MIN_CHUNK_SIZE <= chunk_size <= MAX_CHUNK_SIZE or not is_power_of_two(chunk_size):
@@ -103,7 +106,8 @@ class SealedWriter(io.BufferedIOBase):
         header = keys.seal_header(self._fields.pack())
         self._front = pack_slot(self._slot, STATE_COMPLETE) * SLOT_COUNT + header
         self._cipher = ChunkCipher(keys.chunk_key, header, self._fields)
-        self._hasher = CoreHasher(header, self._cipher.sealed_size)
+        self._hasher = CoreHasher(header, self._cipher.sealed_size) if with_digest else None
+        self._sealed = bytearray(0 if with_digest else self._cipher.sealed_size)
         self._plain = memoryview(bytearray(chunk_size))
         self._spare = memoryview(bytearray(chunk_size))
         self._filled = 0
@@ -131,8 +135,19 @@ class SealedWriter(io.BufferedIOBase):
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 digest of the core, 32 bytes; only after `close`."""
-        return self.info.digest or b""
+        """SHA-256 digest of the core, 32 bytes; only after `close`.
+
+        Raises:
+            SealedError: the last chunk is not written yet, or the digest was not asked for.
+        """
+        if self.info.digest is None:
+            raise SealedError("no digest was taken: ask the writer for one")
+        return self.info.digest
+
+    def sealed_size(self, size: int) -> int:
+        """Bytes of the file where `size` bytes are sealed."""
+        chunks = max(1, -(-size // len(self._plain)))
+        return CHUNKS_OFFSET + size + chunks * TAG_SIZE
 
     def writable(self) -> bool:
         """Always true."""
@@ -197,7 +212,8 @@ class SealedWriter(io.BufferedIOBase):
         """End without a last chunk: what was written does not open."""
         if not self._ended:
             self._ended = True
-            self._hasher.close()
+            if self._hasher is not None:
+                self._hasher.close()
         super().close()
 
     def verify_written(self, file: SeekableFile) -> None:
@@ -240,22 +256,24 @@ class SealedWriter(io.BufferedIOBase):
             raise ValueError("write to a closed sealed writer")
 
     def _emit(self, plain: memoryview) -> None:
-        buffer = self._hasher.borrow()
+        buffer = self._sealed if self._hasher is None else self._hasher.borrow()
         sealed = memoryview(buffer)
         self._cipher.seal(self._index, False, plain, sealed)
-        self._hasher.submit(buffer)
+        if self._hasher is not None:
+            self._hasher.submit(buffer)
         write_all(self._stream, sealed)
         self._index += 1
         self._size += len(plain)
 
     def _finish(self) -> None:
-        sealed = memoryview(self._hasher.borrow())[: self._filled + TAG_SIZE]
+        buffer = self._sealed if self._hasher is None else self._hasher.borrow()
+        sealed = memoryview(buffer)[: self._filled + TAG_SIZE]
         self._cipher.seal(self._index, True, self._plain[: self._filled], sealed)
         write_all(self._stream, sealed)
         self._size += self._filled
         self._last_size = len(sealed)
         self._end = CHUNKS_OFFSET + self._index * self._cipher.sealed_size + len(sealed)
-        digest = self._hasher.finish(sealed)
+        digest = None if self._hasher is None else self._hasher.finish(sealed)
         self._info = describe(self._fields, self._slot, self._size, digest=digest)
 
 
@@ -276,6 +294,7 @@ def seal_stream(
     manifest_id: bytes | None = None,
     chunk_size: int = DEFAULT_CHUNK_SIZE,
     algorithm: ChunkAlgorithm | None = None,
+    with_digest: bool = False,
 ) -> SealedInfo:
     """Seal everything that `source` holds; see `SealedWriter` for the arguments.
 
@@ -290,6 +309,7 @@ def seal_stream(
         manifest_id=manifest_id,
         chunk_size=chunk_size,
         algorithm=algorithm,
+        with_digest=with_digest,
     ) as writer:
         writer.write_from(source)
     return writer.info
