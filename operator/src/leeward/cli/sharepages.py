@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +73,7 @@ class SharePage:
     made_at: str
     installation: str
     with_passphrase: bool
-    words: Words
+    words: Words = field(repr=False)
 
     @property
     def file_name(self) -> str:

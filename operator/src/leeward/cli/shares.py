@@ -154,8 +154,8 @@ def _joined(shares: Sequence[Words]) -> EncryptedMasterSecret:
 @dataclass(frozen=True, slots=True)
 class _Member:
     origin: str
-    words: Words
-    share: Any
+    words: Words = field(repr=False)
+    share: Any = field(repr=False)
 
 
 @dataclass

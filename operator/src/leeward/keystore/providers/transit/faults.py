@@ -6,7 +6,7 @@ may quote what was sent.
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
@@ -42,7 +42,7 @@ class Answer:
     """
 
     status: int
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
 
     @property
     def is_ok(self) -> bool:
