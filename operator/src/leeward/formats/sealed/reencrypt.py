@@ -59,6 +59,7 @@ def reencrypt(
         manifest_id=claimed.manifest_id,
         file_id=claimed.file_id,
         chunk_size=claimed.chunk_size,
+        with_digest=True,
     ) as writer:
         read = open_stream(reading, _Telling(writer, told), keys)
         if _identity(read) != _identity(claimed):
