@@ -68,7 +68,7 @@ async def test_one_of_somebody_else_is_neither_written_nor_removed(world: KeyWor
     world.api.add({**theirs, "data": {"a": "Yg=="}})
     refused = await store.perform(put(KEY_ID))
     assert (refused.code, refused.result) == ("Conflict", None)
-    assert (await store.perform(RemoveKeys(CLINIC, NAME, TYPE))).code == "Done"
+    assert (await store.perform(RemoveKeys(CLINIC, NAME, TYPE))).code == "Conflict"
     secret = there(world)
     assert secret is not None
     assert secret["data"] == {"a": "Yg=="}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -123,6 +124,22 @@ def test_a_secret_of_somebody_else_is_not_touched() -> None:
     revoke_key(world)
     looked(engine, world)
     assert world.objects[SECRET]["data"] == {"a": "Yg=="}
+
+
+def test_pods_that_mount_a_secret_of_somebody_else_are_left_alone() -> None:
+    for crash in range(8):
+        world, engine, _ = ward()
+        theirs = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"a": "Yg=="}}
+        world.add({**theirs, "metadata": {"name": SECRET.name, "namespace": SECRET.namespace}})
+        pod = world.pod("theirs", loads=False)
+        world.crash_after = crash
+        with suppress(CrashError):
+            looked(engine, world)
+        world.crash_after = None
+        revoke_key(world)
+        looked(engine, world)
+        assert pod in world.objects
+        assert SECRET in world.objects
 
 
 def test_a_secret_that_was_deleted_comes_back() -> None:

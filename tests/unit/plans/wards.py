@@ -87,8 +87,9 @@ class WardWorld(World):
                 return self._put_keys(action)
             case RemoveKeys(namespace, name, type_):
                 ref = ObjectRef("v1", "Secret", namespace, name)
-                if ref in self.objects and self.objects[ref]["type"] == type_:
-                    self.remove(ref)
+                if ref in self.objects and self.objects[ref]["type"] != type_:
+                    return Outcome("Conflict")
+                self.remove(ref)
                 return Outcome("Done")
         return super()._perform(action)
 

@@ -72,9 +72,7 @@ class PodSecrets:
         except StaleWriteError:
             return Outcome("Conflict", "the Secret was written by another process", CHANGED)
         except InvalidError as error:
-            if error.status == 422:
-                return Outcome("Conflict", "a Secret of that name belongs to somebody else")
-            return outcome_of(error)
+            return _foreign() if error.status == 422 else outcome_of(error)
         except RefusedError as error:
             return outcome_of(error)
 
@@ -107,8 +105,7 @@ class PodSecrets:
         except (NotFoundError, StaleWriteError):
             pass  # another one by now, which is none of ours
         except InvalidError as error:
-            if error.status != 422:
-                return outcome_of(error)
+            return _foreign() if error.status == 422 else outcome_of(error)
         except RefusedError as error:
             return outcome_of(error)
         return Outcome("Done")
@@ -165,6 +162,10 @@ def _secret(action: PutKeys, files: dict[str, bytes]) -> dict[str, Any]:
         },
         "data": {name: base64.b64encode(data).decode() for name, data in files.items()},
     }
+
+
+def _foreign() -> Outcome:
+    return Outcome("Conflict", "a Secret of that name belongs to somebody else")
 
 
 def _written(secret: Manifest) -> Outcome:

@@ -51,19 +51,23 @@ def take_away(view: View, denied: Denied) -> Plan:
     if not held and sweeps >= SWEEPS:
         return Plan(view.status, requeue_after=backoff(view.draft.seconds_since("Admitted")))
     namespace, name = view.owner.namespace, view.spec.secret_name
-    removal = progress(view.observed, (RemoveKeys(namespace, name, view.secret_type),))
-    if removal.pending:
-        return Plan(view.status, actions=removal.pending)
+    remove = RemoveKeys(namespace, name, view.secret_type)
+    removed = view.observed.done(remove)
+    if removed is None:
+        return Plan(view.status, actions=(remove,))
     need = PodsHolding(namespace, name)
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
-    # Those that have not begun on a later look came when there was nothing to be had any more.
-    pods = [pod for pod in view.observed.get(need) if held or _has_begun(pod)]
+    # Those that have not begun on a later look came when there was nothing to be had any more. Of
+    # pods that mount a Secret of somebody else, none has anything of ours.
+    is_foreign = removed.code == "Conflict"
+    named: list[Manifest] = [] if is_foreign else view.observed.get(need)
+    pods = [pod for pod in named if held or _has_begun(pod)]
     deletions: list[Action] = [_deletion(pod) for pod in pods if not _has_ended(pod)]
     gone = progress(view.observed, deletions)
     if gone.pending and gone.failed is None:
         return Plan(view.status, actions=gone.pending)
-    failed = removal.failed or gone.failed
+    failed = gone.failed if removed.code in ("Done", "Conflict") else (remove, removed)
     if failed is not None:
         wrong = refusal(namespace, *failed)
         view.draft.set("Ready", False, wrong.reason, f"{denied.message}; {wrong.message}")

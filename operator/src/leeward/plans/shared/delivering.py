@@ -151,7 +151,7 @@ class PutKeys:
 
 @dataclass(frozen=True, slots=True)
 class RemoveKeys:
-    """Empty and delete a Secret of this type; one of another type stays as it is."""
+    """Empty and delete a Secret of this type; Conflict where it is of another, which stays."""
 
     namespace: str
     name: str
