@@ -147,6 +147,7 @@ class Letters(Course):
         """Replacements are steps of their own here."""
 
 
+@pytest.mark.timeout(10_800 if "LEEWARD_SOAK" in os.environ else 300)
 @pytest.mark.parametrize("seed", range(3))
 async def test_no_file_ever_becomes_unreadable(seed: int) -> None:
     course = Letters(seed)

@@ -14,6 +14,7 @@ from property.wardcourse import CLINIC, Course
 ROTATIONS = 3400 if os.environ.get("LEEWARD_SOAK") else 8
 
 
+@pytest.mark.timeout(10_800 if "LEEWARD_SOAK" in os.environ else 300)
 @pytest.mark.parametrize("seed", range(3))
 async def test_no_two_pods_ever_refuse_each_other(seed: int) -> None:
     course = Course(seed)
