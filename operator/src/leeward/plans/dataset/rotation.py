@@ -25,16 +25,14 @@ from leeward.plans.dataset.consumers import (
     await_release,
     await_workloads,
 )
-from leeward.plans.dataset.due import due_replacement
+from leeward.plans.dataset.due import begin_if_due, due_replacement
 from leeward.plans.dataset.keys import make_key
 from leeward.plans.dataset.rewrapping import CONDITION, NEW_ROLE, OLD_ROLE, Task
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import (
     backoff,
-    condition_of,
     is_true,
     parse_timestamp,
-    timestamp,
 )
 from leeward.plans.shared.keys import check_key
 from leeward.plans.shared.model import (
@@ -48,7 +46,6 @@ from leeward.plans.shared.model import (
     RetireArtefactKey,
     WriteStatus,
 )
-from leeward.plans.shared.names import random_id
 from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.sources import volume_of
 from leeward.plans.shared.steps import progress
@@ -67,38 +64,9 @@ def plan_rotation(view: View, settled: Plan) -> Plan:
         view: The Dataset; its draft is that of ``settled``.
         settled: The plan of everything else: it needs nothing and asks for nothing.
     """
-    plan = _replace(view) if "replacement" in view.status else _begin_if_due(view)
+    plan = _replace(view) if "replacement" in view.status else begin_if_due(view)
     pauses = [each for each in (settled.requeue_after, plan.requeue_after) if each is not None]
     return Plan(view.status, plan.needs, plan.actions, min(pauses, default=None))
-
-
-def _begin_if_due(view: View) -> Plan:
-    """Record that a replacement begins, if one was asked for."""
-    found = due_replacement(view)
-    if isinstance(found, Plan):
-        said = condition_of(view.status, CONDITION)
-        if not found.needs and said is not None and said["status"] == "False":
-            view.draft.set(CONDITION, True, "UpToDate", "nothing is left to do of what was asked")
-        return found
-    mode, at = found
-    left = (at - view.context.now).total_seconds()
-    if left > 0:
-        return Plan(view.status, requeue_after=left)
-    if not is_true(view.status, "Ready"):
-        message = "the keys of the file are replaced as soon as this Dataset is ready"
-        view.draft.set(CONDITION, False, "AwaitingDataset", message)
-        return Plan(view.status)
-    view.draft.put(
-        replacement={
-            "mode": mode,
-            "phase": "Adding",
-            "keyId": random_id(view.context.random),
-            "previousKeyId": view.status["keyId"],
-            "startedAt": timestamp(view.context.now),
-        }
-    )
-    rewrapping.say(view)
-    return Plan(view.status, actions=(WriteStatus(),))
 
 
 def _replace(view: View) -> Plan:

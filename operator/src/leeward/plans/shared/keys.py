@@ -72,11 +72,13 @@ class ReadyKey:
     Attributes:
         vault_id: Id of the vault.
         version: Its primary version.
+        made_at: When that was made (RFC 3339).
         key: As the vault's spec has it.
     """
 
     vault_id: str
     version: int
+    made_at: str
     key: VaultKey
 
 
@@ -249,7 +251,8 @@ def ready_key(use: KeyUse, observed: Observed) -> ReadyKey:
     state = next(state for state in status.keys if state.name == use.ref.key)
     if key is None or status.vault_id is None:
         raise KeyError(use.label)
-    return ReadyKey(status.vault_id, state.primary_version, key)
+    made_at = state.rotated_at or state.created_at
+    return ReadyKey(status.vault_id, state.primary_version, made_at, key)
 
 
 def _spec(use: KeyUse, observed: Observed) -> KeyVaultSpec | str:

@@ -1,0 +1,68 @@
+"""Whether the key of a Dataset can be replaced: under a shared key only by one that is another."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from dataclasses import replace
+
+import pytest
+
+from leeward.plans.shared.model import Manifest
+from unit.plans.clinic import FILE_ID, VAULT
+from unit.plans.datasets import DATA, found, shared
+from unit.plans.simulator import Engine, ready
+from unit.plans.world import World, stamp
+
+
+def in_use() -> tuple[World, Engine, str]:
+    """A Dataset whose file is sealed with a copy of an imported key; the id of that copy."""
+    world, engine = shared()
+    key_id: str = engine.settle(DATA)["keyId"]
+    world.succeed(found(fileId=FILE_ID, keyIds=[key_id]))
+    assert ready(engine.settle(DATA))[1] == "Inspected"
+    world.keys[key_id] = replace(world.keys[key_id], created_at=stamp(world.now))
+    world.pass_time(60)
+    return world, engine, key_id
+
+
+def ask(world: World, field: str) -> None:
+    spec = copy.deepcopy(world.objects[DATA]["spec"])
+    world.change(DATA, spec={**spec, "rotation": {field: stamp(world.now)}})
+    world.pass_time(1)
+
+
+def rotated(world: World, seconds_ago: float) -> None:
+    """The vault key has a version of that age, of other material."""
+    status: Manifest = copy.deepcopy(world.objects[VAULT]["status"])
+    made = stamp(world.now - datetime.timedelta(seconds=seconds_ago))
+    for key in status["keys"]:
+        key["rotatedAt"] = made
+    world.change(VAULT, status=status)
+
+
+@pytest.mark.parametrize("field", ["renewedAfter", "reencryptedAfter"])
+def test_a_copy_of_a_shared_key_is_not_replaced_by_another_copy(field: str) -> None:
+    world, engine, key_id = in_use()
+    rotated(world, seconds_ago=3600)
+    ask(world, field)
+    status = engine.settle(DATA)
+    held, reason, message = ready(status, "RotationComplete")
+    assert (held, reason) == ("False", "SharedKey")
+    assert "leeward keys rotate vault data -n clinic" in message
+    assert ready(status)[1] == "Inspected"
+    assert "replacement" not in status
+    assert set(world.keys) == {key_id}
+    world.change(DATA, spec={**world.objects[DATA]["spec"], "rotation": None})
+    assert ready(engine.settle(DATA), "RotationComplete")[1] == "UpToDate"
+
+
+def test_it_is_replaced_once_the_vault_key_was_rotated_to_another_secret() -> None:
+    world, engine, key_id = in_use()
+    rotated(world, seconds_ago=3600)
+    ask(world, "renewedAfter")
+    engine.settle(DATA)
+    rotated(world, seconds_ago=30)
+    replacement = engine.settle(DATA, times=1)["replacement"]
+    assert replacement["previousKeyId"] == key_id
+    assert replacement["keyId"] in world.keys
