@@ -244,6 +244,25 @@ def test_a_grant_that_ends_takes_the_keys_away_in_time() -> None:
     assert SECRET not in world.objects
 
 
+def test_a_grant_that_ends_takes_the_keys_away_in_time_where_the_other_is_used_up() -> None:
+    world, engine, _ = ward()
+    end = world.now + datetime.timedelta(seconds=100)
+    grant_all(world, notAfter=f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    spec = copy.deepcopy(world.objects[VAULT]["spec"])
+    (key,) = (key for key in spec["keys"] if key["name"] == "intake")
+    key["grants"].append({**key["grants"][0], "name": "once", "maxDeliveries": 1})
+    del key["grants"][1]["notAfter"]
+    world.change(VAULT, spec=spec)
+    world.given["intake", "once"] = ["somebody"]
+    for _ in range(4):
+        plan = engine.reconcile(WARD)
+    assert plan is not None
+    assert plan.requeue_after is not None
+    assert 100 < plan.requeue_after < 101
+    world.pass_time(plan.requeue_after)
+    assert states(looked(engine, world))["Admitted"] == "False KeyNotGranted"
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_clock_that_jumps_an_hour_and_back_loses_nothing(hours: int) -> None:
     world, engine, _ = ward()

@@ -53,7 +53,7 @@ class Admitted:
     """Everything is granted.
 
     Attributes:
-        until: When the first grant ends that it depends on; None: none does.
+        until: When the first grant ends that it may depend on; None: none does.
     """
 
     until: datetime.datetime | None

@@ -46,7 +46,7 @@ def fitting_grants(
 def data_grant_end(
     grants: Sequence[DataGrant], home: str, owner: Owner, purpose: str, now: datetime.datetime
 ) -> datetime.datetime | None:
-    """When the last of the grants ends that let the workload use a Dataset; None: one does not."""
+    """When the first of the grants ends that let the workload use a Dataset; None: none does."""
     return _end(
         grant.not_after
         for grant in grants
@@ -57,7 +57,10 @@ def data_grant_end(
 def key_grant_end(
     grants: Sequence[KeyGrant], home: str, owner: Owner, operation: str, now: datetime.datetime
 ) -> datetime.datetime | None:
-    """When the last of the grants ends that let the workload do this; None: one does not."""
+    """When the first of the grants ends that let the workload do this; None: none does.
+
+    The others may be used up by then, which is not asked here.
+    """
     return _end(
         grant.not_after
         for grant in grants
@@ -66,12 +69,8 @@ def key_grant_end(
 
 
 def _end(moments: Iterable[str | None]) -> datetime.datetime | None:
-    ends: list[datetime.datetime] = []
-    for moment in moments:
-        if moment is None:
-            return None
-        ends.append(parse_timestamp(moment.upper()))
-    return max(ends, default=None)
+    ends = (parse_timestamp(moment.upper()) for moment in moments if moment is not None)
+    return min(ends, default=None)
 
 
 def _gap(misfits: Iterable[tuple[str, str | None]]) -> str | None:
