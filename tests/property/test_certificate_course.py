@@ -13,7 +13,7 @@ from fakeapi.store import Manifest
 from leeward.engine.inventory import Key
 from leeward.formats.certificates import CertificatePair
 from leeward.formats.certificates.verification import certified_key
-from property.wardcourse import CLINIC, VAULT, Course
+from property.wardcourse import CLINIC, SYSTEM, VAULT, Course
 
 WARD = Key("KeyDelivery", CLINIC, "ward")
 
@@ -181,6 +181,21 @@ async def test_a_vault_that_is_deleted_takes_certificates_with_it(ward: Ward) ->
     assert ward.reason("Admitted") == "VaultMissing"
     assert ward.api.one("Secret", CLINIC, "ward-keys") is None
     assert ward.api.find("Pod") == []
+
+
+async def test_a_vault_of_the_same_name_with_other_keys_issues_anew(ward: Ward) -> None:
+    vault, before = ward.vault(), ward.certificate
+    for secret in ward.api.find("Secret", SYSTEM):
+        if secret["metadata"]["name"].startswith("keyset-"):
+            ward.api.remove("Secret", SYSTEM, secret["metadata"]["name"])
+    ward.api.remove("KeyVault", CLINIC, "vault")
+    ward.add("KeyVault", "vault", vault["spec"])
+    await ward.settle()
+    assert ward.vault()["status"]["vaultId"] != vault["status"]["vaultId"]
+    assert ward.certificate["id"] != before["id"]
+    assert ward.reason("Ready") == "KeysDelivered"
+    assert ward.reason("Acknowledged") == "AllAcknowledged"
+    ward.check()
 
 
 async def test_a_pod_that_hangs_holds_up_the_old_authority_and_is_named() -> None:

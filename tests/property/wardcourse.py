@@ -146,10 +146,10 @@ class Course:
             "rotation": {"retireAfter": "1s", "destroyAfter": "2s"},
             "grants": [grant],
         }
-        self._add("KeyVault", "vault", {"keys": [key]})
+        self.add("KeyVault", "vault", {"keys": [key]})
         for ward in self.wards:
             certificate = {"vault": {"name": "vault"}, "key": "mesh"}
-            self._add(
+            self.add(
                 "KeyDelivery",
                 ward,
                 {
@@ -160,7 +160,8 @@ class Course:
                 },
             )
 
-    def _add(self, kind: str, name: str, spec: Manifest) -> None:
+    def add(self, kind: str, name: str, spec: Manifest) -> None:
+        """Somebody applies a manifest."""
         metadata = {"name": name, "namespace": CLINIC}
         self.api.add({"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec})
 

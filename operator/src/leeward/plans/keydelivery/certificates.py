@@ -30,6 +30,7 @@ from leeward.plans.shared.keys import (
     check_key_permitted,
     check_key_ready,
     declared_key,
+    ready_key,
 )
 from leeward.plans.shared.model import (
     DeliveriesOf,
@@ -232,12 +233,7 @@ def _with_own(view: View, found: Sequence[Manifest]) -> list[Manifest]:
 
     One that has delivered nothing yet trusts whatever it will be given.
     """
-    others: list[Manifest] = []
-    for need, found in view.observed.seen.items():
-        if isinstance(need, DeliveriesOf):
-            others += [
-                d for d in found if d["metadata"]["uid"] != view.owner.uid and d not in others
-            ]
+    others = [d for d in found if d["metadata"]["uid"] != view.owner.uid]
     if view.delivered:
         others.append({**view.resource, "status": view.status})
     return others
@@ -251,7 +247,9 @@ def _leaf(
     if authority is None:
         raise ValueError("what has no authority was denied")
     request, now = _request(view, item, authority), view.context.now
-    digest = short_hash(repr(_plain(request)))
+    # A vault that was made anew under the name of another has versions of the same numbers.
+    vault_id = ready_key(item.use, view.observed).vault_id
+    digest = short_hash(vault_id, repr(_plain(request)))
     current = stored if stored and stored["request"] == digest else None
     if current and current["version"] == issuing and now < parse_timestamp(current["renewAt"]):
         return current, _key(item, request, issuing, current["draw"])
