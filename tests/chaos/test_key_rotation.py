@@ -18,8 +18,8 @@ from fakeapi.store import FakeApi, Manifest
 from fakeapi.transport import Fault, FaultPlan
 from leeward.keystore.records import VAULT_KEY_LABEL, VERSION_LABEL
 
-ROTATION = {"renewedAfter": "2026-01-01T00:25:00Z", "retireAfter": "10m", "destroyAfter": "12m"}
-"""Some minutes after the job has published: virtual time begins at 00:16:40."""
+ROTATION = {"renewedAfter": "2026-01-01T00:18:40Z", "retireAfter": "150s", "destroyAfter": "3m"}
+"""After the job has published: virtual time begins at 00:16:40."""
 FAULTS = [Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.CONFLICT, Fault.UNANSWERED]
 DERIVED = {
     "name": "exports",
