@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from fakeapi.store import Manifest
+from leeward.api.keydelivery import SHOWN_VERSIONS, KeyDeliveryStatus
 from leeward.engine.inventory import Key
 from leeward.formats.certificates import CertificatePair
 from leeward.formats.certificates.verification import certified_key
@@ -173,6 +174,33 @@ async def test_pods_sign_with_a_pair_of_their_own_that_others_verify(ward: Ward)
     leaf = x509.load_pem_x509_certificate(pair.certificate_pem.encode())
     trusted = x509.load_pem_x509_certificates(loaded.by_role("trusted").raw())
     certified_key(leaf, trusted, ward.now)
+
+
+async def test_of_more_versions_than_the_status_has_room_for_the_newest_are_named(
+    ward: Ward,
+) -> None:
+    def keep(spec: Manifest) -> None:
+        spec["keys"][0]["rotation"] = {}
+        spec["keys"][0]["grants"][0]["operations"] = ["Verify"]
+
+    ward.edit("KeyVault", "vault", keep)
+    ward.items(
+        {"name": "trusted", "verification": {"vault": {"name": "vault"}, "key": "mesh"}},
+    )
+    for _ in range(SHOWN_VERSIONS + 1):
+        ward.rotate()
+        await ward.operator.reconcile(VAULT)
+    await ward.settle()
+    ward.come()
+    await ward.settle()
+    (item,) = KeyDeliveryStatus.model_validate(ward.status).items
+    assert item.trust is not None
+    assert item.trust.acknowledged
+    assert item.trust.versions == list(range(3, SHOWN_VERSIONS + 3))
+    loaded = ward.pods[max(ward.pods)].loaded
+    assert loaded is not None
+    bundle = x509.load_pem_x509_certificates(loaded.by_role("trusted").raw())
+    assert len(bundle) == SHOWN_VERSIONS + 2
 
 
 async def test_a_vault_that_is_deleted_takes_certificates_with_it(ward: Ward) -> None:

@@ -28,6 +28,8 @@ from leeward.api.workload import LabelKey, LabelValue
 
 TRUST_SUFFIX: Final = "-trust"
 """Ends the role of the authorities that belong to a certificate's role."""
+SHOWN_VERSIONS: Final = 64
+"""Versions of a vault key that the status names, the newest; nobody is kept from having more."""
 
 LeafDuration = Annotated[
     str,
@@ -156,7 +158,7 @@ class DeliveredCertificate(StatusModel):
 
     id: Hex128 = Field(description="Its id, as in keyset.json.")
     version: int = Field(ge=1, description="Version of the vault key that issued it.")
-    versions: Annotated[list[int], Field(max_length=32)] = Field(
+    versions: Annotated[list[int], Field(max_length=SHOWN_VERSIONS)] = Field(
         default=[], description="Versions whose certificates pods may still show."
     )
     draw: Hex128 = Field(description="What its private key is derived with. It is no secret.")
@@ -170,8 +172,8 @@ class DeliveredTrust(StatusModel):
     """Authorities that the Secret holds, or public keys."""
 
     id: Hex128 = Field(description="Their id, as in keyset.json.")
-    versions: Annotated[list[int], Field(max_length=64)] = Field(
-        default=[], description="Versions of the vault key that they are of."
+    versions: Annotated[list[int], Field(max_length=SHOWN_VERSIONS)] = Field(
+        default=[], description="Versions of the vault key that they are of, the newest."
     )
     acknowledged: bool = Field(
         default=False, description="Whether every pod that runs says that it has loaded them."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from leeward.api.algorithms import ALGORITHMS
-from leeward.api.keydelivery import CertificateRequest, DeliveryItem
+from leeward.api.keydelivery import SHOWN_VERSIONS, CertificateRequest, DeliveryItem
 from leeward.api.keyvault import Authority
 from leeward.api.meta import KeyRef
 from leeward.formats.certificates import (
@@ -267,7 +267,7 @@ def _leaf(
     made = {
         "id": issued.id,
         "version": issuing,
-        "versions": shown,
+        "versions": shown[-SHOWN_VERSIONS:],
         "draw": draw,
         "request": digest,
         "certificate": issued.certificate,

@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from leeward.api.keydelivery import SHOWN_VERSIONS
 from leeward.api.meta import GROUP
 from leeward.formats.keysreport import KeysReport
 from leeward.plans.keydelivery.view import Content, View
@@ -197,7 +198,7 @@ def shown_items(content: Content, found: Sequence[Holder] | None) -> list[Manife
         if item.trust is not None and item.authorities is not None:
             made["trust"] = {
                 "id": item.authorities.id,
-                "versions": list(item.trust),
+                "versions": list(item.trust)[-SHOWN_VERSIONS:],
                 "acknowledged": loaded(item.authorities),
             }
         shown.append(made)
