@@ -12,6 +12,7 @@ from leeward.plans.dataset.rewrapping import CONDITION
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.acknowledgements import not_acknowledged, still_holding
 from leeward.plans.shared.conditions import backoff
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import DeliveriesOf, Listing, Plan
 
 SOURCE_KEY: Final = "status.sourceKeyId"
@@ -64,8 +65,6 @@ def await_release(view: View) -> Plan | None:
 
 
 def _await(view: View, names: Sequence[str], what: str) -> Plan:
-    more = len(names) - _SHOWN
-    listed = ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     verb = "has" if len(names) == 1 else "have"
-    view.draft.set(CONDITION, False, "AwaitingConsumers", f"{listed} {verb} {what}")
+    view.draft.set(CONDITION, False, "AwaitingConsumers", f"{listed(names, _SHOWN)} {verb} {what}")
     return Plan(view.status, requeue_after=backoff(view.draft.seconds_since(CONDITION), 5, 60))

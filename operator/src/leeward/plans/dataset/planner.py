@@ -15,6 +15,7 @@ from leeward.plans.dataset.shredding import plan_deletion
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import is_over
 from leeward.plans.shared.jobs import JOB_CHILDREN, job_ref
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     ArtefactKeyOf,
@@ -318,6 +319,4 @@ def _awaiting(view: View) -> Denied:
 
 
 def _listed(names: Sequence[str]) -> str:
-    quoted = [f'"{name}"' for name in names]
-    more = len(quoted) - _SHOWN
-    return ", ".join(quoted[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return listed([f'"{name}"' for name in names], _SHOWN)

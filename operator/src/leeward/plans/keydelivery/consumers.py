@@ -13,6 +13,7 @@ from leeward.formats.keysreport import KeysReport
 from leeward.plans.keydelivery.view import Content, View
 from leeward.plans.shared.conditions import parse_timestamp, timestamp
 from leeward.plans.shared.holders import may_hold, names_secret
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import (
     Action,
     KeysOf,
@@ -219,10 +220,9 @@ def judge(view: View, found: Sequence[Holder], wanted: frozenset[tuple[str, str]
         view.draft.set("Acknowledged", True, "AllAcknowledged", text)
         return True
     longest = max((view.context.now - holder.since).total_seconds() for holder in late)
-    named = ", ".join(_described(view, holder) for holder in late[:_NAMED])
-    more = f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+    named = listed([_described(view, holder) for holder in late], _NAMED)
     count = f"{len(late)} of {len(found)} pods have"
-    said = f"{count} not loaded every key in Secret {secret}: {named}{more}"
+    said = f"{count} not loaded every key in Secret {secret}: {named}"
     if longest < PATIENCE:
         view.draft.set("Acknowledged", False, "AwaitingConsumers", said)
     else:

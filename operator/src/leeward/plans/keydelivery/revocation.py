@@ -8,6 +8,7 @@ from typing import Final
 
 from leeward.plans.keydelivery.view import View
 from leeward.plans.shared.conditions import backoff, is_true, timestamp
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import (
     Action,
     Delete,
@@ -112,6 +113,5 @@ def _has_begun(pod: Manifest) -> bool:
 
 def _told(deletions: list[Action]) -> tuple[Event, ...]:
     names = [action.ref.name for action in deletions if isinstance(action, Delete)]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    text = f"pods that held keys which are not granted: {', '.join(names[:_NAMED])}{more}"
+    text = f"pods that held keys which are not granted: {listed(names, _NAMED)}"
     return (Event("Warning", "PodsDeleted", text),)

@@ -10,6 +10,7 @@ from leeward.plans.shared.authorities import consumers, users_of
 from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.durations import whole_seconds
 from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import (
     Apply,
     DeliveriesOf,
@@ -44,11 +45,10 @@ class InUse:
     @property
     def message(self) -> str:
         """What to say of it."""
-        named = ", ".join(self.users[:_NAMED])
-        more = f" and {len(self.users) - _NAMED} more" if len(self.users) > _NAMED else ""
+        named = listed(self.users, _NAMED)
         return (
             f"version {self.version} of key {self.key} is not disabled yet: pods of KeyDeliveries"
-            f" {named}{more} use certificates that it issued; see their condition Acknowledged"
+            f" {named} use certificates that it issued; see their condition Acknowledged"
         )
 
 

@@ -8,6 +8,7 @@ from leeward.api.meta import API_VERSION
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import Manifest, ObjectRef
 from leeward.plans.shared.names import UID_ANNOTATION
 from leeward.plans.shared.sources import (
@@ -290,6 +291,4 @@ def _columns(names: list[str]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    quoted = [f'"{name}"' for name in names]
-    more = len(quoted) - _SHOWN
-    return ", ".join(quoted[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return listed([f'"{name}"' for name in names], _SHOWN)

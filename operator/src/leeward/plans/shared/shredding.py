@@ -13,6 +13,7 @@ from leeward.api.keyvault import CONFIRM_SHRED_ANNOTATION, SHRED_REQUESTER_ANNOT
 from leeward.api.meta import API_VERSION
 from leeward.formats.destruction import DestructionRecord
 from leeward.plans.shared.conditions import StatusDraft
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import (
     Action,
     BackupsInfo,
@@ -107,8 +108,7 @@ def check_backups(vault_id: str, observed: Observed) -> Verdict:
         )
     if not info.ids:
         return None
-    more = len(info.ids) - _SHOWN
-    shown = ", ".join(info.ids[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    shown = listed(info.ids, _SHOWN)
     return Denied(
         "BackupsKnown",
         f"backups hold these keys ({shown}): have every copy of them destroyed, then an"

@@ -29,6 +29,7 @@ from leeward.plans.shared.conditions import (
 from leeward.plans.shared.durations import seconds
 from leeward.plans.shared.inventory import strike
 from leeward.plans.shared.keys import Granted
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import (
     Action,
@@ -233,8 +234,7 @@ def keys_given(run: Look[Model], grants: Sequence[Granted]) -> None:
     if not grants:
         return
     uses = sorted({f"{g.use.label} ({g.operation} by grant {g.grant})" for g in grants})
-    more = len(uses) - _SHOWN
-    told = ", ".join(uses[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    told = listed(uses, _SHOWN)
     run.draft.set(KEYS_DELIVERED, True, KEYS_DELIVERED, f"it was given artefact keys under {told}")
 
 
