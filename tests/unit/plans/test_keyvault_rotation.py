@@ -54,6 +54,20 @@ def test_a_key_is_rotated_at_its_age() -> None:
     assert due(primary, now=11, rotation={"every": "90d"}) == [(RotateVaultKey(*PLACE, 1), -1)]
 
 
+@pytest.mark.parametrize(("certificate", "expected"), [("PEM", [-0.5]), (None, [])])
+def test_an_authority_is_replaced_in_time_and_what_is_none_is_not(
+    certificate: str | None, expected: list[float]
+) -> None:
+    authority = {"trustDomain": "clinic.example", "lifetime": "30d"}
+    asked = {"name": "data", "algorithm": "ED25519", "authority": authority}
+    spec = KeyVaultSpec.model_validate({"keys": [asked]})
+    made = stamp(NOW - 20.5 * DAY)
+    history = (VersionInfo(1, "Primary", made, fixed=True, certificate=certificate),)
+    info = KeysetInfo("aa" * 16, "uid", {}, history={"data": history})
+    found = steps(Owner.of(World().add(resource(VAULT, {}))), spec, info, NOW)
+    assert [(step.at - NOW) / DAY for step in found] == expected
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

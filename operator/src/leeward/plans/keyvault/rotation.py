@@ -71,8 +71,10 @@ def next_rotation(key: VaultKey, primary: VersionInfo) -> datetime.datetime | No
     rotation = key.rotation
     made = parse_timestamp(primary.created_at)
     times = []
-    if key.authority is not None and key.origin.generate is not None:
-        # What it issues at the end of its life would live for too short a time.
+    generates = key.origin.generate is not None
+    if key.authority is not None and generates and primary.certificate is not None:
+        # What it issues at the end of its life would live for too short a time. One that could not
+        # be certified is no authority, and another one would fare no better.
         times.append(made + _span(key.authority.lifetime) * 2 / 3)
     if rotation is None:
         return min(times, default=None)
