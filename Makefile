@@ -77,8 +77,14 @@ test: ## Everything, as continuous integration runs it
 	@$(MAKE) cluster-test
 
 .PHONY: soak
-soak: venv ## Long runs: the local cluster killed at any moment and started again
-	@LEEWARD_SOAK=1 $(CLUSTER) exec -- $(PYTEST) -m "cluster or not cluster" tests/chaos tests/cluster_tool
+soak: venv soak-fuzz ## Long runs: 10 million fuzzed inputs, 10,000 rotations, a fault at every call, the local cluster killed
+	@LEEWARD_SOAK=1 $(PYTEST) -n auto --timeout 7200 -m "not cluster" tests/property tests/chaos
+	@LEEWARD_SOAK=1 $(CLUSTER) exec -- $(PYTEST) -m "cluster or not cluster" tests/cluster_tool
+
+FUZZ_CASES ?= 10000000
+.PHONY: soak-fuzz
+soak-fuzz: venv ## 10 million inputs (FUZZ_CASES=...) to all parsers of untrusted bytes; goes on where it was ended
+	@$(BIN)/python tests/fuzz/run_atheris.py --cases $(FUZZ_CASES) --jobs $$(nproc)
 
 # --- cluster, images, installation ---------------------------------------------------------------
 

@@ -59,6 +59,13 @@ def key_without_role() -> bytes:
     return json.dumps(document).encode()
 
 
+def material_for_a_name() -> bytes:
+    """A pod's keyset with material where the name of a member belongs."""
+    document = json.loads(pod_keysets()[0])
+    document["keys"][0][document["keys"][0]["material"]] = 1
+    return json.dumps(document).encode()
+
+
 def material_of_no_ascii() -> bytes:
     """A pod's keyset whose material is no ASCII: the library's error holds all of it."""
     document = json.loads(pod_keysets()[0])
@@ -83,7 +90,13 @@ FOUND = {
     "certificate": [later_certificate()],
     "certificate-signed": [later_tbs(), bits_as_a_name()],
     "backup": [backup_of_no_text()],
-    "pod-keyset": [key_without_role(), material_of_no_ascii(), b"[" * 60_000],
+    "pod-keyset": [
+        key_without_role(),
+        material_of_no_ascii(),
+        material_for_a_name(),
+        b"[" * 60_000,
+    ],
+    "pod-answer": [b"[" * 60_000],
     "wrapped-keyset": [_with(WRAPPED["keyset"], "vault")],
     "wrapped-artefact-key": [_with(WRAPPED["artefactKey"], "key")],
 }

@@ -4,9 +4,10 @@
     python tests/fuzz/run_atheris.py --seconds 30 --harness import-pem
 
 Each harness runs in a process of its own, begins with its seeds and what earlier runs found to be
-of interest (build/fuzz/NAME), and prints one line. A crash, an error that is not declared, a secret
-in an error or a case of more than ten seconds ends it: the input is kept beside, and the exit
-status is 1.
+of interest (build/fuzz/NAME), and prints one line. `--cases` are shared evenly by all harnesses and
+counted from run to run (build/fuzz/NAME.cases): what was ended goes on where it was. A crash, an
+error that is not declared, a secret in an error or a case of more than ten seconds ends a harness:
+the input is kept beside, and the exit status is 1.
 """
 
 import argparse
@@ -32,6 +33,9 @@ CASE_LIMIT = 10
 MEMORY_LIMIT = 1024
 """MiB of one process."""
 
+SLICE = 120
+"""Seconds after which a process is followed by another: what it tried is on record then."""
+
 _EXECUTED = re.compile(r"stat::number_of_executed_units: +(\d+)")
 _COVERED = re.compile(r"cov: (\d+)")
 
@@ -43,14 +47,17 @@ def main() -> int:
         _fuzz(options.one, options.arguments)
         return 0
     names = options.harness or _names()
+    share = -(-options.cases // len(names))
     with ThreadPoolExecutor(options.jobs) as pool:
-        sound = list(pool.map(lambda name: _run(name, options), names))
+        sound = list(pool.map(lambda name: _run(name, share, options.seconds), names))
     return 0 if all(sound) else 1
 
 
 def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--cases", type=int, default=0, help="cases of each harness; 0: no limit")
+    parser.add_argument(
+        "--cases", type=int, default=0, help="cases of all harnesses together; 0: no limit"
+    )
     parser.add_argument("--seconds", type=int, default=0, help="of each harness; 0: no limit")
     parser.add_argument("--jobs", type=int, default=2, help="harnesses that run at once")
     parser.add_argument("--harness", action="append", help="only this one; may be given often")
@@ -76,19 +83,35 @@ def _names() -> list[str]:
     return sorted(name for name in made if made[name].soaks)
 
 
-def _run(name: str, options: Any) -> bool:
-    """One harness in a process of its own, with a line about it; whether nothing was found."""
+def _run(name: str, share: int, seconds: int) -> bool:
+    """One harness up to its share of cases, or for so long; whether nothing was found."""
+    record = OUTPUT / f"{name}.cases"
+    begun = time.monotonic()
+    done = int(record.read_text()) if share and record.exists() else 0
+    before, covered, sound = done, 0, True
+    while sound and (done < share if share else done == before):
+        cases, covered, sound = _slice(name, max(0, share - done), seconds or SLICE)
+        done += cases
+        if share:
+            record.write_text(str(done))
+        sound = sound and cases > 0
+    passed = time.monotonic() - begun
+    verdict = "ok" if sound else f"FOUND, see {(OUTPUT / name).relative_to(ROOT)}.log"
+    rate = (done - before) / passed
+    figures = f"{done:>11} cases {rate:>7.0f} /s {passed:>6.0f} s {covered:>5} edges"
+    print(f"{name:22} {figures} {verdict}", flush=True)
+    return sound
+
+
+def _slice(name: str, cases: int, seconds: int) -> tuple[int, int, bool]:
+    """A process of one harness: cases that it tried, branches, and whether nothing was found."""
     folder = OUTPUT / name
     folder.mkdir(parents=True, exist_ok=True)
-    limits = [f"-timeout={CASE_LIMIT}", f"-rss_limit_mb={MEMORY_LIMIT}", "-print_final_stats=1"]
-    if options.cases:
-        limits.append(f"-runs={options.cases}")
-    if options.seconds:
-        limits.append(f"-max_total_time={options.seconds}")
-    command = [sys.executable, __file__, "--one", name, "--", *limits]
-    begun = time.monotonic()
+    command = [sys.executable, __file__, "--one", name, "--", f"-artifact_prefix={folder}-"]
+    command += [f"-timeout={CASE_LIMIT}", f"-rss_limit_mb={MEMORY_LIMIT}", "-print_final_stats=1"]
+    command += [f"-max_total_time={seconds}", *([f"-runs={cases}"] if cases else [])]
     ended = subprocess.run(
-        [*command, f"-artifact_prefix={OUTPUT / name}-", str(folder)],
+        [*command, str(folder)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -96,17 +119,10 @@ def _run(name: str, options: Any) -> bool:
         errors="replace",
         check=False,
     )
-    seconds = time.monotonic() - begun
     (OUTPUT / f"{name}.log").write_text(ended.stdout)
     counted = _EXECUTED.search(ended.stdout)
-    cases = int(counted[1]) if counted else 0
     covered = max((int(number) for number in _COVERED.findall(ended.stdout)), default=0)
-    sound = ended.returncode == 0
-    verdict = "ok" if sound else f"FOUND, see {(OUTPUT / name).relative_to(ROOT)}.log"
-    rate = cases / seconds if seconds else 0
-    figures = f"{cases:>11} cases {rate:>7.0f} /s {seconds:>6.0f} s {covered:>5} edges"
-    print(f"{name:22} {figures} {verdict}", flush=True)
-    return sound
+    return int(counted[1]) if counted else 0, covered, ended.returncode == 0
 
 
 def _fuzz(name: str, arguments: list[str]) -> None:

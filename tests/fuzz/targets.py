@@ -2,7 +2,13 @@
 
 from functools import cache
 
-from fuzz import document_targets, import_targets, sealed_targets, signature_targets
+from fuzz import (
+    document_targets,
+    import_targets,
+    pod_targets,
+    sealed_targets,
+    signature_targets,
+)
 from fuzz.harness import Harness
 
 
@@ -13,6 +19,7 @@ def harnesses() -> dict[str, Harness]:
         *sealed_targets.HARNESSES,
         *document_targets.HARNESSES,
         *import_targets.harnesses(),
+        *pod_targets.HARNESSES,
         *signature_targets.HARNESSES,
     )
     return {harness.name: harness for harness in made}

@@ -64,7 +64,7 @@ def changed(change: Any) -> bytes:
         (lambda d: d["record"].update(id="x"), "record.id"),
         (lambda d: d["keys"][0].update(name="../etc"), "keys.0.name"),
         (lambda d: d["keys"][0].update(role="root-key"), "keys.0.role"),
-        (lambda d: d.update(more=1), "more"),
+        (lambda d: d.update(more=1), "it is wrong"),
         (lambda d: d.update(formatVersion=2), "format version 2"),
         (lambda d: d.clear(), "no format version"),
     ],

@@ -27,6 +27,8 @@ WHOLE = {"formatVersion": 1, "keys": [{**KEY, "material": SECRET}]}
         (json.dumps([SECRET]), UnsupportedFormatVersionError),
         (json.dumps({**WHOLE, "keys": [KEY | {"role": [SECRET]}]}), ValidationError),
         (json.dumps({**WHOLE, "more": SECRET}), ValidationError),
+        (json.dumps({**WHOLE, SECRET: "more"}), ValidationError),
+        (json.dumps({**WHOLE, "keys": [{**KEY, "material": SECRET[:-2]}]}), ValidationError),
     ],
 )
 def test_what_is_refused_is_not_quoted(text: bytes | str, error: type[Exception]) -> None:

@@ -52,7 +52,8 @@ async def test_progress_is_read(pod: tuple[Pod, PodHttp]) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"no json", b"[1]", b'"text"', b"{" + b" " * 70_000 + b"}", b"\xff\xfe"]
+    "body",
+    [b"", b"no json", b"[1]", b'"text"', b"{" + b" " * 70_000 + b"}", b"\xff\xfe", b"[" * 60_000],
 )
 async def test_what_is_no_progress_is_no_answer(pod: tuple[Pod, PodHttp], body: bytes) -> None:
     served, http = pod

@@ -4,9 +4,9 @@ import hashlib
 import json
 from typing import Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import from_json
+from pydantic_core import InitErrorDetails, from_json
 
 _SHOWN_VERSIONS: Final = 1000
 
@@ -60,7 +60,10 @@ class Document(BaseModel):
                 f"{cls.__name__} has {_told(version)}; this release reads "
                 f"{', '.join(map(str, cls.versions))}: use a matching image and operator"
             )
-        return cls.model_validate(document)
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise _without_names(error) from None
 
 
 def read_json(data: bytes | str) -> Any:
@@ -75,6 +78,20 @@ def read_json(data: bytes | str) -> Any:
         raise UnreadableDocumentError(
             "it is not JSON in UTF-8, or cut off: give an intact copy"
         ) from None
+
+
+def _without_names(error: ValidationError) -> ValidationError:
+    """The same error without the names of members that are not known: anything may stand there."""
+    details = [
+        InitErrorDetails(
+            type=each["type"],
+            loc=each["loc"][:-1] if each["type"] == "extra_forbidden" else each["loc"],
+            input=None,
+            ctx=each.get("ctx", {}),
+        )
+        for each in error.errors(include_url=False, include_input=False)
+    ]
+    return ValidationError.from_exception_data(error.title, details, hide_input=True)
 
 
 def _told(version: object) -> str:

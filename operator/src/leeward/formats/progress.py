@@ -6,6 +6,9 @@ from pydantic import Field
 
 from leeward.formats.document import Document
 
+_MOST = 1 << 53
+"""No pod counts further, and every program reads such a number in JSON."""
+
 
 class ProgressReport(Document):
     """How far the job is.
@@ -18,8 +21,8 @@ class ProgressReport(Document):
             ``/result``: its digest, ``sha256:...``.
     """
 
-    done: Annotated[int, Field(ge=0)]
-    total: Annotated[int, Field(ge=0)] = 0
+    done: Annotated[int, Field(ge=0, le=_MOST)]
+    total: Annotated[int, Field(ge=0, le=_MOST)] = 0
     unit: Annotated[str, Field(max_length=32)]
-    eta_seconds: Annotated[int, Field(ge=0)] | None = None
+    eta_seconds: Annotated[int, Field(ge=0, le=_MOST)] | None = None
     result_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None

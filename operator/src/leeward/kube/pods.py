@@ -6,11 +6,11 @@ must be JSON, and a result counts only with the digest that its termination mess
 
 import hashlib
 import ipaddress
-import json
 from typing import Final
 
 import aiohttp
 
+from leeward.formats.document import UnreadableDocumentError, read_json
 from leeward.formats.jobconfig import RECEIPT_HEADER
 from leeward.plans.shared.model import AckResult, KeysOf, Manifest, Outcome, ProgressOf, ResultOf
 
@@ -86,7 +86,7 @@ def _url(ip: str, port: int, path: str) -> str:
 
 def _document(body: bytes) -> Manifest | None:
     try:
-        document = json.loads(body)
-    except ValueError:
+        document = read_json(body)
+    except UnreadableDocumentError:
         return None
     return document if isinstance(document, dict) else None
