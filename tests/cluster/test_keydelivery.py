@@ -235,6 +235,12 @@ def test_an_authority_is_replaced_without_a_failed_handshake(talking: Clinic) ->
     begun = time.monotonic()
     talking.apply(rotated)
 
+    waiting = talking.reason("keyvault", "vault", "AwaitingConsumers", "RotationComplete")
+    assert f"{talking.namespace}/" in waiting["message"]
+    state = talking.get("keyvault", "vault")["status"]["keys"][-1]
+    assert (state["name"], state["primaryVersion"]) == (rotated["spec"]["keys"][-1]["name"], 1)
+    assert [version["state"] for version in state["versions"]] == ["Pending", "Primary"]
+
     def replaced(name: str) -> bool:
         item = certificate_of(talking, name)
         return bool(item["certificate"]["versions"] == [2] and item["trust"]["versions"] == [2])
@@ -244,6 +250,7 @@ def test_an_authority_is_replaced_without_a_failed_handshake(talking: Clinic) ->
     for name in before:
         acknowledged(talking, name, 1)
     print(f"authority replaced within {time.monotonic() - begun:.1f} s")
+    talking.reason("keyvault", "vault", "Complete", "RotationComplete")
     for name, counted in before.items():
         assert running(talking, name) == pods[name]
         after = counts(talking, name)

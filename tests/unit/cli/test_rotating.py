@@ -17,6 +17,7 @@ def vault(primary: int, *conditions: Manifest) -> Manifest:
         "primaryVersion": primary,
         "createdAt": MADE,
         "rotatedAt": MADE,
+        "versions": [{"version": primary, "state": "Primary", "createdAt": MADE}],
     }
     return resource(
         "KeyVault",

@@ -334,7 +334,9 @@ class KeyState(StatusModel):
 
     name: Name = Field(description="Name of the key.")
     algorithm: str = Field(max_length=32, description="Its algorithm.")
-    primary_version: int = Field(ge=1, description="The version that new artefact keys use.")
+    primary_version: int = Field(
+        ge=1, description="The version that new artefact keys and certificates use."
+    )
     created_at: Timestamp = Field(description="When it was made.")
     rotated_at: Timestamp | None = Field(
         default=None, description="When the primary version was made."

@@ -22,6 +22,8 @@ from leeward.plans.shared.needs import ORIGIN_REASONS
 
 _CONFLICT: Final = 409
 _TRIES: Final = 5
+_UNDER_WAY: Final = frozenset({"Rewrapping", "AwaitingConsumers"})
+"""Reasons of RotationComplete that pass by themselves."""
 
 
 def rotate_key(
@@ -38,11 +40,11 @@ def rotate_key(
     def reached(resource: Manifest) -> bool:
         state = _state(resource, key)
         moved = condition_of(resource, "RotationComplete")
-        if state is None or state["primaryVersion"] <= before:
+        if state is None or state["versions"][0]["version"] <= before:
             if moved is not None and moved.current and moved.reason in ORIGIN_REASONS:
                 raise CliError(f"key {key} was not rotated (yet): {in_words(moved)}")
             return False
-        if moved is not None and not moved.holds and moved.reason != "Rewrapping":
+        if moved is not None and not moved.holds and moved.reason not in _UNDER_WAY:
             raise CliError(f"key {key} was rotated, but: {in_words(moved)}")
         return moved is None or moved.holds
 
@@ -77,7 +79,7 @@ def _request(cluster: Cluster, namespace: str, vault: str, key: str) -> int:
             if error.status != _CONFLICT:
                 raise
             continue
-        return int(state["primaryVersion"])
+        return int(state["versions"][0]["version"])
     raise CliError(f"KeyVault {vault} is being changed by others all the time", "try again")
 
 

@@ -14,6 +14,7 @@ from leeward.formats.provider import TransitSettings
 from leeward.plans.keyvault import provider
 from leeward.plans.keyvault.authorities import tend as tend_authorities
 from leeward.plans.keyvault.authorities import unused
+from leeward.plans.keyvault.distribution import Distribution, distribution, show_pending
 from leeward.plans.keyvault.origins import conflict, made_events, refusal, set_shared, wanted
 from leeward.plans.keyvault.publickeys import publish
 from leeward.plans.keyvault.rotation import RotationStep, beyond_primary, steps
@@ -208,7 +209,11 @@ def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) 
     need = KeyUsageOf(owner.namespace, owner.name, info.vault_id)
     if not round_.observed.has(need):
         return Plan(draft.status, needs=(need,))
+    spread = distribution(owner, spec, info, round_.observed)
+    if spread.needs:
+        return Plan(draft.status, needs=spread.needs)
     show(spec, draft, info, round_.observed.get(need))
+    show_pending(draft, spread)
     unlike = conflict(spec, info)
     if unlike is not None:
         return _not_ready(draft, *unlike)
@@ -226,7 +231,7 @@ def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) 
     if isinstance(shredding, Plan):
         return shredding
     authorities = tend_authorities(owner, spec, draft, info, round_.observed)
-    plan = published or authorities or _tended(owner, spec, draft, round_, shredding)
+    plan = published or authorities or _tended(owner, spec, draft, round_, shredding, spread)
     again = [backoff(draft.seconds_since("Ready"))] if refused else []
     again += [WAITING] if shredding.waits else []
     if plan.requeue_after is not None:
@@ -236,19 +241,29 @@ def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) 
 
 
 def _tended(
-    owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round, shredding: Shredding
+    owner: Owner,
+    spec: KeyVaultSpec,
+    draft: StatusDraft,
+    round_: Round,
+    shredding: Shredding,
+    spread: Distribution,
 ) -> Plan:
     """The next step of a rotation, after its provider was asked where it has one."""
     if round_.info.transit is None:
-        return _rotate(owner, spec, draft, round_, shredding)
+        return _rotate(owner, spec, draft, round_, shredding, spread)
     asked = provider.tend(owner, draft, round_.info.transit, round_.observed)
     if isinstance(asked, Plan):
         return asked
-    return provider.sooner(_rotate(owner, spec, draft, round_, shredding), asked)
+    return provider.sooner(_rotate(owner, spec, draft, round_, shredding, spread), asked)
 
 
 def _rotate(
-    owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round, shredding: Shredding
+    owner: Owner,
+    spec: KeyVaultSpec,
+    draft: StatusDraft,
+    round_: Round,
+    shredding: Shredding,
+    spread: Distribution,
 ) -> Plan:
     """The next step of a rotation that is due, or when one will be."""
     now = round_.now
@@ -280,8 +295,10 @@ def _rotate(
         return Plan(draft.status, requeue_after=REWRAP_PAUSE)
     if begun:  # what was done has to be done again: something came between
         return Plan(draft.status, requeue_after=REWRAP_PAUSE)
-    if known.waiting:
-        draft.set("RotationComplete", False, "CertificatesInUse", known.waiting[0].message)
+    if spread.messages or known.waiting:
+        said = ("AwaitingConsumers", spread.messages[0]) if spread.messages else None
+        said = said or ("CertificatesInUse", known.waiting[0].message)
+        draft.set("RotationComplete", False, *said)
         return Plan(draft.status, requeue_after=USERS_PAUSE, events=_events(round_.observed))
     beyond = beyond_primary(owner, spec, round_.info)
     if beyond is not None:
