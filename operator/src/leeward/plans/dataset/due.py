@@ -50,6 +50,8 @@ def begin_if_due(view: View) -> Plan:
         }
     )
     rewrapping.say(view)
+    if mode == "Rewrap":
+        rewrapping.announce(view, rewrapping.adding(view))
     return Plan(view.status, actions=(WriteStatus(),))
 
 

@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Final
 
-from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig
+from leeward.formats.jobconfig import OUTPUT_MOUNT, ReencryptConfig, RewrapConfig
 from leeward.formats.result import Result
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import timestamp
@@ -75,13 +75,11 @@ def run(view: View, task: Task) -> Plan | Result | Denied:
     if record.get("job") != name:
         return _begin(view, name)
     namespace = view.owner.namespace
-    policy = ref_of(job_policy(view.owner, view.context))
-    needs: tuple[Need, ...] = (
-        policy,
-        config_ref(namespace, name),
-        job_ref(namespace, name),
-        PodsOf(namespace, name),
-    )
+    needs: tuple[Need, ...] = (job_ref(namespace, name), PodsOf(namespace, name))
+    if "jobUid" not in record:
+        # What is made before the Job; once that is known, nobody asks for them again.
+        policy = ref_of(job_policy(view.owner, view.context))
+        needs = (policy, config_ref(namespace, name), *needs)
     unseen = tuple(need for need in needs if not view.observed.has(need))
     if unseen:
         return Plan(view.status, needs=unseen)
@@ -151,7 +149,34 @@ def _name(view: View, task: Task) -> str:
     )
 
 
+def adding(view: View) -> Task:
+    """Write the new key into the header, beside the old one."""
+    record: Manifest = view.status["replacement"]
+    config = RewrapConfig(
+        path=file_path(view),
+        file_id=view.status["sourceId"],
+        open_role=OLD_ROLE,
+        add_role=NEW_ROLE,
+    )
+    return Task(config, ((OLD_ROLE, record["previousKeyId"]), (NEW_ROLE, record["keyId"])))
+
+
+def file_path(view: View) -> str:
+    """The file, as a pod sees it that may write it."""
+    return f"{OUTPUT_MOUNT}/{volume_of(view.spec)[1]}"
+
+
+def announce(view: View, task: Task) -> None:
+    """Enter the Job of a task, and all that is made for it; it is to be stored before any is."""
+    _enter(view, _name(view, task))
+
+
 def _begin(view: View, name: str) -> Plan:
+    _enter(view, name)
+    return Plan(view.status, actions=(WriteStatus(),))
+
+
+def _enter(view: View, name: str) -> None:
     record: Manifest = view.status["replacement"]
     tidy(view)
     record |= {"job": name, "secret": secret_name(view.context.random)}
@@ -165,7 +190,6 @@ def _begin(view: View, name: str) -> Plan:
         job_ref(namespace, name),
     )
     enter(view.draft, refs)
-    return Plan(view.status, actions=(WriteStatus(),))
 
 
 def _make(view: View, task: Task, name: str) -> Plan | Denied:

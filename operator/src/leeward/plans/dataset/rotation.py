@@ -17,7 +17,7 @@ retired: from then on nobody is given it, and who was given it before had said s
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from leeward.formats.jobconfig import OUTPUT_MOUNT, ReencryptConfig, RewrapConfig
+from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig
 from leeward.formats.material import fingerprint
 from leeward.plans.dataset import inspection, rewrapping
 from leeward.plans.dataset.consumers import (
@@ -47,7 +47,6 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.refusals import refusal
-from leeward.plans.shared.sources import volume_of
 from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
 
@@ -55,6 +54,22 @@ from leeward.plans.shared.verdict import Denied, Unseen
 def is_replacing(view: View) -> bool:
     """Whether the file may be written by a Job of this module now: nobody inspects it then."""
     return bool(view.status.get("replacement", {}).get("phase", "Waiting") != "Waiting")
+
+
+def awaits_job(view: View) -> bool:
+    """Whether a Job of this module alone decides what comes next.
+
+    Each of its events leads to a look, so little is looked at then: all else of a Dataset can wait
+    for the minutes that a Job may take which only rewrites a header. What follows the Job at once
+    belongs to the same look; where that has to wait, the next one sees to everything again.
+    """
+    record: Manifest = view.status.get("replacement", {})
+    if record.get("mode") != "Rewrap" or "retryAt" in record or _is_asked_again(view):
+        return False
+    if record["phase"] in ("Adding", "Removing"):
+        return "jobUid" in record
+    stepped = view.observed.done(WriteStatus()) is not None
+    return stepped and record["phase"] in ("Distributing", "Destroying")
 
 
 def plan_rotation(view: View, settled: Plan) -> Plan:
@@ -97,20 +112,14 @@ def _is_asked_again(view: View) -> bool:
 def _add(view: View) -> Plan:
     """Make the new key, and write it into the header; a file that is encrypted anew needs none."""
     record: Manifest = view.status["replacement"]
-    stopped = _make(view, record["keyId"])
+    # Made before the Job, which was given it: a key that is gone since would be another one.
+    stopped = None if "jobUid" in record else _make(view, record["keyId"])
     if stopped is not None:
         return stopped
     if record["mode"] == "Reencrypt":
         record["phase"] = "Distributing"
         return Plan(view.status, actions=(WriteStatus(),))
-    config = RewrapConfig(
-        path=_path(view),
-        file_id=view.status["sourceId"],
-        open_role=OLD_ROLE,
-        add_role=NEW_ROLE,
-    )
-    keys = ((OLD_ROLE, record["previousKeyId"]), (NEW_ROLE, record["keyId"]))
-    done = rewrapping.run(view, Task(config, keys))
+    done = rewrapping.run(view, rewrapping.adding(view))
     if isinstance(done, Plan):
         return done
     if isinstance(done, Denied):
@@ -147,8 +156,12 @@ def _drain(view: View) -> Plan:
         held = await_release(view)
     if held is not None:
         return held
-    record["phase"] = "Encrypting" if record["mode"] == "Reencrypt" else "Removing"
-    return Plan(view.status, actions=(WriteStatus(),))
+    if record["mode"] == "Reencrypt":
+        record["phase"] = "Encrypting"
+        return Plan(view.status, actions=(WriteStatus(),))
+    record["phase"] = "Removing"
+    rewrapping.say(view)
+    return _remove(view)  # stored when its Job is announced
 
 
 def _encrypt(view: View) -> Plan:
@@ -159,7 +172,7 @@ def _encrypt(view: View) -> Plan:
     if isinstance(previous, Plan):
         return previous
     config = ReencryptConfig(
-        path=_path(view),
+        path=rewrapping.file_path(view),
         digest=view.status["digest"],
         file_id=view.status["sourceId"],
         open_role=OLD_ROLE,
@@ -185,15 +198,14 @@ def _encrypt(view: View) -> Plan:
 def _promote(view: View, phase: str, found: Manifest) -> Plan:
     """Have the new key used: it is the Dataset's, and its public half is the one to seal to."""
     record: Manifest = view.status["replacement"]
-    stopped = _do(view, PublishArtefactKey(record["keyId"], view.owner.id))
+    publish = PublishArtefactKey(record["keyId"], view.owner.id)
+    stopped = _do(view, publish)
     if stopped is not None:
         return stopped
-    need = ArtefactKeyOf(record["keyId"])
-    if not view.observed.has(need):
-        return Plan(view.status, needs=(need,))
-    info: ArtefactKeyInfo | None = view.observed.get(need)
-    if info is None:
-        return _failed(view, Denied("KeyLost", "the new artefact key is gone: restore its Secret"))
+    outcome = view.observed.done(publish)
+    if outcome is None:
+        raise ValueError("it was done")
+    info: ArtefactKeyInfo = outcome.result
     inspected = inspection.is_current(view)
     rewrapping.tidy(view)
     record["phase"] = phase
@@ -216,7 +228,10 @@ def _remove(view: View) -> Plan:
     if isinstance(previous, Plan):
         return previous
     config = RewrapConfig(
-        path=_path(view), file_id=view.status["sourceId"], open_role=NEW_ROLE, drop=previous
+        path=rewrapping.file_path(view),
+        file_id=view.status["sourceId"],
+        open_role=NEW_ROLE,
+        drop=previous,
     )
     done = rewrapping.run(view, Task(config, ((NEW_ROLE, record["keyId"]),)))
     if isinstance(done, Plan):
@@ -357,10 +372,6 @@ def _hold(view: View) -> None:
     """While the file is encrypted anew no workload begins: it could meet another file."""
     if view.status["replacement"]["mode"] == "Reencrypt":
         view.draft.set("Ready", False, "Reencrypting", "the file is being encrypted anew")
-
-
-def _path(view: View) -> str:
-    return f"{OUTPUT_MOUNT}/{volume_of(view.spec)[1]}"
 
 
 _WRONG_ANSWER: Final = Denied(
