@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from leeward.plans.shared.model import Manifest
+from leeward.plans.shared.model import Manifest, ObjectRef, Observed
+from leeward.plans.shared.names import ref_of
 from unit.plans.clinic import FILE_ID, VAULT
 from unit.plans.datasets import DATA, found, shared
-from unit.plans.simulator import Engine, ready
+from unit.plans.simulator import PLANNERS, Engine, ready
 from unit.plans.world import World, stamp
 
 
@@ -66,3 +67,38 @@ def test_it_is_replaced_once_the_vault_key_was_rotated_to_another_secret() -> No
     replacement = engine.settle(DATA, times=1)["replacement"]
     assert replacement["previousKeyId"] == key_id
     assert replacement["keyId"] in world.keys
+
+
+def renewing() -> tuple[World, Engine]:
+    """The Job runs that writes a new key into the header."""
+    world, engine, _ = in_use()
+    rotated(world, seconds_ago=30)
+    ask(world, "renewedAfter")
+    assert "jobUid" in engine.settle(DATA)["replacement"]
+    return world, engine
+
+
+def test_only_the_job_and_its_policy_are_looked_at_while_the_header_is_rewritten() -> None:
+    world, engine = renewing()
+    observed = Observed()
+    while needs := PLANNERS["Dataset"].plan(world.look(DATA), observed, engine.context()).needs:
+        observed.seen.update({need: world.look(need) for need in needs})
+    kinds = {
+        need.kind if isinstance(need, ObjectRef) else type(need).__name__ for need in observed.seen
+    }
+    assert kinds == {"Job", "PodsOf", "NetworkPolicy"}
+
+
+def test_a_policy_that_was_removed_comes_back_while_the_header_is_rewritten() -> None:
+    world, engine = renewing()
+    policy = ref_of(world.only("NetworkPolicy"))
+    world.remove(policy)
+    engine.settle(DATA)
+    assert policy in world.objects
+
+
+def test_another_spec_is_looked_at_as_a_whole_while_the_header_is_rewritten() -> None:
+    world, engine = renewing()
+    spec = {**world.objects[DATA]["spec"], "sealedWith": {"vault": {"name": "no"}, "key": "data"}}
+    world.change(DATA, spec=spec)
+    assert ready(engine.settle(DATA))[1] == "VaultMissing"
