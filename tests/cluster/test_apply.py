@@ -155,6 +155,16 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ),
         ["spec.keys[0].rotation", "cannot be renewed by the operator"],
     ),
+    "rotation by the second": (
+        key_with(algorithm="AES256_GCM", rotation={"every": "500ms"}),
+        ["spec.keys[0].rotation.every", "at least one minute (1m)"],
+    ),
+    "authority for an hour": (
+        key_with(
+            algorithm="ED25519", authority={"trustDomain": "clinic.example", "lifetime": "23h"}
+        ),
+        ["spec.keys[0].authority.lifetime", "one day (1d) to 30 years"],
+    ),
     "grant for a kind that does not exist": (
         key_with(
             algorithm="AES256_GCM",

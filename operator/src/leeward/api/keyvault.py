@@ -63,6 +63,14 @@ class Rotation(Model):
         description="The primary version is to be made after this time: leeward keys rotate sets"
         " it to now. A time to come rotates then, once.",
     )
+    cel: ClassVar = (
+        Cel(
+            "!has(self.every) || !self.every.endsWith('s')",
+            "every rotation is work for all that use the key: give at least one minute (1m); 90d is"
+            " usual",
+            field_path=".every",
+        ),
+    )
 
 
 class KeyGrant(Model):
@@ -126,6 +134,12 @@ class Authority(Model):
             "self.trustDomain.matches('^[a-z0-9._-]+$')",
             "a trust domain holds lower-case letters, digits, '.', '-' and '_', as clinic.example",
             field_path=".trustDomain",
+        ),
+        Cel(
+            "self.lifetime.endsWith('d') ? int(self.lifetime.replace('d', '')) <= 10950"
+            " : (self.lifetime.endsWith('h') && int(self.lifetime.replace('h', '')) >= 24)",
+            "a certificate of an authority is valid for one day (1d) to 30 years (10950d)",
+            field_path=".lifetime",
         ),
     )
 

@@ -341,7 +341,8 @@ def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | N
             return (
                 "RotationRefused",
                 f"key {step.key} could not be rotated: {outcome.message}. Check the operator's Role"
-                " and quotas in its namespace",
+                " and quotas in its namespace; where the keyset is too large for a Secret, set"
+                " rotation.destroyAfter, so that old versions go",
             )
 
 
