@@ -104,7 +104,6 @@ class Replica:
             meter=self.journal,
             pace=Pace(workers=8, resync=3600, backoff=Backoff(base=0.25, limit=60)),
             unit_random=chance.random,
-            own_api_version=API_VERSION,
             on_gone=self._on_gone,
         )
 

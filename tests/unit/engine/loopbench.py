@@ -130,7 +130,6 @@ class Bench:
             meter=self.journal,
             pace=Pace(workers=4, resync=3600, backoff=Backoff(base=1, limit=60)),
             unit_random=lambda: 0.5,
-            own_api_version=API_VERSION,
             on_gone=self.gone.append,
         )
         self.resource = self.add("people")

@@ -35,11 +35,13 @@ def test_the_inventory_counts_resources_by_condition() -> None:
 
 def test_a_resource_wakes_those_whose_last_plan_looked_at_it() -> None:
     references = References()
-    references.set(A, [B, C, A])
-    references.set(B, [C])
+    references.set(A, {B: 1, C: 2, A: 3})
+    references.set(B, {C: 4})
     assert set(references.dependants(C)) == {A, B}
     assert references.dependants(A) == ()
-    references.set(A, [B])
+    assert (references.seen(A, C), references.seen(B, C), references.seen(A, A)) == (2, 4, None)
+    references.set(A, {B: 5})
+    assert (references.seen(A, B), references.seen(A, C)) == (5, None)
     assert references.dependants(C) == (B,)
     references.remove(B)
     assert references.dependants(C) == ()

@@ -99,6 +99,54 @@ def test_a_changed_resource_wakes_those_that_looked_at_it() -> None:
     virtualtime.run(main())
 
 
+async def _looks(*changes: Manifest) -> int:
+    """How often is planned for a resource whose source changes: first later, then meanwhile."""
+    target = ObjectRef(API_VERSION, "Dataset", "ns", "source")
+    looks = 0
+
+    def change(status: Manifest) -> Manifest:
+        found = bench.api.one("Dataset", "ns", "source")
+        assert found is not None
+        found["status"] |= status
+        return bench.api.edit(found)
+
+    def script(resource: Manifest, observed: Observed) -> Plan:
+        nonlocal looks
+        if resource["metadata"]["name"] == "source":
+            return Plan(resource["status"])
+        if not observed.has(target):
+            return Plan({}, needs=(target,))
+        looks += 1
+        if looks == 2:  # the watch tells of it before this look is over
+            bench.controller.saw(change(changes[1]), listed=False)
+        return Plan({})
+
+    bench = Bench(script)
+    bench.add("source", status={"rows": 1})
+    bench.watch()
+    bench.controller.lead()
+    bench.controller.saw(bench.resource, listed=True)
+    await asyncio.sleep(1)
+    change(changes[0])
+    await asyncio.sleep(1)
+    return looks
+
+
+@pytest.mark.parametrize(
+    ("changes", "looks"),
+    [
+        (({"children": []}, {}), 1),
+        (({"rows": 2}, {"children": []}), 2),
+        (({"rows": 2}, {"rows": 3}), 3),
+    ],
+    ids=["own", "own-meanwhile", "both-matter"],
+)
+def test_a_change_wakes_those_alone_to_whom_it_matters(
+    changes: tuple[Manifest, Manifest], looks: int
+) -> None:
+    assert virtualtime.run(_looks(*changes)) == looks
+
+
 def test_a_follower_sees_and_does_nothing_and_knows_all_when_it_leads() -> None:
     async def main() -> None:
         bench = Bench(lambda *_: Plan({"x": 1}))

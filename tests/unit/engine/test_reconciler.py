@@ -48,7 +48,7 @@ def test_needs_are_looked_at_once_then_actions_done_then_the_status_written() ->
         settled = await bench.reconciler.reconcile(KEY)
         assert steps == ["look", "act", "end"]
         assert settled.requeue_after == 7
-        assert settled.looked_at == (need,)
+        assert settled.looked_at == {}
         assert bench.status() == {"x": 1}
         assert [call for call, _ in bench.journal.calls] == ["get", "get", "apply", "update"]
 

@@ -143,7 +143,6 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         meter=metrics,
         pace=Pace(workers=settings.workers, resync=settings.resync),
         unit_random=random.random,
-        own_api_version=API_VERSION,
         on_gone=partial(_sweep_after, sweeper),
     )
     lag = LoopLag()

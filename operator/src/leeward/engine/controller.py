@@ -15,16 +15,30 @@ from leeward.engine.errors import described
 from leeward.engine.inventory import Inventory, Key, key_of
 from leeward.engine.ports import Meter
 from leeward.engine.queue import Backoff, Priority, WorkQueue
-from leeward.engine.reconciler import Reconciler
+from leeward.engine.reconciler import Reconciler, Settled
 from leeward.engine.references import References
 from leeward.plans.shared.faults import DeniedError, FaultError, StaleWriteError, TransientError
 from leeward.plans.shared.model import Manifest
+from leeward.plans.shared.relevance import relevance
 
 _log = logging.getLogger(__name__)
 
 _BODIES: Final = 4000
 """How many bodies from watches are kept for keys that wait. Beyond, the resource is read again:
 a restart over ten thousand resources must not hold them all."""
+
+
+@dataclass(slots=True)
+class _Meanwhile:
+    """What changed while a resource was reconciled.
+
+    Attributes:
+        written: (kind, resourceVersion) of the resource and of its children.
+        seen: Other resources, and digests of them: what its plan may have seen, or not yet.
+    """
+
+    written: list[tuple[str, str]] = field(default_factory=list)
+    seen: list[tuple[Key, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,6 @@ class Controller:
         meter: Meter,
         pace: Pace,
         unit_random: Callable[[], float],
-        own_api_version: str,
         on_gone: Callable[[Key], None],
     ) -> None:
         """Make a follower.
@@ -65,7 +78,6 @@ class Controller:
             meter: Takes figures.
             pace: How much and how often.
             unit_random: Random numbers in [0, 1).
-            own_api_version: apiVersion of our kinds.
             on_gone: Called for each resource that was deleted.
         """
         self._reconciler = reconciler
@@ -73,11 +85,10 @@ class Controller:
         self._meter = meter
         self._pace = pace
         self._random = unit_random
-        self._own_api_version = own_api_version
         self._on_gone = on_gone
         self._references = References()
         self._bodies: dict[Key, Manifest] = {}
-        self._during: dict[Key, list[tuple[str, str]]] = {}
+        self._during: dict[Key, _Meanwhile] = {}
         self._leads = False
         self.inventory = Inventory()
         self.queue: WorkQueue[Key] = WorkQueue(
@@ -113,7 +124,7 @@ class Controller:
         if not self._leads:
             return
         if not listed:
-            self._wake_dependants(key)
+            self._wake_dependants(key, body)
         version = body["metadata"]["resourceVersion"]
         if self._echoes.is_echo(key.kind, version):
             return
@@ -135,7 +146,7 @@ class Controller:
         self._bodies.pop(key, None)
         self._echoes.forget(key)
         if self._leads:
-            self._wake_dependants(key)
+            self._wake_dependants(key, None)
             self._on_gone(key)
 
     def saw_child(self, owner: Key, child: Manifest) -> None:
@@ -155,9 +166,23 @@ class Controller:
         """Of a key that is looked at because a process begins to lead, or to watch."""
         return Priority.CHANGE if self.inventory.awaits(key) else Priority.RESYNC
 
-    def _wake_dependants(self, key: Key) -> None:
+    def _wake_dependants(self, key: Key, body: Manifest | None) -> None:
+        """Wake those to whom it matters; for one that is being worked on, that is told at the end.
+
+        Args:
+            key: What changed.
+            body: As it is now; None: it is gone.
+        """
+        digests: dict[str, int] = {}
         for dependant in self._references.dependants(key):
-            self._enqueue(dependant, "", "", Priority.CHANGE)
+            if dependant.kind not in digests:
+                digests[dependant.kind] = relevance(dependant.kind, body)
+            digest = digests[dependant.kind]
+            during = self._during.get(dependant)
+            if during is not None:
+                during.seen.append((key, digest))
+            elif self._references.seen(dependant, key) != digest:
+                self.queue.add(dependant, Priority.CHANGE)
 
     def _enqueue(self, key: Key, kind: str, version: str, priority: Priority) -> None:
         during = self._during.get(key)
@@ -165,13 +190,14 @@ class Controller:
             self.queue.add(key, priority)
         else:
             # It may be the echo of a write whose answer is still under way: it is told at the end.
-            during.append((kind, version))
+            during.written.append((kind, version))
 
     async def _work(self, key: Key) -> float | None:
         body = self._bodies.pop(key, None)
         if body is not None and not self._echoes.is_news(key, body["metadata"]["resourceVersion"]):
             body = None
-        during = self._during[key] = []
+        during = self._during[key] = _Meanwhile()
+        settled: Settled | None = None
         clock = asyncio.get_running_loop().time
         start = clock()
         outcome = "error"
@@ -190,7 +216,7 @@ class Controller:
             raise
         finally:
             del self._during[key]
-            if any(not self._echoes.is_echo(*version) for version in during):
+            if self._is_news(during, settled):
                 self.queue.add(key)
             else:
                 self._bodies.pop(key, None)  # an echo, taken for news while it was under way
@@ -199,16 +225,16 @@ class Controller:
             self._forget(key)  # it went while nobody watched
         if settled.gone or settled.deleting:
             return None
-        self._references.set(
-            key,
-            (
-                Key(ref.kind, ref.namespace, ref.name)
-                for ref in settled.looked_at
-                if ref.api_version == self._own_api_version
-            ),
-        )
+        self._references.set(key, settled.looked_at)
         resync = self._pace.resync * (0.9 + 0.2 * self._random())
         return resync if settled.requeue_after is None else min(resync, settled.requeue_after)
+
+    def _is_news(self, during: _Meanwhile, settled: Settled | None) -> bool:
+        """Whether something changed meanwhile that it did not write, and may not have seen."""
+        if any(not self._echoes.is_echo(*version) for version in during.written):
+            return True
+        looked_at = settled.looked_at if settled else {}
+        return any(looked_at.get(target) != digest for target, digest in during.seen)
 
 
 def _outcome_of(fault: FaultError) -> str:

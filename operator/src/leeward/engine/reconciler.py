@@ -9,7 +9,7 @@ read: who works on stale news is stopped by the first write.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from leeward.engine.echoes import Echoes
@@ -27,6 +27,7 @@ from leeward.plans.shared.model import (
     Planner,
 )
 from leeward.plans.shared.names import FINALIZER
+from leeward.plans.shared.relevance import relevance
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +42,13 @@ class Settled:
         gone: The resource does not exist (any more).
         deleting: It is being deleted, and nothing is to be done for it before.
         requeue_after: Seconds until the plan wants to look again, or None.
-        looked_at: Objects that the plan looked at.
+        looked_at: Resources of ours that the plan looked at, and digests of what it saw there.
     """
 
     gone: bool = False
     deleting: bool = False
     requeue_after: float | None = None
-    looked_at: tuple[ObjectRef, ...] = ()
+    looked_at: Mapping[Key, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -147,7 +148,11 @@ class Reconciler:
         )
         await self._write_status(run, plan.status)
         self._announce(run, plan)
-        looked_at = tuple(need for need in run.observed.seen if isinstance(need, ObjectRef))
+        looked_at = {
+            Key(need.kind, need.namespace, need.name): relevance(key.kind, seen)
+            for need, seen in run.observed.seen.items()
+            if isinstance(need, ObjectRef) and need.api_version == self._api_version
+        }
         return Settled(requeue_after=plan.requeue_after, looked_at=looked_at)
 
     async def _write_status(self, run: _Run, status: Manifest) -> None:
