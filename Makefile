@@ -119,6 +119,10 @@ demo: install ## From nothing to a masked dataset, on real data
 bench-seal: venv ## Sealed files on one core against a bare AES-GCM loop, age, Tink, openssl
 	@$(BIN)/python tests/bench/bench_seal.py
 
+.PHONY: bench-keys
+bench-keys: venv ## Replacing keys: of files, of Datasets under long-lived pods, of a vault
+	@$(BIN)/python tests/bench/bench_keys.py
+
 .PHONY: bench-algorithms
 bench-algorithms: venv ## What each algorithm costs here, for docs/choosing-algorithms.md
 	@$(BIN)/python tests/bench/bench_algorithms.py

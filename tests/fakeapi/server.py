@@ -26,6 +26,7 @@ class ApiServer:
         failures: Status that the next requests of a kind ("list", "watch") are answered with.
         bookmarks: Seconds between bookmarks.
         served: Whether our own kinds are there.
+        latency: Seconds that an answer takes, but for watches.
     """
 
     def __init__(self, api: FakeApi) -> None:
@@ -34,6 +35,7 @@ class ApiServer:
         self.failures: dict[str, list[int]] = {"list": [], "watch": []}
         self.bookmarks = 0.5
         self.served = True
+        self.latency = 0.0
         self.url = ""
         self._watches: set[asyncio.Queue[Change | dict[str, object] | None]] = set()
         api.on_change.append(self._tell)
@@ -70,6 +72,7 @@ class ApiServer:
             self.requests.append(("WATCH", request.path))
             return await self._watch(request)
         self.requests.append((request.method, request.path))
+        await asyncio.sleep(self.latency)
         is_list = request.method == "GET" and "limit" in request.query
         if is_list and self.failures["list"]:
             return web.json_response({}, status=self.failures["list"].pop(0))

@@ -108,7 +108,9 @@ class FakeApi:
 
     def one(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """One object, or None."""
-        return next((m for m in self.find(kind, namespace) if m["metadata"]["name"] == name), None)
+        places = [Place(*at, namespace, name) for at, known in KINDS.items() if known == kind]
+        found = (self.objects[place] for place in places if place in self.objects)
+        return next(map(clone, found), None)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete an object."""
@@ -180,19 +182,20 @@ class FakeApi:
         return Place(api_version, plural, namespace, name), subresource
 
     def select(self, place: Place, labels: str = "", fields: str = "") -> list[Manifest]:
-        """Objects of a collection, filtered."""
-        return [
-            clone(manifest)
-            for at, manifest in sorted(self.objects.items())
+        """Objects of a collection, filtered: themselves, no copies."""
+        found = {
+            at: manifest
+            for at, manifest in self.objects.items()
             if at[:2] == place[:2]
             and place.namespace in ("", at.namespace)
             and matches(manifest, labels, fields)
-        ]
+        }
+        return [found[at] for at in sorted(found)]
 
     def _list(self, place: Place, query: Mapping[str, str]) -> Answer:
         items = self.select(place, query.get("labelSelector", ""), query.get("fieldSelector", ""))
         start, limit = int(query.get("continue", "0")), int(query.get("limit", "0"))
-        page = items[start : start + limit] if limit else items[start:]
+        page = clone(items[start : start + limit] if limit else items[start:])
         metadata = {"resourceVersion": str(self._version)}
         if start + len(page) < len(items):
             metadata["continue"] = str(start + len(page))

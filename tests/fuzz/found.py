@@ -52,6 +52,12 @@ def bits_as_a_name() -> bytes:
     return made.replace(b"\x0c\x09authority", b"\x03\x09authority", 1)
 
 
+def unsupported_name() -> bytes:
+    """A certificate that names somebody by a kind of name that the library does not read."""
+    made = leaves()[0].tbs_certificate_bytes
+    return made.replace(b"\x82\x10a.clinic.example", b"\xa3\x10a.clinic.example", 1)
+
+
 def key_without_role() -> bytes:
     """A pod's keyset that lacks a member beside the material."""
     document = json.loads(pod_keysets()[0])
@@ -88,7 +94,7 @@ FOUND = {
     "import-pem": [chosen("HPKE_X25519", short_x25519()), chosen("HPKE_X25519", quoted_body())],
     "private-pem": [short_x25519(), quoted_body()],
     "certificate": [later_certificate()],
-    "certificate-signed": [later_tbs(), bits_as_a_name()],
+    "certificate-signed": [later_tbs(), bits_as_a_name(), unsupported_name()],
     "backup": [backup_of_no_text()],
     "pod-keyset": [
         key_without_role(),

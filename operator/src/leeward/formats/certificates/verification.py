@@ -41,6 +41,16 @@ _SIGNING_USAGES: Final = {
 }
 
 
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises where it looks into a certificate that was read."""
+
+
 class CertificateUntrusted(SignatureError):  # noqa: N818 - says what is wrong
     """The certificate cannot vouch for a signature; the message says why and what to do."""
 
@@ -79,7 +89,7 @@ def certified_key(
         _check_leaf(leaf, at)
         _check_names(leaf, authority)
         return verifying_key(leaf.public_key())
-    except (ValueError, TypeError, x509.DuplicateExtension, UnsupportedAlgorithm):
+    except _UNREADABLE:
         # Without its cause, which quotes what was read.
         raise CertificateUntrusted(
             "the certificate or its authority's is damaged: ask for both again"

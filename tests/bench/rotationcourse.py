@@ -1,0 +1,150 @@
+"""Datasets whose keys are replaced under long-lived pods, with the operator's own control loop.
+
+The API server, kubelet, Job controller and programs in pods are the fakes of the tests; time is
+virtual, so that what pods wait for takes none. What is measured is what the operator does: its
+calls, and the processor's time of all of it, fakes included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaos.course import CLAIM, NAMESPACE, ready, resource
+from fakeapi import virtualtime
+from fakeapi.documents import clone
+from fakeapi.replica import Replica, working
+from fakeapi.store import FakeApi, Manifest
+from fakeapi.transport import FaultPlan
+from fakeapi.world import World
+
+PATIENCE = 4 * 3600.0
+_KEY = {"vault": {"name": "vault"}, "key": "intake"}
+_VAULT = resource(
+    "KeyVault",
+    "vault",
+    {
+        "keys": [
+            {
+                "name": "intake",
+                "algorithm": "HPKE_X25519",
+                "grants": [{"name": "wards", "kinds": ["KeyDelivery"], "operations": ["Open"]}],
+            }
+        ]
+    },
+)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What replacing the keys took.
+
+    Attributes:
+        calls: Requests to the API server.
+        writes: Those of them that write.
+        seconds: Of the clock on the wall, in which virtual time counts nothing.
+        virtual: Seconds of virtual time.
+    """
+
+    calls: int
+    writes: int
+    seconds: float
+    virtual: float
+
+
+def rotate(keys: int, consumers: int) -> Taken:
+    """Replace so many keys at once, each of a Dataset that so many pods read."""
+    return virtualtime.run(_rotate(keys, consumers))
+
+
+async def _rotate(keys: int, consumers: int) -> Taken:
+    world, plan = World(FakeApi(virtualtime.stamp)), FaultPlan()
+    for manifest in (_VAULT, CLAIM):
+        world.api.add(clone(manifest))
+    for number in range(keys):
+        for manifest in _dataset(number, consumers):
+            world.api.add(manifest)
+    async with working(world) as api:
+        operator = asyncio.create_task(Replica(world, plan, seed=1).run())
+        await _until(lambda: all(_settled(api, number) for number in range(keys)))
+        await asyncio.sleep(60)
+        calls, begin, virtual = len(plan.calls), time.perf_counter(), _virtual()
+        for number in range(keys):
+            found = _get(api, "Dataset", number)
+            found["spec"]["rotation"] = {"renewedAfter": virtualtime.stamp()}
+            api.edit(found)
+        await _until(lambda: all(_replaced(api, number) for number in range(keys)))
+        made = plan.calls[calls:]
+        taken = Taken(
+            calls=len(made),
+            writes=sum(not call.startswith("GET ") for call in made),
+            seconds=time.perf_counter() - begin,
+            virtual=_virtual() - virtual,
+        )
+        operator.cancel()
+        await asyncio.wait({operator})
+    return taken
+
+
+def _virtual() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if done():
+                return
+            await asyncio.sleep(1)
+
+
+def _dataset(number: int, consumers: int) -> list[Manifest]:
+    name, secret = f"letters-{number}", f"keys-{number}"
+    dataset = {
+        "location": {"volume": {"claimName": "data", "path": f"raw/{name}.csv.lwe1"}},
+        "format": "CSV",
+        "sealedWith": _KEY,
+        "grants": [{"name": "wards", "kinds": ["KeyDelivery"], "purposes": ["care"]}],
+    }
+    delivery = {
+        "purpose": "care",
+        "selector": {"matchLabels": {"app": name}},
+        "secretName": secret,
+        "items": [{"name": "data", "dataset": {"name": name}}],
+    }
+    pods = [_pod(f"{name}-{place}", name, secret) for place in range(consumers)]
+    return [resource("Dataset", name, dataset), resource("KeyDelivery", name, delivery), *pods]
+
+
+def _pod(name: str, app: str, secret: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": app}},
+        "spec": {
+            "nodeName": "one",
+            "containers": [{"name": "ward"}],
+            "volumes": [{"name": "keys", "secret": {"secretName": secret}}],
+        },
+        "status": {"phase": "Running", "podIP": "10.244.0.7"},
+    }
+
+
+def _get(api: FakeApi, kind: str, number: int) -> Manifest:
+    found = api.one(kind, NAMESPACE, f"letters-{number}")
+    assert found is not None
+    return found
+
+
+def _settled(api: FakeApi, number: int) -> bool:
+    conditions = _get(api, "KeyDelivery", number).get("status", {}).get("conditions", ())
+    return ready(api, "Dataset", f"letters-{number}", "Inspected") and any(
+        (c["type"], c["reason"]) == ("Acknowledged", "AllAcknowledged") for c in conditions
+    )
+
+
+def _replaced(api: FakeApi, number: int) -> bool:
+    status = _get(api, "Dataset", number)["status"]
+    return "replacement" not in status and "replacedKeyId" in status
