@@ -40,6 +40,20 @@ async def test_nothing_is_told_before_anything_is_counted() -> None:
     assert store.usage.outdated() == ()
 
 
+async def test_the_same_is_told_once_between_two_looks() -> None:
+    """Two processes that take themselves for the leader do not answer each other for ever."""
+    store = await KeyWorld().ready()
+    told = await counted(store)
+    assert await store.look(NEED) is None
+    assert await store.look(NEED) is None
+    assert store.usage.outdated() == ((CLINIC, "vault"),)
+    assert await now(store) == told
+    assert store.usage.outdated() == ()
+    await store.perform(ensure("data"))
+    assert await now(store) != told
+    assert await store.look(NEED) is None
+
+
 async def test_a_process_counts_what_another_one_wrote() -> None:
     world = KeyWorld()
     writer = await world.ready()
@@ -115,8 +129,9 @@ async def test_what_is_written_while_all_is_counted_anew_counts() -> None:
         yield [s for s in listed if s["metadata"]["name"].startswith("artefact-")]
 
     await store.usage.load(pages)
-    assert (await now(store)).of("data", 2).artefact_keys == 2
-    assert (await now(store)).of("data", 1).artefact_keys == 0
+    usage = await now(store)
+    assert usage.of("data", 2).artefact_keys == 2
+    assert usage.of("data", 1).artefact_keys == 0
 
 
 async def test_few_dependents_are_named_and_all_are_counted() -> None:

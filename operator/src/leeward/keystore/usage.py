@@ -63,6 +63,8 @@ class UsageBook:
         self._shown: dict[str, KeyUsage] = {}
         self._asked: dict[str, tuple[str, str]] = {}
         self._touched: set[str] = set()
+        self._told: set[str] = set()
+        self._withheld: set[str] = set()
 
     async def load(self, pages: Pages) -> None:
         """Count everything anew. What is written meanwhile counts as it was written.
@@ -96,24 +98,36 @@ class UsageBook:
         self._note(name, None)
 
     def usage(self, need: KeyUsageOf) -> KeyUsage | None:
-        """What depends on the keys of a vault; None: nothing was counted yet."""
+        """What depends on the keys of a vault; None: nothing was counted yet, or what is known.
+
+        The same is told once between two looks (``outdated``). Another process that counts
+        differently writes its own; each would follow the other's status at once, and for ever.
+        """
         self._asked[need.vault_id] = (need.namespace, need.vault)
         if not self._loaded:
             return None
         self._touched.discard(need.vault_id)
-        self._shown[need.vault_id] = found = self._summary(need.vault_id)
+        found = self._summary(need.vault_id)
+        if need.vault_id in self._told and found == self._shown.get(need.vault_id):
+            self._withheld.add(need.vault_id)
+            return None
+        self._told.add(need.vault_id)
+        self._shown[need.vault_id] = found
         return found
 
     def outdated(self) -> tuple[tuple[str, str], ...]:
-        """(namespace, name) of vaults whose usage is another one than was last told."""
+        """(namespace, name) of vaults whose usage is another one than was last told, or was not."""
         if not self._loaded:
             return ()
         touched, self._touched = self._touched, set()
-        return tuple(
-            self._asked[vault_id]
+        withheld, self._withheld = self._withheld, set()
+        self._told = set()
+        changed = {
+            vault_id
             for vault_id in touched
             if vault_id in self._asked and self._summary(vault_id) != self._shown.get(vault_id)
-        )
+        }
+        return tuple(self._asked[vault_id] for vault_id in changed | withheld)
 
     def states(self) -> dict[str, int]:
         """How many artefact keys there are by state: InUse, Unpublished, Shredded."""
