@@ -6,7 +6,7 @@
 Each harness runs in a process of its own, begins with its seeds and what earlier runs found to be
 of interest (build/fuzz/NAME), and prints one line. `--cases` are shared evenly by all harnesses and
 counted from run to run (build/fuzz/NAME.cases): what was ended goes on where it was. A crash, an
-error that is not declared, a secret in an error or a case of more than ten seconds ends a harness:
+error that is not declared, a secret in an error or a case that takes too long ends a harness:
 the input is kept beside, and the exit status is 1.
 """
 
@@ -27,7 +27,7 @@ OUTPUT = ROOT / "build" / "fuzz"
 INSTRUMENTED = ["leeward", "joserfc", "shamir_mnemonic", "zxcvbn"]
 """Packages in Python whose branches guide the search."""
 
-CASE_LIMIT = 10
+CASE_LIMIT = 60
 """Seconds that one case may take until libFuzzer stops it: a case that never ends."""
 
 MEMORY_LIMIT = 1024
