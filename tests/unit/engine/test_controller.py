@@ -99,6 +99,22 @@ def test_a_changed_resource_wakes_those_that_looked_at_it() -> None:
     virtualtime.run(main())
 
 
+def test_children_that_change_together_are_looked_at_together() -> None:
+    async def main() -> None:
+        bench = Bench(lambda *_: Plan({}))
+        bench.watch()
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(1)
+        for name in ("one", "two", "three"):
+            bench.api.add(config_map(name))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+        assert len(bench.journal.reconciles) == 2
+
+    virtualtime.run(main())
+
+
 async def _looks(*changes: Manifest) -> int:
     """How often is planned for a resource whose source changes: first later, then meanwhile."""
     target = ObjectRef(API_VERSION, "Dataset", "ns", "source")

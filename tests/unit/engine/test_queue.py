@@ -121,6 +121,21 @@ def test_the_earliest_time_wins() -> None:
     assert virtualtime.run(main()).log == [(5.0, "a")]
 
 
+def test_a_key_that_is_worked_on_comes_up_again_as_soon_as_that_is_done() -> None:
+    async def main() -> Bench:
+        bench = Bench(seconds=10.0)
+        bench.queue.open()
+        bench.queue.add("a")
+        await asyncio.sleep(1)
+        bench.queue.add_after("a", 2)
+        await asyncio.sleep(1000)
+        return bench
+
+    bench = virtualtime.run(main())
+    assert bench.log == [(0.0, "a"), (10.0, "a")]
+    assert bench.most == 1
+
+
 def test_a_key_comes_back_when_it_said_so_or_at_once_after_a_change() -> None:
     async def main() -> Bench:
         bench = Bench(seconds=0.0)

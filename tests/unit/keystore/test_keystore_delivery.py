@@ -164,6 +164,18 @@ async def test_delivery_never_reads_where_workloads_run(world: KeyWorld) -> None
     assert there == ["POST", "POST", "PUT", "DELETE", "DELETE"]
 
 
+async def test_the_keyset_of_a_delivery_is_read_once_after_all_its_keys(world: KeyWorld) -> None:
+    store = await world.ready()
+    ids = ("aa" * 16, "bb" * 16)
+    for key_id in ids:
+        await store.perform(ensure("data", key_id))
+    world.api.calls.clear()
+    await store.perform(DeliverKeys(CLINIC, "lw-abc", OWNER, (("old", ids[0]), ("new", ids[1]))))
+    read = [path.rpartition("/")[2] for method, path in world.api.calls if method == "GET"]
+    assert [name.partition("-")[0] for name in read] == ["artefact", "artefact", "keyset"]
+    assert [key.id for key in delivered(world).keys] == list(ids)
+
+
 async def test_damaged_artefact_key_is_not_delivered(world: KeyWorld) -> None:
     store = await world.ready()
     await store.perform(ensure("data"))

@@ -57,7 +57,6 @@ def same(dependant: str, before: Manifest, after: Manifest) -> bool:
 @pytest.mark.parametrize(
     "change",
     [
-        {"metadata": {"generation": 2}},
         {"metadata": {"uid": "another"}},
         {"metadata": {"deletionTimestamp": "2027-01-01T00:00:00Z"}},
         {"status": {"keyId": NEW}},
@@ -88,6 +87,14 @@ def test_what_can_matter_of_a_dataset(dependant: str, change: Manifest) -> None:
 def test_what_matters_to_nobody_else(dependant: str, before: Manifest, after: Manifest) -> None:
     other = body("Dataset", after, resourceVersion="2", managedFields=[{}])
     assert same(dependant, body("Dataset", before), other)
+
+
+def test_another_spec_matters_but_not_to_pods_when_their_keys_are_to_be_replaced() -> None:
+    before, asked, granted = (body("Dataset", {"keyId": OLD}, generation=n) for n in (1, 2, 2))
+    asked["spec"] = {"rotation": {"renewedAfter": "2027-01-01T00:00:00Z"}}
+    granted["spec"] = {"grants": []}
+    assert [same("KeyDelivery", before, after) for after in (asked, granted)] == [True, False]
+    assert [same("MaskingJob", before, after) for after in (asked, granted)] == [False, False]
 
 
 def test_to_pods_only_matters_which_keys_they_are_to_have() -> None:

@@ -27,6 +27,9 @@ _BODIES: Final = 4000
 """How many bodies from watches are kept for keys that wait. Beyond, the resource is read again:
 a restart over ten thousand resources must not hold them all."""
 
+_TOGETHER: Final = 0.05
+"""Seconds that children which change have for company: a Job and its pod change together."""
+
 
 @dataclass(slots=True)
 class _Meanwhile:
@@ -154,8 +157,13 @@ class Controller:
         if not self._leads or owner not in self.inventory:
             return
         kind, version = child["kind"], child["metadata"]["resourceVersion"]
-        if not self._echoes.is_echo(kind, version):
-            self._enqueue(owner, kind, version, Priority.CHANGE)
+        if self._echoes.is_echo(kind, version):
+            return
+        during = self._during.get(owner)
+        if during is None:
+            self.queue.add_after(owner, _TOGETHER)
+        else:
+            during.written.append((kind, version))
 
     def look_again(self, key: Key) -> None:
         """What the plan of a resource looks at has changed, other than a resource."""

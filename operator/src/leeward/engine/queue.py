@@ -152,10 +152,16 @@ class WorkQueue(Generic[K]):
             self._pump()
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Work on the key in so many seconds, unless it comes up earlier: the earliest wins."""
+        """Work on the key in so many seconds, unless it comes up earlier: the earliest wins.
+
+        One that is being worked on comes up again as soon as that is done.
+        """
         item = self._items.get(key)
         if item is None:
             item = self._items[key] = _Item(key)
+        if item.running:
+            item.again = Priority.CHANGE
+            return
         self._schedule(item, seconds)
         self._pump()
 

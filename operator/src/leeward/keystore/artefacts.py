@@ -1,8 +1,8 @@
 """Artefact keys: made once, found by id or by public half, opened for delivery."""
 
 import datetime
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from leeward.formats.material import public_pem
 from leeward.formats.wrapped import (
@@ -37,6 +37,7 @@ from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import EnsureArtefactKey, Manifest, Outcome
 
 _LOOKS: Final = 3
+_Keyset: TypeAlias = tuple[Manifest, WrappedKeyset] | None
 
 
 class ArtefactKeys:
@@ -176,15 +177,32 @@ class ArtefactKeys:
             kept = await self._rotation.adopt(secret, anew, material, keyset)
         return Outcome("Done", result=artefact_info(kept))
 
-    async def material(self, stored: WrappedArtefactKey) -> tuple[WrappedArtefactKey, bytes]:
-        """An artefact key in the clear, and its record, which may be a later one than was given.
+    async def materials(
+        self, records: Sequence[WrappedArtefactKey]
+    ) -> list[tuple[WrappedArtefactKey, bytes]]:
+        """Artefact keys in the clear, and their records, which may be later ones than were given.
+
+        All records were read before, so each keyset has to be read but once: a version that it does
+        not hold is one that was destroyed since, after the key was moved.
 
         Raises:
-            KeyFaultError: It does not open.
-            StaleWriteError: It changes faster than it can be read.
+            KeyFaultError: One does not open.
+            StaleWriteError: One changes faster than it can be read.
         """
+        keysets: dict[tuple[str, str], _Keyset] = {}
+        opened = []
+        for record in records:
+            place = (record.vault_namespace, record.vault)
+            if place not in keysets:
+                keysets[place] = await self._vaults.read(*place)
+            opened.append(await self._material(record, keysets[place]))
+        return opened
+
+    async def _material(
+        self, stored: WrappedArtefactKey, found_keyset: _Keyset
+    ) -> tuple[WrappedArtefactKey, bytes]:
         for _ in range(_LOOKS):
-            keyset, key = await self._vault_key(stored)
+            keyset, key = _key_in(found_keyset, stored)
             if any(v.version == stored.version and v.wrapped for v in key.history):
                 return stored, await self._opened(keyset, key, stored)
             # Since the record was read, it may have been moved, and its version destroyed.
@@ -192,6 +210,7 @@ class ArtefactKeys:
             if found.version == stored.version:
                 raise KeyFaultError("Damaged")
             stored = found
+            found_keyset = await self._vaults.read(stored.vault_namespace, stored.vault)
         raise StaleWriteError("an artefact key was moved while it was read")
 
     async def _found(self, key_id: str) -> WrappedArtefactKey:
@@ -204,11 +223,7 @@ class ArtefactKeys:
         return found[1]
 
     async def _vault_key(self, stored: WrappedArtefactKey) -> tuple[WrappedKeyset, WrappedVaultKey]:
-        found = await self._vaults.read(stored.vault_namespace, stored.vault)
-        key = found[1].key(stored.key) if found else None
-        if found is None or key is None or found[1].vault_id != stored.vault_id:
-            raise KeyFaultError("Damaged")
-        return found[1], key
+        return _key_in(await self._vaults.read(stored.vault_namespace, stored.vault), stored)
 
     async def _opened(
         self, keyset: WrappedKeyset, key: WrappedVaultKey, stored: WrappedArtefactKey
@@ -218,3 +233,11 @@ class ArtefactKeys:
             return unwrap(wrapping_key, stored.wrapped, stored.aad())
         except UnwrapError:
             raise KeyFaultError("Damaged") from None
+
+
+def _key_in(found: _Keyset, stored: WrappedArtefactKey) -> tuple[WrappedKeyset, WrappedVaultKey]:
+    """The vault key that wraps an artefact key."""
+    key = found[1].key(stored.key) if found else None
+    if found is None or key is None or found[1].vault_id != stored.vault_id:
+        raise KeyFaultError("Damaged")
+    return found[1], key

@@ -35,14 +35,18 @@ class Deliveries:
 
     async def deliver(self, action: DeliverKeys) -> Outcome:
         """Put the keys into a Secret of the workload's namespace."""
-        keys = []
-        for role, key_id in action.keys:
+        records = []
+        for _, key_id in action.keys:
             found = await self._deliverable(key_id)
             if found is None:
                 return Outcome("Missing", f"artefact key {key_id} is not there")
             if found.retired and not _is_own(action, found):
                 return Outcome("Retired", f"artefact key {key_id} has a successor")
-            keys.append(await self._pod_key(role, found))
+            records.append(found)
+        # Also where only its public half is given: what does not open may be somebody else's.
+        opened = await self._artefacts.materials(records)
+        roles = (role for role, _ in action.keys)
+        keys = [_pod_key(role, *each) for role, each in zip(roles, opened, strict=True)]
         secret = delivered_secret(action, PodKeyset(keys=keys))
         try:
             await self._client.create(secret, MANAGER)
@@ -85,19 +89,6 @@ class Deliveries:
             raise KeyFaultError("Damaged") from None
         return None if found is None else found[1]
 
-    async def _pod_key(self, role: str, key: WrappedArtefactKey) -> PodKey:
-        # Also where only its public half is given: what does not open may be somebody else's.
-        key, material = await self._artefacts.material(key)
-        if role == OUTPUT_ROLE and key.public_key is not None:
-            material = key.public_key.encode()
-        return PodKey(
-            id=key.id,
-            role=role,
-            algorithm=key.algorithm,
-            version=key.version,
-            material=SecretStr(base64.b64encode(material).decode()),
-        )
-
     async def remove(self, namespace: str, name: str) -> Outcome:
         """Delete a Secret there, blind."""
         try:
@@ -107,3 +98,15 @@ class Deliveries:
         except RefusedError as error:
             return outcome_of(error)
         return Outcome("Done")
+
+
+def _pod_key(role: str, key: WrappedArtefactKey, material: bytes) -> PodKey:
+    if role == OUTPUT_ROLE and key.public_key is not None:
+        material = key.public_key.encode()
+    return PodKey(
+        id=key.id,
+        role=role,
+        algorithm=key.algorithm,
+        version=key.version,
+        material=SecretStr(base64.b64encode(material).decode()),
+    )

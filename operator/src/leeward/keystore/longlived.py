@@ -7,12 +7,14 @@ on old knowledge is stopped.
 """
 
 import base64
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 from pydantic import SecretStr
 
 from leeward.formats.certificates import InvalidPairError, tls_files
 from leeward.formats.keyset import KEYSET_FILE, PAIR_ALGORITHM, PodKey, PodKeyset
+from leeward.formats.wrapped import WrappedArtefactKey
 from leeward.keystore.artefacts import ArtefactKeys
 from leeward.keystore.issuing import Issuing
 from leeward.keystore.records import DamagedRecordError, secret_ref
@@ -38,6 +40,7 @@ from leeward.plans.shared.model import (
     WrittenKeys,
 )
 
+_Opened: TypeAlias = tuple[WrappedArtefactKey, bytes]
 CHANGED: Final = "Changed"
 """Result of a Conflict: the Secret is not the one that was written last."""
 
@@ -60,8 +63,9 @@ class PodSecrets:
         """Make the Secret, or replace what it holds."""
         keys: list[PodKey] = []
         files: dict[str, bytes] = {}
+        opened = await self._opened(action.entries)
         for entry in action.entries:
-            key = await self._entry(entry, files)
+            key = await self._entry(entry, opened, files)
             if key is None:
                 return Outcome("Missing", f"key {entry.id} is not there")
             keys.append(key)
@@ -110,11 +114,16 @@ class PodSecrets:
             return outcome_of(error)
         return Outcome("Done")
 
-    async def _entry(self, entry: PodEntry, files: dict[str, bytes]) -> PodKey | None:
+    async def _entry(
+        self, entry: PodEntry, opened: Mapping[str, _Opened], files: dict[str, bytes]
+    ) -> PodKey | None:
         """One key of the keyset, and what stands beside it; None: it is not there."""
         match entry:
             case ArtefactEntry():
-                return await self._artefact(entry)
+                if entry.id not in opened:
+                    return None
+                key, material = opened[entry.id]
+                return _pod_key(entry, key.algorithm, material)
             case LeafEntry():
                 try:
                     pair = await self._issuing.pair(entry)
@@ -128,15 +137,21 @@ class PodSecrets:
             case TrustEntry():
                 return _pod_key(entry, entry.algorithm, entry.pem.encode())
 
-    async def _artefact(self, entry: ArtefactEntry) -> PodKey | None:
-        try:
-            found = await self._artefacts.find(entry.id)
-        except DamagedRecordError:
-            raise KeyFaultError("Damaged") from None
-        if found is None:
-            return None
-        key, material = await self._artefacts.material(found[1])
-        return _pod_key(entry, key.algorithm, material)
+    async def _opened(self, entries: Iterable[PodEntry]) -> dict[str, _Opened]:
+        """The artefact keys among them, by id; those that are not there left out."""
+        records = {}
+        for entry in entries:
+            if not isinstance(entry, ArtefactEntry) or entry.id in records:
+                continue
+            try:
+                found = await self._artefacts.find(entry.id)
+            except DamagedRecordError:
+                raise KeyFaultError("Damaged") from None
+            if found is None:
+                break  # nothing is written without it
+            records[entry.id] = found[1]
+        opened = await self._artefacts.materials(tuple(records.values()))
+        return dict(zip(records, opened, strict=True))
 
 
 def _pod_key(entry: PodEntry, algorithm: str, material: bytes) -> PodKey:

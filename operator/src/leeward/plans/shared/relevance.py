@@ -18,11 +18,12 @@ from leeward.plans.shared.sources import live_key_ids
 
 GONE: Final = 0
 """The digest of what is not there."""
-_PLACED: Final = ("uid", "generation", "deletionTimestamp", "finalizers", "labels", "annotations")
+_PLACED: Final = ("uid", "deletionTimestamp", "finalizers", "labels", "annotations")
 _OF_DATASET: Final = frozenset({"children", "inspection", "observedGeneration"})
 _OF_REPLACEMENT: Final = frozenset({"job", "jobUid", "secret"})
 _OF_VERSION: Final = frozenset({"artefactKeys", "resources", "dependents"})
 _ROTATION: Final = "RotationComplete"
+_ON_REQUEST: Final = frozenset({"rotation"})
 
 
 def relevance(dependant: str, body: Manifest | None) -> int:
@@ -38,15 +39,19 @@ def relevance(dependant: str, body: Manifest | None) -> int:
     if "generation" not in metadata:
         return hash((metadata["uid"], metadata["resourceVersion"]))
     placed = [metadata.get(name) for name in _PLACED]
-    return hash(json.dumps([placed, _said(dependant, body)], sort_keys=True))
+    if (body["kind"], dependant) == (DATASET.kind, KEYDELIVERY.kind):
+        return _hash(placed, _without(body["spec"], _ON_REQUEST), _keys(body.get("status") or {}))
+    return _hash(placed, metadata["generation"], _said(body))
 
 
-def _said(dependant: str, body: Manifest) -> Any:
+def _hash(*parts: Any) -> int:
+    return hash(json.dumps(parts, sort_keys=True))
+
+
+def _said(body: Manifest) -> Any:
     """What its status says to others."""
     status: Manifest = body.get("status") or {}
     match body["kind"]:
-        case DATASET.kind if dependant == KEYDELIVERY.kind:
-            return _keys(status)
         case DATASET.kind:
             said = _without(status, _OF_DATASET)
             if "replacement" in status:
