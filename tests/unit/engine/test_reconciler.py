@@ -1,5 +1,7 @@
 """The loop over one resource, with plans made for the purpose."""
 
+from typing import Any
+
 import pytest
 
 from fakeapi import virtualtime
@@ -143,6 +145,38 @@ def test_what_a_status_says_is_stored_before_a_child_is_deleted() -> None:
         await bench.reconciler.reconcile(KEY)
         assert bench.status() == {"result": "read"}
         assert bench.api.one("ConfigMap", "ns", "lost") is None
+
+    virtualtime.run(main())
+
+
+def test_a_list_of_children_is_put_right_with_what_is_stored_next() -> None:
+    async def main() -> None:
+        made = Create(config_map("made"))
+
+        def script(resource: Manifest, observed: Observed) -> Plan:
+            listed.append(resource["status"].get("children"))
+            if observed.done(WriteStatus()) is None:
+                return Plan({"step": 1}, actions=(WriteStatus(),))
+            if observed.done(made) is None:
+                return Plan({"step": 1}, actions=(made,))
+            return Plan({"step": last})
+
+        for last in (1, 2):
+            listed: list[Any] = []
+            bench = Bench(script)
+            bench.api.add(config_map("lost"))
+            bench.api.edit({**bench.resource, "status": {"children": [child("lost")]}})
+            begin = len(bench.api.history)
+            await bench.reconciler.reconcile(KEY)
+            told = [(c.type, c.place.name) for c in bench.api.history[begin:]]
+            assert told == [
+                ("MODIFIED", "people"),
+                ("DELETED", "lost"),
+                ("ADDED", "made"),
+                ("MODIFIED", "people"),
+            ]
+            assert listed == [[child("lost")], None, None]
+            assert bench.status() == {"step": last}
 
     virtualtime.run(main())
 

@@ -53,12 +53,18 @@ class Settled:
 
 @dataclass(slots=True)
 class _Run:
-    """One pass over one resource, as it was read."""
+    """One pass over one resource, as it was read.
+
+    Attributes:
+        resource: As its plan is to see it.
+        stored: Its status as it is stored: that may list children that are deleted by now.
+    """
 
     planner: Planner
     manager: str
     resource: Manifest
     first_status: Manifest
+    stored: Manifest
     observed: Observed
 
 
@@ -137,6 +143,7 @@ class Reconciler:
             manager=f"leeward-{key.kind.lower()}",
             resource=resource,
             first_status=resource.get("status", {}),
+            stored=resource.get("status", {}),
             observed=Observed(),
         )
         context = self._context()
@@ -144,9 +151,9 @@ class Reconciler:
             lambda: planner.plan(run.resource, run.observed, context),
             run.observed,
             run.manager,
-            lambda status: self._write_status(run, status),
+            lambda status: self._write_status(run, status, last=False),
         )
-        await self._write_status(run, plan.status)
+        await self._write_status(run, plan.status, last=True)
         self._announce(run, plan)
         looked_at = {
             Key(need.kind, need.namespace, need.name): relevance(key.kind, seen)
@@ -155,12 +162,13 @@ class Reconciler:
         }
         return Settled(requeue_after=plan.requeue_after, looked_at=looked_at)
 
-    async def _write_status(self, run: _Run, status: Manifest) -> None:
+    async def _write_status(self, run: _Run, status: Manifest, *, last: bool) -> None:
         """Write the status if it differs, and delete the children that it no longer lists.
 
         First the status is stored with those children still in it, then they are deleted, then
         the list is put right: a crash in between neither loses what the status has to say (the
-        result of a Job that is deleted now) nor a child that is still there.
+        result of a Job that is deleted now) nor a child that is still there. Where the reconcile
+        goes on, the list is put right by the next status that it stores.
         """
         lost = self._lost_children(run.resource, status)
         if lost:
@@ -169,12 +177,16 @@ class Reconciler:
             kept = [record for ref, record in lost.items() if not await self._prune(ref)]
             if kept:
                 status = {**status, "children": [*status.get("children", ()), *kept]}
+            if not last:
+                run.resource = {**run.resource, "status": status}
+                return
         await self._store_status(run, status)
 
     async def _store_status(self, run: _Run, status: Manifest) -> None:
-        if status == run.resource.get("status", {}):
+        if status == run.stored:
             return
         run.resource = await self._objects.write_status(run.resource, status, run.manager)
+        run.stored = run.resource.get("status", {})
         self._echoes.wrote_own(key_of(run.resource), run.resource["metadata"]["resourceVersion"])
 
     def _lost_children(self, resource: Manifest, status: Manifest) -> dict[ObjectRef, Manifest]:
