@@ -257,7 +257,7 @@ async def test_a_pod_that_hangs_holds_up_the_old_authority_and_is_named() -> Non
     vault = next(
         c for c in course.vault()["status"]["conditions"] if c["type"] == "RotationComplete"
     )
-    assert vault["reason"] == "CertificatesInUse"
+    assert vault["reason"] == "AwaitingConsumers"
     assert "clinic/lab" in vault["message"]
     course.check()
     await settle()
