@@ -4,7 +4,9 @@ from typing import Any
 
 from leeward.api.keyvault import KEYVAULT, KeyVaultSpec
 from leeward.api.meta import API_VERSION
+from leeward.plans.keyvault.authorities import unused
 from leeward.plans.keyvault.distribution import Distribution, distribution, show_pending
+from leeward.plans.keyvault.rotation import Due
 from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.model import (
     Context,
@@ -13,6 +15,7 @@ from leeward.plans.shared.model import (
     Manifest,
     ObjectRef,
     Observed,
+    RetireVersion,
     VersionInfo,
     VersionState,
 )
@@ -119,3 +122,14 @@ def test_a_pod_that_comes_later_does_not_make_it_pending_again() -> None:
     done = delivery("done", trusts=[1, 2], shows=[2])
     new = delivery("new", trusts=[], shows=[])
     assert distribution(OWNER, SPEC, info("Enabled", "Primary"), seen(done, new)) == Distribution()
+
+
+def test_a_version_that_pods_show_or_rely_on_is_not_disabled() -> None:
+    due = [Due(RetireVersion("clinic", "vault", "mesh", 1, "Disabled"), NOW)]
+    shows = delivery("shows", trusts=[1, 2], shows=[1])
+    relies = delivery("relies", trusts=[1, 2], shows=[2])
+    done = delivery("done", trusts=[2], shows=[2])
+    kept = unused(OWNER, SPEC, due, seen(shows, relies, done))
+    assert (kept.free, kept.waiting[0].users) == ([], ("clinic/shows", "clinic/relies"))
+    assert "version 1 of key mesh is not disabled yet" in kept.waiting[0].message
+    assert unused(OWNER, SPEC, due, seen(done)).free == due
