@@ -75,17 +75,16 @@ def run(view: View, task: Task) -> Plan | Result | Denied:
     if record.get("job") != name:
         return _begin(view, name)
     namespace = view.owner.namespace
-    needs: tuple[Need, ...] = (job_ref(namespace, name), PodsOf(namespace, name))
-    if "jobUid" not in record:
-        # What is made before the Job; once that is known, nobody asks for them again.
-        policy = ref_of(job_policy(view.owner, view.context))
-        needs = (policy, config_ref(namespace, name), *needs)
-    unseen = tuple(need for need in needs if not view.observed.has(need))
+    ref = job_ref(namespace, name)
+    if "jobUid" in record and view.observed.current(ref) != view.observed.seen.get(ref):
+        # Made in this look: of its pod the watch will tell.
+        return Plan(view.status, requeue_after=_POLL)
+    unseen = tuple(need for need in _needs(view, name) if not view.observed.has(need))
     if unseen:
         return Plan(view.status, needs=unseen)
     if "jobUid" not in record:
         return _make(view, task, name)
-    made: Manifest | None = view.observed.current(job_ref(namespace, name))
+    made: Manifest | None = view.observed.get(ref)
     if made is not None and made["metadata"]["uid"] != record["jobUid"]:
         made = None
     pods = own_pods(view.observed.get(PodsOf(namespace, name)), record["jobUid"])
@@ -98,6 +97,13 @@ def run(view: View, task: Task) -> Plan | Result | Denied:
             return Denied("ResultLost", "the Job ended, but its answer is gone; it is made again")
         case Failed() as failed:
             return Denied(failed.reason, failed.message)
+
+
+def _needs(view: View, name: str) -> tuple[Need, ...]:
+    ref = job_ref(view.owner.namespace, name)
+    if "jobUid" not in view.status["replacement"]:
+        return ref_of(job_policy(view.owner, view.context)), ref
+    return ref, PodsOf(view.owner.namespace, name)
 
 
 def say(view: View) -> None:
@@ -203,9 +209,8 @@ def _make(view: View, task: Task, name: str) -> Plan | Denied:
 
 def _steps(view: View, task: Task, name: str) -> list[Action]:
     steps = policy_steps(view)
-    if view.observed.seen.get(config_ref(view.owner.namespace, name)) is None:
-        steps.append(Apply(config_map(view.owner, name, task.config)))
     if view.observed.seen.get(job_ref(view.owner.namespace, name)) is None:
+        steps.append(Apply(config_map(view.owner, name, task.config)))
         # The keys first: where one of them is gone by now, it is a Job of yesterday.
         steps.append(_delivery(view, task))
         steps.append(Create(_job(view, task, name)))
