@@ -7,7 +7,7 @@ code. What it does not do: validation, defaults, admission (a test can add refus
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -77,6 +77,8 @@ class FakeApi:
         self.refusals: list[Callable[[str, Manifest | None, Place], Answer | None]] = []
         self.calls: list[tuple[str, str]] = []
         self._owners: dict[Place, Ownership] = {}
+        self._collections: defaultdict[tuple[str, str], dict[Place, None]] = defaultdict(dict)
+        self._owned: defaultdict[str, dict[Place, None]] = defaultdict(dict)
         self._versions = itertools.count(1)
         self._uids = itertools.count(1)
         self._version = 0
@@ -102,8 +104,10 @@ class FakeApi:
         """All objects of a kind."""
         return [
             clone(manifest)
-            for place, manifest in self.objects.items()
-            if manifest["kind"] == kind and namespace in (None, place.namespace)
+            for at, known in KINDS.items()
+            if known == kind
+            for place, manifest in self._collection(at)
+            if namespace in (None, place.namespace)
         ]
 
     def one(self, kind: str, namespace: str, name: str) -> Manifest | None:
@@ -185,10 +189,8 @@ class FakeApi:
         """Objects of a collection, filtered: themselves, no copies."""
         found = {
             at: manifest
-            for at, manifest in self.objects.items()
-            if at[:2] == place[:2]
-            and place.namespace in ("", at.namespace)
-            and matches(manifest, labels, fields)
+            for at, manifest in self._collection(place[:2])
+            if place.namespace in ("", at.namespace) and matches(manifest, labels, fields)
         }
         return [found[at] for at in sorted(found)]
 
@@ -298,8 +300,12 @@ class FakeApi:
         manifest["metadata"]["resourceVersion"] = str(self._version)
         if type_ == "DELETED":
             del self.objects[place]
+            del self._collections[place[:2]][place]
         else:
             self.objects[place] = manifest
+            self._collections[place[:2]][place] = None
+            for owner in manifest["metadata"].get("ownerReferences") or ():
+                self._owned[owner["uid"]][place] = None
         change = Change(self._version, type_, place, clone(manifest))
         self.history.append(change)
         for listener in list(self.on_change):
@@ -316,10 +322,14 @@ class FakeApi:
         self.deleted[manifest["kind"], place.namespace, place.name] += 1
         self._record("DELETED", place, manifest)
         uid = manifest["metadata"]["uid"]
-        for dependant, candidate in list(self.objects.items()):
+        for dependant in self._owned.pop(uid, {}):
+            candidate = self.objects.get(dependant, {"metadata": {}})
             owners = candidate["metadata"].get("ownerReferences") or ()
-            if any(owner["uid"] == uid for owner in owners) and dependant in self.objects:
+            if any(owner["uid"] == uid for owner in owners):
                 self._delete(dependant)
+
+    def _collection(self, at: tuple[str, str]) -> list[tuple[Place, Manifest]]:
+        return [(place, self.objects[place]) for place in self._collections[at]]
 
 
 def matches(manifest: Manifest, labels: str, fields: str = "") -> bool:
