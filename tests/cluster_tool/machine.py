@@ -79,6 +79,13 @@ def cluster_processes() -> list[int]:
     return found
 
 
+def container_runs(container_id: str) -> bool:
+    """Whether the container has processes; a status may still name the one of before a restart."""
+    name = container_id.removeprefix("containerd://")
+    folders = CGROUPS.glob(f"**/{NAME}/**/*{name}*") if name else ()
+    return any(Path(folder, "cgroup.procs").read_text().strip() for folder in folders)
+
+
 def kill_everything() -> None:
     """Kill all processes of the cluster at once, as a crash of the machine's session would."""
     for pid in cluster_processes():
