@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leeward.cli.errors import ApiError, CliError
+from leeward.cli.errors import CONFLICT, ApiError, CliError
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import age, counted, print_json, print_table
 from leeward.cli.port import CONFIG_MAPS, SELF_SUBJECT_REVIEWS, Cluster
@@ -18,7 +18,6 @@ from leeward.keystore.backups import (
 )
 from leeward.keystore.records import DamagedRecordError
 
-_CONFLICT = 409
 _SHORTEST = 8
 
 
@@ -43,7 +42,7 @@ def put_down(cluster: Cluster, namespace: str, record: BackupRecord) -> bool:
     try:
         cluster.create(CONFIG_MAPS, record_config_map(namespace, record))
     except ApiError as error:
-        if error.status != _CONFLICT:
+        if error.status != CONFLICT:
             raise
         return False
     return True

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from leeward.cli.backuprecords import put_down, strike_out, user
-from leeward.cli.errors import ApiError, CliError, UsageError
+from leeward.cli.errors import CONFLICT, ApiError, CliError, UsageError
 from leeward.cli.localfiles import check_target, into_new_file
 from leeward.cli.output import counted
 from leeward.cli.port import NAMESPACES, SECRETS, Cluster, Manifest
-from leeward.cli.rootsecret import CONFLICT, damaged, find_keyring
+from leeward.cli.rootsecret import damaged, find_keyring
 from leeward.cli.session import Session
 from leeward.formats.backup import BackedUpKey, BackupDamagedError, BackupRecord, KeyBackup
 from leeward.formats.wrapped import WrappedKeyset

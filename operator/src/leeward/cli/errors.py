@@ -9,6 +9,8 @@ from typing import Final
 
 FAILED: Final = 1
 USAGE: Final = 2
+CONFLICT: Final = 409
+"""Status of an ``ApiError``: what was to be written has changed, or is there, by now."""
 
 
 class CliError(Exception):

@@ -6,23 +6,21 @@ so that what was asked for can be read there, and asking twice for the same mome
 
 from __future__ import annotations
 
-import copy
 import datetime
 from dataclasses import dataclass
 from typing import Any, Final
 
 from leeward.api.dataset import DATASET
+from leeward.cli.changing import change
 from leeward.cli.conditions import condition_of, in_words
 from leeward.cli.datasets import find_dataset
-from leeward.cli.errors import ApiError, CliError
+from leeward.cli.errors import CliError
 from leeward.cli.kinds import resource_of
 from leeward.cli.output import byte_size, print_raw
 from leeward.cli.port import Cluster, Manifest
 from leeward.cli.session import Session
 from leeward.cli.waiting import watch
 
-_CONFLICT: Final = 409
-_TRIES: Final = 5
 _GOES_ON: Final = frozenset(
     {
         "Adding",
@@ -123,25 +121,20 @@ def replace_keys(session: Session, cluster: Cluster, request: ReplaceRequest) ->
 def _ask(cluster: Cluster, request: ReplaceRequest) -> str:
     """Set the field to now; the id of the key that is there."""
     field = "reencryptedAfter" if request.reencrypt else "renewedAfter"
-    for _ in range(_TRIES):
-        found = _sealed(cluster, request)
-        status: dict[str, Any] = found.get("status") or {}
-        if "keyId" not in status:
-            ready = in_words(condition_of(found, "Ready"))
+
+    def edit(changed: Manifest) -> None:
+        if "keyId" not in (changed.get("status") or {}):
+            ready = in_words(condition_of(changed, "Ready"))
             raise CliError(
                 f"Dataset {request.name} has no key yet: {ready}",
                 f"wait for it: leeward wait dataset/{request.name}",
             )
-        changed = copy.deepcopy(found)
-        changed["spec"].setdefault("rotation", {})[field] = _moment(cluster, found)
-        try:
-            cluster.replace(resource_of(DATASET), changed)
-        except ApiError as error:
-            if error.status != _CONFLICT:
-                raise
-            continue
-        return str(status["keyId"])
-    raise CliError(f"Dataset {request.name} is being changed by others all the time", "try again")
+        moment = _moment(cluster, changed)
+        changed["spec"].setdefault("rotation", {})[field] = moment
+
+    label = f"Dataset {request.name}"
+    stored = change(cluster, resource_of(DATASET), label, lambda: _sealed(cluster, request), edit)
+    return str(stored["status"]["keyId"])
 
 
 def _moment(cluster: Cluster, found: Manifest) -> str:

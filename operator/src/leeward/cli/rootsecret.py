@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from leeward.cli.errors import ApiError, CliError
+from leeward.cli.errors import CONFLICT, ApiError, CliError
 from leeward.cli.port import NAMESPACES, SECRETS, Cluster, Manifest
 from leeward.formats.rootkey import RootKeyring
 from leeward.formats.wrapped import WrappedKeyset
@@ -21,8 +21,6 @@ from leeward.keystore.records import (
     root_secret,
 )
 from leeward.keystore.rootkey import ROTATE_ANNOTATION, FoundKeyring, root_key_id_of
-
-CONFLICT: Final = 409
 
 
 def find_keyring(cluster: Cluster, namespace: str) -> FoundKeyring | None:

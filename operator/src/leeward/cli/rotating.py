@@ -6,13 +6,13 @@ be read there, and asking twice for the same moment rotates once.
 
 from __future__ import annotations
 
-import copy
 import datetime
 from typing import Any, Final
 
 from leeward.api.keyvault import KEYVAULT
+from leeward.cli.changing import change
 from leeward.cli.conditions import condition_of, in_words
-from leeward.cli.errors import ApiError, CliError
+from leeward.cli.errors import CliError
 from leeward.cli.kinds import resource_of
 from leeward.cli.listing import missing
 from leeward.cli.port import Cluster, Manifest
@@ -20,8 +20,6 @@ from leeward.cli.session import Session
 from leeward.cli.waiting import watch
 from leeward.plans.shared.needs import ORIGIN_REASONS
 
-_CONFLICT: Final = 409
-_TRIES: Final = 5
 _UNDER_WAY: Final = frozenset({"Rewrapping", "AwaitingConsumers"})
 """Reasons of RotationComplete that pass by themselves."""
 
@@ -58,29 +56,27 @@ def rotate_key(
 
 
 def _request(cluster: Cluster, namespace: str, vault: str, key: str) -> int:
-    """Ask for a new version; the one that is primary now."""
-    asked = cluster.server_time().strftime("%Y-%m-%dT%H:%M:%SZ")
-    for _ in range(_TRIES):
+    """Ask for a new version; the newest one that is there now."""
+    now = cluster.server_time().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def find() -> Manifest:
         found = cluster.find(resource_of(KEYVAULT), namespace, vault)
         if found is None:
             raise missing(KEYVAULT, namespace, vault)
-        state = _state(found, key)
+        return found
+
+    def edit(changed: Manifest) -> None:
+        state = _state(changed, key)
         if state is None:
-            raise _no_such_key(found, vault, key)
-        if state["rotatedAt"] >= asked:
-            asked = _next_second(state["rotatedAt"])
-        changed = copy.deepcopy(found)
+            raise _no_such_key(changed, vault, key)
+        asked = _next_second(state["rotatedAt"]) if state["rotatedAt"] >= now else now
         for spec in changed["spec"]["keys"]:
             if spec["name"] == key:
                 spec.setdefault("rotation", {})["renewedAfter"] = asked
-        try:
-            cluster.replace(resource_of(KEYVAULT), changed)
-        except ApiError as error:
-            if error.status != _CONFLICT:
-                raise
-            continue
-        return int(state["versions"][0]["version"])
-    raise CliError(f"KeyVault {vault} is being changed by others all the time", "try again")
+
+    stored = change(cluster, resource_of(KEYVAULT), f"KeyVault {vault}", find, edit)
+    state = _state(stored, key) or {}
+    return int(state["versions"][0]["version"])
 
 
 def _next_second(moment: str) -> str:

@@ -6,7 +6,6 @@ destroyed here: the operator does it when nothing is left to wait for.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -20,8 +19,9 @@ from leeward.api.keyvault import (
 )
 from leeward.api.meta import GROUP
 from leeward.cli.backuprecords import user
+from leeward.cli.changing import change
 from leeward.cli.conditions import condition_of, in_words
-from leeward.cli.errors import ApiError, CliError, UsageError
+from leeward.cli.errors import CliError, UsageError
 from leeward.cli.kinds import resource_of
 from leeward.cli.listing import missing
 from leeward.cli.options import RowsFormat
@@ -30,8 +30,6 @@ from leeward.cli.port import Cluster, Manifest
 from leeward.cli.session import Session
 from leeward.cli.usage import Usage, find_usage, show_usage
 
-_CONFLICT: Final = 409
-_TRIES: Final = 5
 _INTERVAL: Final = 1.0
 _FINALIZER: Final = f"{GROUP}/shred"
 _PENDING: Final = "ShredPending"
@@ -143,8 +141,8 @@ def _have_confirmed(session: Session, request: Request) -> None:
 def _ask_for(cluster: Cluster, request: Request) -> Manifest:
     """Set the fields and the annotation; the resource as it is then."""
     who = user(cluster)
-    for _ in range(_TRIES):
-        changed = copy.deepcopy(_found(cluster, request))
+
+    def edit(changed: Manifest) -> None:
         metadata = changed["metadata"]
         wanted = metadata["uid"]
         if request.below is None:
@@ -162,12 +160,9 @@ def _ask_for(cluster: Cluster, request: Request) -> Manifest:
             CONFIRM_SHRED_ANNOTATION: confirmed,
             SHRED_REQUESTER_ANNOTATION: who,
         }
-        try:
-            return cluster.replace(resource_of(request.kind), changed)
-        except ApiError as error:
-            if error.status != _CONFLICT:
-                raise
-    raise CliError(f"{request.label} is being changed by others all the time", "try again")
+
+    resource = resource_of(request.kind)
+    return change(cluster, resource, request.label, lambda: _found(cluster, request), edit)
 
 
 def _delete(session: Session, cluster: Cluster, request: Request) -> None:
