@@ -14,14 +14,12 @@ from leeward.formats.destruction import (
     ids_digest,
 )
 from leeward.plans.dataset.view import View
-from leeward.plans.shared.conditions import condition_of, timestamp
-from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeyOf,
     ArtefactKeysOf,
     DestroyArtefactKey,
-    Event,
     ForgetArtefactKey,
     Manifest,
     Plan,
@@ -29,16 +27,15 @@ from leeward.plans.shared.model import (
 )
 from leeward.plans.shared.shredding import (
     SHRED_PENDING,
-    SOON,
     WAITING,
     check_backups,
     check_confirmed,
+    let_go,
     pending,
-    record_map,
-    record_name,
-    record_steps,
+    put_on_record,
     requester,
-    with_finalizer,
+    say_shredded,
+    shred_reason,
 )
 from leeward.plans.shared.specs import parse_spec
 from leeward.plans.shared.steps import progress
@@ -52,19 +49,19 @@ def plan_deletion(view: View) -> Plan:
     """The next step of a Dataset that is being deleted."""
     key_id: str | None = view.status.get("keyId")
     if key_id is None:
-        return _let_go(view)
-    if _reason(view) == "Shredded":
+        return let_go(view.resource, view.observed, view.status)
+    if shred_reason(view.status) == "Shredded":
         return _clear(view, key_id)
-    if _reason(view) == "Shredding":
+    if shred_reason(view.status) == "Shredding":
         return _destroy(view, key_id)
     if view.spec.deletion_policy != "Shred":
-        return _let_go(view)
+        return let_go(view.resource, view.observed, view.status)
     need = ArtefactKeyOf(key_id)
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
     info: ArtefactKeyInfo | None = view.observed.get(need)
     if info is None or info.owner != view.owner.id:
-        return _let_go(view)
+        return let_go(view.resource, view.observed, view.status)
     what = (
         f"deleting Dataset {view.owner.name} destroys the key of its file, which nobody reads then,"
         " nor any copy of it,"
@@ -111,25 +108,17 @@ def _destroy(view: View, key_id: str) -> Plan:
     if isinstance(keys, Plan):
         return keys
     if keys is None:
-        return _let_go(view)
+        return let_go(view.resource, view.observed, view.status)
     others = [DestroyArtefactKey(key.id, view.owner.id) for key in keys if key.id != key_id]
     destroying = progress(view.observed, others)
     if destroying.pending:
         return Plan(view.status, actions=destroying.pending)
-    need = config_ref(view.owner.namespace, record_name(view.owner, WHAT))
-    if not view.observed.has(need):
-        return Plan(view.status, needs=(need,))
-    made = record_map(view.owner, WHAT, _document(view, keys))
-    steps = progress(view.observed, record_steps(made, view.observed.get(need)))
-    if steps.pending and steps.failed is None:
-        return Plan(view.status, actions=steps.pending)
+    record = _document(view, keys)
+    where = put_on_record(view.owner, WHAT, record, view.observed, view.status)
+    if isinstance(where, Plan):
+        return where
     told = f"the artefact key {key_id} of its file was destroyed"
-    # Where the namespace is going, too, nothing can be made there any more.
-    where = f"ConfigMap {need.name} records it" if steps.failed is None else "there is no record"
-    view.draft.set(SHRED_PENDING, False, "Shredded", f"{told}; {where}")
-    view.draft.set("Ready", False, "Shredded", told)
-    event = Event("Normal", "DatasetShredded", f"{told}; {where}")
-    return Plan(view.status, requeue_after=SOON, events=(event,))
+    return say_shredded(view.draft, told, where, "DatasetShredded")
 
 
 def _keys(view: View, key_id: str) -> tuple[ArtefactKeyInfo, ...] | Plan | None:
@@ -161,11 +150,7 @@ def _clear(view: View, key_id: str) -> Plan:
     forgetting = progress(view.observed, left)
     if forgetting.pending and forgetting.failed is None:
         return Plan(view.status, actions=forgetting.pending)
-    return _let_go(view)
-
-
-def _let_go(view: View) -> Plan:
-    return with_finalizer(view.resource, view.observed, wanted=False) or Plan(view.status)
+    return let_go(view.resource, view.observed, view.status)
 
 
 def _document(view: View, keys: Sequence[ArtefactKeyInfo]) -> DestructionRecord:
@@ -195,8 +180,3 @@ def _document(view: View, keys: Sequence[ArtefactKeyInfo]) -> DestructionRecord:
         requested_by=requester(owner),
         destroyed_at=timestamp(view.context.now),
     )
-
-
-def _reason(view: View) -> str | None:
-    found: Manifest | None = condition_of(view.status, SHRED_PENDING)
-    return None if found is None else str(found["reason"])

@@ -13,13 +13,10 @@ from leeward.formats.destruction import (
     DestructionRecord,
     ids_digest,
 )
-from leeward.plans.shared.conditions import StatusDraft
-from leeward.plans.shared.jobs import config_ref
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeysOf,
-    Event,
     ForgetVault,
     KeysetRecord,
     KeysetRecordOf,
@@ -35,14 +32,13 @@ from leeward.plans.shared.shredding import (
     WAITING,
     check_backups,
     check_confirmed,
+    let_go,
     pending,
-    record_map,
-    record_name,
-    record_steps,
+    put_on_record,
     requester,
-    with_finalizer,
+    say_shredded,
+    shred_reason,
 )
-from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
 
 WHAT: Final = "vault"
@@ -52,13 +48,14 @@ WAY_BACK: Final = "To keep the keys and let the KeyVault go: set spec.deletionPo
 def plan_deletion(view: Look[KeyVaultSpec]) -> Plan:
     """The next step of a vault that is being deleted."""
     if view.spec.deletion_policy != "Shred":
-        return _let_go(view)
+        return let_go(view.resource, view.observed, view.status)
     need = KeysetRecordOf(view.owner.namespace, view.owner.name)
     if not view.observed.has(need):
         return Plan(view.status, needs=(need,))
     found: KeysetRecord | None = view.observed.get(need)
     if found is None or (found.vault_id and found.owner_uid != view.owner.uid):
-        return _let_go(view)  # nothing was made for it, or all is done
+        # Nothing was made for it, or all is done.
+        return let_go(view.resource, view.observed, view.status)
     if not found.vault_id:
         return _wait(
             view,
@@ -74,10 +71,6 @@ def plan_deletion(view: Look[KeyVaultSpec]) -> Plan:
             return shredded
         found = shredded
     return _record(view, found) or _clear(view, found)
-
-
-def _let_go(view: Look[KeyVaultSpec]) -> Plan:
-    return with_finalizer(view.resource, view.observed, wanted=False) or Plan(view.status)
 
 
 def _shred(view: Look[KeyVaultSpec], found: KeysetRecord) -> KeysetRecord | Plan:
@@ -107,11 +100,8 @@ def _wait(view: Look[KeyVaultSpec], denied: Denied) -> Plan:
 
 def _record(view: Look[KeyVaultSpec], found: KeysetRecord) -> Plan | None:
     """Make the record of destruction; None: it is there."""
-    if is_shredded(view.draft):
+    if shred_reason(view.status) == "Shredded":
         return None
-    need = config_ref(view.owner.namespace, record_name(view.owner, WHAT))
-    if not view.observed.has(need):
-        return Plan(view.status, needs=(need,))
     listed = ArtefactKeysOf(found.vault_id)
     if not view.observed.has(listed):
         return Plan(view.status, needs=(listed,))
@@ -122,23 +112,11 @@ def _record(view: Look[KeyVaultSpec], found: KeysetRecord) -> Plan | None:
     if unseen:
         return Plan(view.status, needs=unseen)
     record = _document(view, found, keys, [_artefact(key, view) for key in shown])
-    made = record_map(view.owner, WHAT, record)
-    steps = progress(view.observed, record_steps(made, view.observed.get(need)))
-    if steps.pending and steps.failed is None:
-        return Plan(view.status, actions=steps.pending)
+    where = put_on_record(view.owner, WHAT, record, view.observed, view.status)
+    if isinstance(where, Plan):
+        return where
     told = f"its {len(found.keys)} keys were destroyed, with {len(keys)} artefact keys under them"
-    # Where the namespace is going, too, nothing can be made there any more.
-    where = f"ConfigMap {need.name} records it" if steps.failed is None else "there is no record"
-    view.draft.set(SHRED_PENDING, False, "Shredded", f"{told}; {where}")
-    view.draft.set("Ready", False, "Shredded", told)
-    event = Event("Normal", "VaultShredded", f"{told}; {where}")
-    return Plan(view.status, requeue_after=SOON, events=(event,))
-
-
-def is_shredded(draft: StatusDraft) -> bool:
-    """Whether the status says that it was done, and recorded where it could be."""
-    conditions: Sequence[Manifest] = draft.status.get("conditions") or ()
-    return any(c["type"] == SHRED_PENDING and c["reason"] == "Shredded" for c in conditions)
+    return say_shredded(view.draft, told, where, "VaultShredded")
 
 
 def _document(
@@ -197,4 +175,4 @@ def _clear(view: Look[KeyVaultSpec], found: KeysetRecord) -> Plan:
         return Plan(view.status, requeue_after=SOON)
     if forgotten is None:
         return Plan(view.status, actions=(forget,))
-    return _let_go(view)
+    return let_go(view.resource, view.observed, view.status)

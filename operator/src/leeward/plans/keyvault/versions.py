@@ -10,7 +10,6 @@ from leeward.api.keyvault import KeyVaultSpec, VaultKey
 from leeward.formats.destruction import DestroyedKey, DestructionRecord, ids_digest
 from leeward.plans.keyvault.round import Round
 from leeward.plans.shared.conditions import StatusDraft, is_true, timestamp
-from leeward.plans.shared.jobs import config_ref
 from leeward.plans.shared.model import KeysetInfo, Plan
 from leeward.plans.shared.names import Owner
 from leeward.plans.shared.shredding import (
@@ -18,12 +17,9 @@ from leeward.plans.shared.shredding import (
     check_backups,
     check_confirmed,
     pending,
-    record_map,
-    record_name,
-    record_steps,
+    put_on_record,
     requester,
 )
-from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
 
@@ -95,9 +91,6 @@ def _record(
     if state.get("shreddedBelow") == key.shred_below:
         return None
     what = f"{key.name}/{key.shred_below}"
-    need = config_ref(owner.namespace, record_name(owner, what))
-    if not round_.observed.has(need):
-        return Plan(draft.status, needs=(need,))
     numbers = [
         version.version
         for version in info.history[key.name]
@@ -115,12 +108,10 @@ def _record(
         requested_by=requester(owner),
         destroyed_at=timestamp(round_.now),
     )
-    made = record_map(owner, what, record)
-    steps = progress(round_.observed, record_steps(made, round_.observed.get(need)))
-    if steps.pending and steps.failed is None:
-        return Plan(draft.status, actions=steps.pending)
+    where = put_on_record(owner, what, record, round_.observed, draft.status)
+    if isinstance(where, Plan):
+        return where
     state["shreddedBelow"] = key.shred_below
     told = f"versions of key {key.name} below {key.shred_below} are destroyed"
-    where = f"ConfigMap {need.name} records it" if steps.failed is None else "there is no record"
     draft.set(SHRED_PENDING, False, "Shredded", f"{told}; {where}")
     return None

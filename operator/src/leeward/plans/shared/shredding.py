@@ -12,13 +12,15 @@ from typing import Final
 from leeward.api.keyvault import CONFIRM_SHRED_ANNOTATION, SHRED_REQUESTER_ANNOTATION
 from leeward.api.meta import API_VERSION
 from leeward.formats.destruction import DestructionRecord
-from leeward.plans.shared.conditions import StatusDraft
+from leeward.plans.shared.conditions import StatusDraft, condition_of
+from leeward.plans.shared.jobs import config_ref
 from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import (
     Action,
     BackupsInfo,
     Create,
     Delete,
+    Event,
     KnownBackupsOf,
     Manifest,
     Observed,
@@ -33,6 +35,7 @@ from leeward.plans.shared.names import (
     ref_of,
     short_hash,
 )
+from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
 SHRED_PENDING: Final = "ShredPending"
@@ -71,6 +74,11 @@ def with_finalizer(resource: Manifest, observed: Observed, *, wanted: bool) -> P
     if observed.done(action) is None:
         return Plan(stored, actions=(action,))
     return Plan(stored, requeue_after=SOON)
+
+
+def let_go(resource: Manifest, observed: Observed, status: Manifest) -> Plan:
+    """Take the finalizer away: the resource goes."""
+    return with_finalizer(resource, observed, wanted=False) or Plan(status)
 
 
 def check_confirmed(owner: Owner, wanted: str, what: str) -> Verdict:
@@ -130,6 +138,44 @@ def requester(owner: Owner) -> str | None:
 def record_name(owner: Owner, what: str) -> str:
     """Name of the ConfigMap with the record of one destruction: always the same for the same."""
     return f"destroyed-{owner.name[:40].rstrip('-')}-{short_hash(owner.uid, what)}"
+
+
+def put_on_record(
+    owner: Owner, what: str, record: DestructionRecord, observed: Observed, status: Manifest
+) -> Plan | str:
+    """Make the record of a destruction; once that is tried, where it is, in words.
+
+    Where the namespace is going, too, nothing can be made there any more.
+    """
+    need = config_ref(owner.namespace, record_name(owner, what))
+    if not observed.has(need):
+        return Plan(status, needs=(need,))
+    made = record_map(owner, what, record)
+    steps = progress(observed, record_steps(made, observed.get(need)))
+    if steps.pending and steps.failed is None:
+        return Plan(status, actions=steps.pending)
+    return f"ConfigMap {need.name} records it" if steps.failed is None else "there is no record"
+
+
+def say_shredded(draft: StatusDraft, told: str, where: str, reason: str) -> Plan:
+    """Say of a resource that is being deleted that its keys are destroyed, and go on soon.
+
+    Args:
+        draft: Its status.
+        told: What was destroyed.
+        where: The record of it.
+        reason: Of the event.
+    """
+    draft.set(SHRED_PENDING, False, "Shredded", f"{told}; {where}")
+    draft.set("Ready", False, "Shredded", told)
+    event = Event("Normal", reason, f"{told}; {where}")
+    return Plan(draft.status, requeue_after=SOON, events=(event,))
+
+
+def shred_reason(status: Manifest) -> str | None:
+    """Reason of the condition that says how a destruction stands; None: there is none."""
+    found = condition_of(status, SHRED_PENDING)
+    return None if found is None else str(found["reason"])
 
 
 def record_steps(made: Manifest, found: Manifest | None) -> list[Action]:
