@@ -11,7 +11,6 @@ import dataclasses
 import itertools
 import os
 import random
-from collections.abc import Mapping
 
 import pytest
 
@@ -26,7 +25,6 @@ from leeward.plans.shared.model import (
     KeyAction,
     KeysetInfo,
     KeysetOf,
-    Manifest,
     NewKey,
     RetireVersion,
     RewrapArtefactKeys,
@@ -39,8 +37,9 @@ from unit.keystore.keystore_world import (
     OPERATOR,
     OWNER,
     Free,
-    Immediate,
+    Interleaved,
     KeyWorld,
+    KilledError,
     delivered,
     ensure,
 )
@@ -50,31 +49,6 @@ SEEDS, ROTATIONS = (40, 250) if "LEEWARD_SOAK" in os.environ else (8, 20)
 
 PLACE = (CLINIC, "vault", "data")
 DERIVED = Origin.model_validate({"derive": {"from": "parent", "info": "all of it"}})
-
-
-class KilledError(Exception):
-    """The process was killed at a call."""
-
-
-class Interleaved(Immediate):
-    """Lets another task go first before each call, and kills the process at some of them."""
-
-    def __init__(self, world: KeyWorld, chance: random.Random, kills: float) -> None:
-        super().__init__(world.api)
-        self._chance = chance
-        self._kills = kills
-
-    async def exchange(
-        self, method: str, path: str, body: Manifest | None, content_type: str
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        for _ in range(self._chance.randrange(4)):
-            await asyncio.sleep(0)
-        if self._chance.random() < self._kills:
-            raise KilledError
-        answer = await super().exchange(method, path, body, content_type)
-        if self._chance.random() < self._kills:
-            raise KilledError
-        return answer
 
 
 class Course:
@@ -103,7 +77,7 @@ class Course:
 
     async def _process(self) -> None:
         """One life of a process: some steps, until it is killed."""
-        transport = Interleaved(self.world, self.chance, kills=0.02)
+        transport = Interleaved(self.world.api, self.chance, kills=0.02)
         client = KubeClient(transport, Free(), Free())
         store = EmbeddedKeyStore(client, OPERATOR, self.world.random, lambda: self.world.now)
         try:

@@ -12,7 +12,6 @@ import base64
 import datetime
 import functools
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -40,37 +39,12 @@ from leeward.plans.shared.model import (
     ProgressOf,
     ResultOf,
 )
-from unit.keystore.keystore_world import Free, Immediate
+from unit.keystore.keystore_world import Free, Interleaved, KilledError
 
 CLINIC = "clinic"
 SYSTEM = "leeward-system"
 VAULT = Key("KeyVault", CLINIC, "vault")
 START = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
-
-
-class KilledError(BaseException):
-    """The process was killed at a call: nothing of it goes on, whatever it would catch."""
-
-
-class Interleaved(Immediate):
-    """Lets others go first before each call, and kills the process at some of them."""
-
-    def __init__(self, api: FakeApi, chance: random.Random, kills: float) -> None:
-        super().__init__(api)
-        self._chance = chance
-        self._kills = kills
-
-    async def exchange(
-        self, method: str, path: str, body: Manifest | None, content_type: str
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        for _ in range(self._chance.randrange(3)):
-            await asyncio.sleep(0)
-        if self._chance.random() < self._kills:
-            raise KilledError
-        answer = await super().exchange(method, path, body, content_type)
-        if self._chance.random() < self._kills:
-            raise KilledError
-        return answer
 
 
 class Silent:
@@ -167,7 +141,7 @@ class Course:
 
     def process(self, kills: float) -> tuple[Reconciler, EmbeddedKeyStore]:
         """A process of the operator that knows nothing yet."""
-        client = KubeClient(Interleaved(self.api, self.chance, kills), Free(), Free())
+        client = KubeClient(Interleaved(self.api, self.chance, kills, turns=3), Free(), Free())
         keys = EmbeddedKeyStore(client, SYSTEM, self.chance.randbytes, lambda: self.now)
         objects, echoes = ObjectStore(client), Echoes()
         reconciler = Reconciler(

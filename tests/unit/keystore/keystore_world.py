@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime
 import itertools
 import json
+import random
 from collections.abc import Mapping
 
 from fakeapi.store import FakeApi
@@ -46,6 +48,42 @@ class Immediate:
     ) -> tuple[int, Mapping[str, str], bytes]:
         answer = self._api.handle(method, path, body, content_type)
         return answer.status, answer.headers, json.dumps(answer.body).encode()
+
+
+class KilledError(BaseException):
+    """The process was killed at a call: nothing of it goes on, whatever it would catch."""
+
+
+class Interleaved(Immediate):
+    """Lets others go first before each call, and kills the process at some of them."""
+
+    def __init__(
+        self, api: FakeApi, chance: random.Random, kills: float, *, turns: int = 4
+    ) -> None:
+        """Make it.
+
+        Args:
+            api: Answers.
+            chance: Decides.
+            kills: How likely it is that the process ends before a call, and after it.
+            turns: Others go first fewer times than this.
+        """
+        super().__init__(api)
+        self._chance = chance
+        self._kills = kills
+        self._turns = turns
+
+    async def exchange(
+        self, method: str, path: str, body: Manifest | None, content_type: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        for _ in range(self._chance.randrange(self._turns)):
+            await asyncio.sleep(0)
+        if self._chance.random() < self._kills:
+            raise KilledError
+        answer = await super().exchange(method, path, body, content_type)
+        if self._chance.random() < self._kills:
+            raise KilledError
+        return answer
 
 
 class Free:

@@ -12,8 +12,7 @@ from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
 from leeward.plans.shared.faults import FaultError
 from leeward.plans.shared.model import CountDelivery, GrantUse, GrantUseOf
-from property.test_vault_rotation import Interleaved, KilledError
-from unit.keystore.keystore_world import OPERATOR, Free, KeyWorld
+from unit.keystore.keystore_world import OPERATOR, Free, Interleaved, KeyWorld, KilledError
 
 COUNT = CountDelivery("aa" * 16, "data", "masking", "uid-1", 2)
 
@@ -65,7 +64,7 @@ async def test_two_leaders_that_are_killed_give_to_no_more_than_the_limit(seed: 
     given: set[str] = set()
 
     async def process() -> None:
-        client = KubeClient(Interleaved(world, chance, kills=0.05), Free(), Free())
+        client = KubeClient(Interleaved(world.api, chance, kills=0.05), Free(), Free())
         store = EmbeddedKeyStore(client, OPERATOR, world.random, lambda: world.now)
         for _ in range(6):
             uid = f"uid-{chance.randrange(12)}"
