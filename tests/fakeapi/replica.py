@@ -16,7 +16,7 @@ from leeward.api.meta import API_VERSION
 from leeward.app.rootrotation import RootKeyRotator
 from leeward.app.sweep import Sweeper
 from leeward.app.usage import UsageKeeper
-from leeward.app.wiring import CHILDREN, PLANNERS
+from leeward.app.wiring import CHILDREN, PLANNERS, recent_objects
 from leeward.engine.controller import Controller, Pace
 from leeward.engine.echoes import Echoes
 from leeward.engine.inventory import Key
@@ -61,8 +61,11 @@ class Replica:
         self.journal = Journal()
         self.transport = DirectTransport(world.api, plan)
         self._api = world.api
-        client = KubeClient(self.transport, TokenBucket(1000, 1000), self.journal)
-        objects = ObjectStore(client)
+        recent = recent_objects(
+            SYSTEM, max_age=5, monotonic=lambda: asyncio.get_running_loop().time()
+        )
+        client = KubeClient(self.transport, TokenBucket(1000, 1000), self.journal, recent)
+        objects = self._objects = ObjectStore(client, (), recent)
         self.keys = EmbeddedKeyStore(client, SYSTEM, chance.randbytes, virtualtime.now)
         echoes = Echoes()
         steps = Steps(objects, self.keys, WorldPods(world), echoes, frozenset(PLANNERS))
@@ -157,6 +160,7 @@ class Replica:
         if self.transport.killed.is_set() or not self.controller.leads:
             return
         kind = change.manifest["kind"]
+        self._objects.shown(change.manifest, gone=change.type == "DELETED")
         if kind in PLANNERS:
             if change.type == "DELETED":
                 self.controller.saw_gone(change.manifest)

@@ -118,7 +118,7 @@ def _change_object(value: dict[str, Any], source: random.Random) -> dict[str, An
 
 def _change_string(value: str, source: random.Random) -> str:
     if value.startswith(("{", "[")):
-        return change_json(value.encode(), source).decode(errors="replace")
+        return change_json(value.encode(errors="replace"), source).decode(errors="replace")
     decoders: list[tuple[Callable[[str], bytes], Callable[[bytes], str]]] = [
         (lambda s: base64.b64decode(s, validate=True), lambda b: base64.b64encode(b).decode()),
         (

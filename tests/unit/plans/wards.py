@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leeward.api.meta import API_VERSION
-from leeward.plans.shared.acknowledgements import names_target
+from leeward.plans.shared.acknowledgements import targets
 from leeward.plans.shared.holders import names_secret
 from leeward.plans.shared.model import (
     Action,
@@ -76,7 +76,7 @@ class WardWorld(World):
                 return {"formatVersion": 1, "keys": keys}
             case DeliveriesOf(target):
                 found = self.of_kind("KeyDelivery")
-                return [copy.deepcopy(one) for one in found if names_target(one, target)]
+                return [copy.deepcopy(one) for one in found if target in targets(one)]
         return super().look(need)
 
     def _perform(self, action: Action) -> Outcome:

@@ -80,6 +80,13 @@ class Figures(Protocol):
         """One was deleted."""
 
 
+class Shown(Protocol):
+    """Takes what a watch shows."""
+
+    def __call__(self, body: dict[str, Any], /, *, gone: bool) -> None:
+        """An object as it is now, or as it was last."""
+
+
 def watched_paths(children: Sequence[tuple[str, str]], namespaces: Sequence[str] = ()) -> list[str]:
     """Paths of everything that is watched.
 
@@ -120,6 +127,7 @@ def kopf_registry(
     children: Sequence[tuple[str, str]],
     login: Callable[[], Awaitable[kopf.AiohttpSession]],
     figures: Mapping[str, Figures],
+    shown: Shown,
 ) -> kopf.OperatorRegistry:
     """Handlers that hand on to the controller.
 
@@ -128,6 +136,7 @@ def kopf_registry(
         children: (apiVersion, kind) of what is watched besides our own kinds.
         login: Opens a session.
         figures: Kind -> who keeps figures of it.
+        shown: Is told first: who is woken by what is seen must not be told older news.
     """
     registry = kopf.OperatorRegistry()
 
@@ -138,6 +147,7 @@ def kopf_registry(
         body = event["object"]
         body["metadata"].pop("managedFields", None)
         is_gone = event["type"] == "DELETED"
+        shown(body, gone=is_gone)
         counted = figures.get(body["kind"])
         if counted is not None:
             (counted.gone if is_gone else counted.saw)(body)
@@ -147,12 +157,14 @@ def kopf_registry(
             controller.saw(body, listed=event["type"] is None)
 
     async def see_child(event: Any, **_: Any) -> None:
-        labels = event["object"]["metadata"].get("labels", {})
+        body = event["object"]
+        labels = body["metadata"].get("labels", {})
         kind, name = labels.get(KIND_LABEL), labels.get(NAME_LABEL)
-        namespace = event["object"]["metadata"].get("namespace")
+        namespace = body["metadata"].get("namespace")
+        shown(body, gone=event["type"] == "DELETED")
         # What is there when the watch begins is looked at with its owner, which is listed, too.
         if kind and name and namespace and event["type"] is not None:
-            controller.saw_child(Key(kind, namespace, name), event["object"])
+            controller.saw_child(Key(kind, namespace, name), body)
 
     kopf.on.login(registry=registry, id="login")(log_in)
     for own in KINDS:
@@ -172,10 +184,17 @@ def _split(api_version: str) -> tuple[str, str]:
 class KopfLogin:
     """Gives Kopf a session of its own: same connection set-up, token renewed for each request."""
 
-    def __init__(self, configuration: Configuration, watches: WatchAges, meter: CallMeter) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        watches: WatchAges,
+        meter: CallMeter,
+        on_list: Callable[[], None],
+    ) -> None:
         self._configuration = configuration
         self._watches = watches
         self._meter = meter
+        self._on_list = on_list
 
     async def __call__(self) -> kopf.AiohttpSession:
         """Open a session; Kopf closes it."""
@@ -195,6 +214,8 @@ class KopfLogin:
             request.headers["Authorization"] = token
         is_watch = request.url.query.get("watch") == "true"
         verb = "watch" if is_watch else "list"
+        if not is_watch:
+            self._on_list()
         try:
             response = await handler(request)
         except (aiohttp.ClientError, TimeoutError):

@@ -36,6 +36,7 @@ from leeward.engine.ratelimit import TokenBucket
 from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
 from leeward.keystore.providers.pool import TransitPool
+from leeward.keystore.records import is_wrapped
 from leeward.keystore.rootrotation import RootKeyRotation
 from leeward.keystore.store import EmbeddedKeyStore
 from leeward.kube.client import KubeClient
@@ -43,6 +44,7 @@ from leeward.kube.events import EventRecorder
 from leeward.kube.lease import LeaderLease, LeaseTimes
 from leeward.kube.objects import ObjectStore
 from leeward.kube.pods import PodHttp
+from leeward.kube.recent import RecentObjects
 from leeward.kube.transport import HttpTransport
 from leeward.plans.dataset import DatasetPlanner
 from leeward.plans.datasetpreview import DatasetPreviewPlanner
@@ -119,8 +121,11 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     # The lease has connections of its own: it must not wait behind requests that wait.
     transport, lease_transport = HttpTransport(configuration), HttpTransport(configuration)
     limiter = TokenBucket(settings.max_requests, settings.burst)
-    client = KubeClient(transport, limiter, metrics)
-    objects = ObjectStore(client, settings.watch_namespaces)
+    recent = recent_objects(
+        settings.namespace, settings.lease_duration - settings.lease_renew_deadline
+    )
+    client = KubeClient(transport, limiter, metrics, recent)
+    objects = ObjectStore(client, settings.watch_namespaces, recent)
     pool = transit_pool(settings, client, metrics)
     keys = EmbeddedKeyStore(
         client,
@@ -147,7 +152,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     )
     lag = LoopLag()
     watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
-    login = KopfLogin(configuration, watches, metrics)
+    login = KopfLogin(configuration, watches, metrics, objects.watch_begins)
     rotator = _rotator(settings, client, keys)
     metrics.show(_states(controller, sweeper, lag, watches))
     figures = _figures(metrics, keys, rotator)
@@ -168,8 +173,27 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         lag=lag,
         watches=watches,
         health=_health(controller, lag, watches),
-        registry=kopf_registry(controller, CHILDREN, login, figures),
+        registry=kopf_registry(controller, CHILDREN, login, figures, objects.shown),
         kopf_settings=kopf_settings(CHILDREN),
+    )
+
+
+def recent_objects(
+    namespace: str, max_age: float, monotonic: Callable[[], float] = time.monotonic
+) -> RecentObjects:
+    """What need not be read again at once: all that is watched, and what few others write.
+
+    Args:
+        namespace: Of the operator.
+        max_age: See ``RecentObjects``.
+        monotonic: Seconds of a clock that never goes back.
+    """
+    watched = {(API_VERSION, kind) for kind in PLANNERS} | {*CHILDREN}
+    return RecentObjects(
+        lambda ref: (ref.api_version, ref.kind) in watched,
+        lambda ref: ref.kind == "PersistentVolumeClaim" or is_wrapped(ref, namespace),
+        max_age,
+        monotonic,
     )
 
 

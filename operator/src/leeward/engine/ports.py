@@ -32,7 +32,13 @@ class Objects(Protocol):
     """API objects, read and written by name."""
 
     async def get(self, ref: ObjectRef) -> Manifest | None:
-        """The object as the API server has it, or None where there is none."""
+        """The object as the API server has it, or had it a moment ago; None: there is none."""
+
+    def foreign_change(self) -> None:
+        """Somebody else changed something, as a watch has just shown.
+
+        Whatever he had changed before that, in objects that nobody watches, is seen from now on.
+        """
 
     async def listing(self, need: Listing) -> list[Manifest]:
         """Objects that a field selector selects, in any order."""

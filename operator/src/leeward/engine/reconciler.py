@@ -115,6 +115,8 @@ class Reconciler:
             FaultError: It did not get there now; try again later.
             EngineError: The plan does not settle.
         """
+        if body is not None:
+            self._objects.foreign_change()
         for _ in range(MAX_READS):
             resource = body if body is not None else await self._read(key)
             body = None

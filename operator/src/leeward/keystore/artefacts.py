@@ -70,28 +70,39 @@ class ArtefactKeys:
         except DamagedRecordError:
             return None
 
-    async def find(self, key_id: str) -> tuple[Manifest, WrappedArtefactKey] | None:
+    async def find(
+        self, key_id: str, *, fresh: bool = False
+    ) -> tuple[Manifest, WrappedArtefactKey] | None:
         """An artefact key and the Secret that it stands in; None: there is none (any more).
+
+        Args:
+            key_id: Of the key.
+            fresh: Whether it is to be as it is now, and not as it was a moment ago.
 
         Raises:
             DamagedRecordError: The Secret does not hold one.
         """
-        found = await self.record(key_id)
+        found = await self.record(key_id, fresh=fresh)
         if found is None:
             return None
         secret, key = found
         return (secret, key) if isinstance(key, WrappedArtefactKey) else None
 
     async def record(
-        self, key_id: str
+        self, key_id: str, *, fresh: bool = False
     ) -> tuple[Manifest, WrappedArtefactKey | ShreddedArtefactKey] | None:
         """An artefact key, or what is left of it, and the Secret that it stands in.
+
+        Args:
+            key_id: Of the key.
+            fresh: Whether it is to be as it is now, and not as it was a moment ago.
 
         Raises:
             DamagedRecordError: The Secret does not hold one.
         """
         try:
-            secret = await self._client.get(secret_ref(self._namespace, artefact_name(key_id)))
+            ref = secret_ref(self._namespace, artefact_name(key_id))
+            secret = await self._client.get(ref, fresh=fresh)
         except NotFoundError:
             return None
         return secret, read_artefact_key(secret)
@@ -215,7 +226,7 @@ class ArtefactKeys:
 
     async def _found(self, key_id: str) -> WrappedArtefactKey:
         try:
-            found = await self.find(key_id)
+            found = await self.find(key_id, fresh=True)
         except DamagedRecordError:
             raise KeyFaultError("Damaged") from None
         if found is None:

@@ -40,6 +40,8 @@ WRAPPED_SELECTOR: Final = f"{WRAPPED_LABEL}=true"
 KEYSET_SELECTOR: Final = f"{ROLE_LABEL}={KEYSET_ROLE}"
 UNPUBLISHED_SELECTOR: Final = f"{ROLE_LABEL}={ARTEFACT_ROLE},{PUBLISHED_LABEL}=false"
 
+_KEYSET: Final = "keyset-"
+_ARTEFACT: Final = "artefact-"
 _DATA_KEY: Final = {
     ROOT_ROLE: "root-key.json",
     KEYSET_ROLE: "keyset.json",
@@ -70,12 +72,18 @@ class UnpublishedKeys:
 def keyset_name(namespace: str, vault: str) -> str:
     """Name of the Secret that holds a vault's keyset."""
     digest = hashlib.sha256(f"{namespace}/{vault}".encode()).hexdigest()
-    return f"keyset-{digest[:20]}"
+    return f"{_KEYSET}{digest[:20]}"
 
 
 def artefact_name(key_id: str) -> str:
     """Name of the Secret that holds an artefact key."""
-    return f"artefact-{key_id}"
+    return f"{_ARTEFACT}{key_id}"
+
+
+def is_wrapped(ref: ObjectRef, namespace: str) -> bool:
+    """Whether that is a Secret with wrapped keys, where the operator is in that namespace."""
+    is_secret = (ref.api_version, ref.kind, ref.namespace) == ("v1", "Secret", namespace)
+    return is_secret and ref.name.startswith((_ARTEFACT, _KEYSET))
 
 
 def secret_ref(namespace: str, name: str) -> ObjectRef:

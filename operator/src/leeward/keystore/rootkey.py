@@ -40,8 +40,8 @@ RootKeyState = Literal["Ready", "Made", "Restored", "Lost"]
 class SecretClient(Protocol):
     """What the key store needs of the API server; raises what ``kube.errors`` lists."""
 
-    async def get(self, ref: ObjectRef) -> Manifest:
-        """The Secret. Raises NotFoundError."""
+    async def get(self, ref: ObjectRef, *, fresh: bool = False) -> Manifest:
+        """The Secret, as it is now (fresh) or was a moment ago. Raises NotFoundError."""
 
     async def list(
         self,

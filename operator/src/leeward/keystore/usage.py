@@ -186,10 +186,10 @@ class CountedSecrets:
         self._namespace = namespace
         self._book = book
 
-    async def get(self, ref: ObjectRef) -> Manifest:
+    async def get(self, ref: ObjectRef, *, fresh: bool = False) -> Manifest:
         """See ``SecretClient``."""
         try:
-            found = await self._client.get(ref)
+            found = await self._client.get(ref, fresh=fresh)
         except NotFoundError:
             self._gone(ref)
             raise

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlencode
 
 from leeward.kube.errors import error_of
+from leeward.kube.recent import RecentObjects, nothing
 from leeward.kube.resources import collection_path, object_path, ref_of
 from leeward.plans.shared.model import Manifest, ObjectRef
 
@@ -53,14 +54,38 @@ class CallMeter(Protocol):
 class KubeClient:
     """The API server. Every method raises what ``kube.errors`` lists."""
 
-    def __init__(self, transport: Transport, limiter: Limiter, meter: CallMeter) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        limiter: Limiter,
+        meter: CallMeter,
+        recent: RecentObjects | None = None,
+    ) -> None:
+        """Make one.
+
+        Args:
+            transport: Carries requests.
+            limiter: Holds them back.
+            meter: Counts them.
+            recent: Takes answers, so that they need not be asked for again; None: nothing does.
+        """
         self._transport = transport
         self._limiter = limiter
         self._meter = meter
+        self._recent = nothing() if recent is None else recent
 
-    async def get(self, ref: ObjectRef) -> Manifest:
-        """The object. Raises NotFoundError where there is none."""
-        return await self.request("get", "GET", object_path(ref))
+    async def get(self, ref: ObjectRef, *, fresh: bool = False) -> Manifest:
+        """The object, as it is or was a moment ago. Raises NotFoundError where there is none.
+
+        Args:
+            ref: The object.
+            fresh: Whether it is asked for in any case.
+        """
+        known = None if fresh else self._recent.find(ref)
+        if known is not None:
+            found: Manifest = json.loads(known)
+            return found
+        return await self._about(ref, "get", "GET", object_path(ref))
 
     async def list(
         self,
@@ -112,7 +137,7 @@ class KubeClient:
         ref = ref_of(manifest)
         path = collection_path(ref.api_version, ref.kind, ref.namespace)
         query = {"fieldManager": manager}
-        return await self.request("create", "POST", path, body=manifest, query=query)
+        return await self._about(ref, "create", "POST", path, body=manifest, query=query)
 
     async def replace(self, manifest: Manifest, manager: str, *, subresource: str = "") -> Manifest:
         """PUT. With a resourceVersion in the manifest, a compare-and-swap.
@@ -120,9 +145,10 @@ class KubeClient:
         Raises:
             StaleWriteError: The object has changed since.
         """
-        path = object_path(ref_of(manifest), subresource)
+        ref = ref_of(manifest)
+        path = object_path(ref, subresource)
         query = {"fieldManager": manager}
-        return await self.request("update", "PUT", path, body=manifest, query=query)
+        return await self._about(ref, "update", "PUT", path, body=manifest, query=query)
 
     async def delete(
         self, ref: ObjectRef, *, uid: str | None = None, grace: int | None = None
@@ -147,23 +173,26 @@ class KubeClient:
             options["preconditions"] = {"uid": uid}
         if grace is not None:
             options["gracePeriodSeconds"] = grace
-        await self.request("delete", "DELETE", object_path(ref), body=options)
+        with self._recent.lost(ref):
+            await self.request("delete", "DELETE", object_path(ref), body=options)
 
     async def apply(
         self, manifest: Manifest, manager: str, *, force: bool, subresource: str = ""
     ) -> Manifest:
         """Server-side apply. Without force, fields of another manager raise StaleWriteError."""
-        path = object_path(ref_of(manifest), subresource)
+        ref = ref_of(manifest)
+        path = object_path(ref, subresource)
         query = {"fieldManager": manager, "force": "true" if force else "false"}
-        return await self.request(
-            "apply", "PATCH", path, body=manifest, query=query, content_type=APPLY_PATCH
+        return await self._about(
+            ref, "apply", "PATCH", path, body=manifest, query=query, content_type=APPLY_PATCH
         )
 
     async def merge_patch(
         self, ref: ObjectRef, patch: Manifest, manager: str, *, subresource: str = ""
     ) -> Manifest:
         """JSON merge patch (RFC 7386); a resourceVersion in it makes it a compare-and-swap."""
-        return await self.request(
+        return await self._about(
+            ref,
             "patch",
             "PATCH",
             object_path(ref, subresource),
@@ -171,6 +200,25 @@ class KubeClient:
             query={"fieldManager": manager},
             content_type=MERGE_PATCH,
         )
+
+    async def _about(
+        self,
+        ref: ObjectRef,
+        verb: str,
+        method: str,
+        path: str,
+        *,
+        body: Manifest | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = JSON,
+    ) -> Manifest:
+        """One request that is answered with the object as it is then."""
+        with self._recent.asked(ref) as answered:
+            await self._limiter.acquire()
+            answer = await self._exchange(verb, method, path, body, query, content_type)
+            document: Manifest = json.loads(answer)
+            answered(document["metadata"]["resourceVersion"], answer)
+        return document
 
     async def request(
         self,
@@ -196,6 +244,19 @@ class KubeClient:
         """
         if limited:
             await self._limiter.acquire()
+        answer = await self._exchange(verb, method, path, body, query, content_type)
+        document: Manifest = json.loads(answer)
+        return document
+
+    async def _exchange(
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        body: Manifest | None,
+        query: Mapping[str, str] | None,
+        content_type: str,
+    ) -> bytes:
         if query:
             path = f"{path}?{urlencode(query)}"
         code = "error"
@@ -207,8 +268,7 @@ class KubeClient:
         finally:
             self._meter.called(verb, code)
         if status < 400:
-            document: Manifest = json.loads(answer)
-            return document
+            return answer
         error = error_of(status, answer, headers)
         wait = getattr(error, "retry_after", None)
         if status == 429 and wait:

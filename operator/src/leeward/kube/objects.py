@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from leeward.api.keydelivery import KEYDELIVERY
-from leeward.api.meta import API_VERSION
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import (
     AlreadyExistsError,
@@ -18,9 +17,9 @@ from leeward.kube.errors import (
     RefusedError,
     outcome_of,
 )
-from leeward.kube.lists import SharedList
+from leeward.kube.recent import RecentObjects, nothing
+from leeward.kube.register import DeliveryRegister
 from leeward.kube.resources import ref_of
-from leeward.plans.shared.acknowledgements import names_target
 from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientError
 from leeward.plans.shared.holders import names_secret
 from leeward.plans.shared.model import (
@@ -41,15 +40,24 @@ from leeward.plans.shared.names import UID_ANNOTATION
 class ObjectStore:
     """Reads and writes API objects by name."""
 
-    def __init__(self, client: KubeClient, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        namespaces: Sequence[str] = (),
+        recent: RecentObjects | None = None,
+    ) -> None:
         """Make one.
 
         Args:
             client: The API server.
             namespaces: Those that are watched; none: all.
+            recent: What the client remembers; None: nothing.
         """
         self._client = client
-        self._deliveries = SharedList(client, API_VERSION, KEYDELIVERY.kind, namespaces)
+        self._recent = nothing() if recent is None else recent
+        self._deliveries = DeliveryRegister(
+            client, namespaces, self._recent.max_age, self._recent.monotonic
+        )
 
     async def get(self, ref: ObjectRef) -> Manifest | None:
         """The object, or None where there is none.
@@ -66,6 +74,21 @@ class ObjectStore:
             return None
         except RefusedError as error:
             raise DeniedError(str(error)) from None
+
+    def shown(self, body: Manifest, *, gone: bool) -> None:
+        """A watch showed an object, or that it is gone: nobody is told older news from now on."""
+        self._recent.shown(ref_of(body), body["metadata"]["resourceVersion"])
+        if body["kind"] == KEYDELIVERY.kind:
+            self._deliveries.shown(body, gone=gone)
+
+    def watch_begins(self) -> None:
+        """What was deleted while nobody watched is shown to nobody."""
+        self._recent.clear()
+        self._deliveries.clear()
+
+    def foreign_change(self) -> None:
+        """Somebody else changed something: what he changed before, unwatched, is to be seen."""
+        self._recent.clear_unwatched()
 
     async def listing(self, need: Listing) -> list[Manifest]:
         """Objects that a field selector selects.
@@ -103,10 +126,9 @@ class ObjectStore:
     async def deliveries_of(self, need: DeliveriesOf) -> list[Manifest]:
         """The KeyDeliveries that name a Dataset or a KeyVault."""
         try:
-            found = await self._deliveries.all()
+            return await self._deliveries.naming(need.target)
         except RefusedError as error:
             raise DeniedError(str(error)) from None
-        return [delivery for delivery in found if names_target(delivery, need.target)]
 
     async def mark(self, action: MarkPod, manager: str) -> Outcome:
         """Set labels and annotations of a pod."""

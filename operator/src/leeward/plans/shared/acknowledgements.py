@@ -8,6 +8,8 @@ asked of the KeyDeliveries that ``DeliveriesOf`` yields.
 from collections.abc import Iterable, Iterator
 
 from leeward.api.dataset import DATASET
+from leeward.api.keyvault import KEYVAULT
+from leeward.api.meta import API_VERSION
 from leeward.plans.shared.model import Manifest, ObjectRef
 
 
@@ -38,18 +40,16 @@ def still_holding(
     )
 
 
-def names_target(delivery: Manifest, target: ObjectRef) -> bool:
-    """Whether a KeyDelivery names this Dataset or KeyVault."""
+def targets(delivery: Manifest) -> frozenset[ObjectRef]:
+    """The Datasets and KeyVaults that a KeyDelivery names."""
     home = delivery["metadata"]["namespace"]
-    for item in (delivery.get("spec") or {}).get("items") or ():
-        for kind, ref in _refs(item):
-            if (kind, ref.get("namespace") or home, ref.get("name")) == (
-                target.kind,
-                target.namespace,
-                target.name,
-            ):
-                return True
-    return False
+    items = (delivery.get("spec") or {}).get("items") or ()
+    return frozenset(
+        ObjectRef(API_VERSION, kind, ref.get("namespace") or home, ref["name"])
+        for item in items
+        for kind, ref in _refs(item)
+        if ref.get("name")
+    )
 
 
 def _refs(item: Manifest) -> Iterator[tuple[str, Manifest]]:
@@ -57,7 +57,7 @@ def _refs(item: Manifest) -> Iterator[tuple[str, Manifest]]:
         yield DATASET.kind, item["dataset"]
     for member in ("certificate", "signing", "verification"):
         if item.get(member):
-            yield "KeyVault", item[member].get("vault") or {}
+            yield KEYVAULT.kind, item[member].get("vault") or {}
 
 
 def _items_of(delivery: Manifest, dataset: ObjectRef) -> list[str]:

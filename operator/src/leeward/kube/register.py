@@ -1,0 +1,122 @@
+"""Which KeyDeliveries name a Dataset or a KeyVault, without listing them all for each who asks.
+
+Whoever asks is told how things stood when they asked, or later, as far as ``kube.recent`` can tell.
+What a KeyDelivery names stands in its spec, and changes with its generation alone: a list is good
+for as long as anything in ``kube.recent`` is, unless a watch shows a KeyDelivery that it does not
+hold as it is. How those that were found stand is then looked at one by one.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from leeward.api.keydelivery import KEYDELIVERY
+from leeward.api.meta import API_VERSION
+from leeward.kube.client import KubeClient
+from leeward.kube.errors import NotFoundError
+from leeward.kube.resources import ref_of
+from leeward.plans.shared.acknowledgements import targets
+from leeward.plans.shared.model import Manifest, ObjectRef
+
+FEW: Final = 16
+"""KeyDeliveries that are looked at one by one; more of them are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What one list told.
+
+    Attributes:
+        at: When it was sent.
+        generations: Of every KeyDelivery, by its name.
+        naming: Target -> those that name it.
+    """
+
+    at: float
+    generations: dict[ObjectRef, int]
+    naming: dict[ObjectRef, list[ObjectRef]]
+
+
+class DeliveryRegister:
+    """The KeyDeliveries of all namespaces that are watched."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        namespaces: Sequence[str],
+        max_age: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make one; it reads nothing yet.
+
+        Args:
+            client: The API server.
+            namespaces: Where they are looked for; none: everywhere.
+            max_age: Seconds for which a list may be used: see ``RecentObjects``.
+            monotonic: Seconds of a clock that never goes back.
+        """
+        self._client = client
+        self._namespaces = namespaces
+        self._max_age = max_age
+        self._monotonic = monotonic
+        self._listed: _Listed | None = None
+        self._changes = 0
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[list[Manifest]] | None = None
+
+    async def naming(self, target: ObjectRef) -> list[Manifest]:
+        """Those that name it; they are shared with others, and must not be changed."""
+        known = self._listed
+        if known is not None and self._monotonic() - known.at <= self._max_age:
+            refs = known.naming.get(target, ())
+            if len(refs) <= FEW:
+                return await self._each(refs)
+        if self._next is None:
+            self._next = asyncio.create_task(self._list())
+        found = await asyncio.shield(self._next)
+        return [delivery for delivery in found if target in targets(delivery)]
+
+    def shown(self, body: Manifest, *, gone: bool) -> None:
+        """A watch showed a KeyDelivery, or that it is gone."""
+        known = self._listed
+        generation = None if known is None else known.generations.get(ref_of(body))
+        if gone or generation != body["metadata"]["generation"]:
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._listed = None
+        self._changes += 1
+
+    async def _each(self, refs: Iterable[ObjectRef]) -> list[Manifest]:
+        found = []
+        for ref in refs:
+            try:
+                found.append(await self._client.get(ref))
+            except NotFoundError:
+                continue
+        return found
+
+    async def _list(self) -> list[Manifest]:
+        """One request answers all who asked before it was sent."""
+        async with self._turn:
+            self._next = None  # who asks from now on waits for the next one
+            at, changes = self._monotonic(), self._changes
+            found: list[Manifest] = []
+            for namespace in self._namespaces or (None,):
+                found += await self._client.list(API_VERSION, KEYDELIVERY.kind, namespace)
+            if changes == self._changes:
+                self._listed = _listed(at, found)
+            return found
+
+
+def _listed(at: float, found: Iterable[Manifest]) -> _Listed:
+    generations, naming = {}, dict[ObjectRef, list[ObjectRef]]()
+    for delivery in found:
+        ref = ref_of(delivery)
+        generations[ref] = delivery["metadata"]["generation"]
+        for target in targets(delivery):
+            naming.setdefault(target, []).append(ref)
+    return _Listed(at, generations, naming)
