@@ -55,7 +55,10 @@ class Taken:
 
 
 def rotate(keys: int, consumers: int) -> Taken:
-    """Replace so many keys at once, each of a Dataset that so many pods read."""
+    """Replace so many keys at once, each of a Dataset that so many pods read.
+
+    Without pods there is no KeyDelivery, either.
+    """
     return virtualtime.run(_rotate(keys, consumers))
 
 
@@ -68,7 +71,7 @@ async def _rotate(keys: int, consumers: int) -> Taken:
             world.api.add(manifest)
     async with working(world) as api:
         operator = asyncio.create_task(Replica(world, plan, seed=1).run())
-        await _until(lambda: all(_settled(api, number) for number in range(keys)))
+        await _until(lambda: all(_settled(api, number, consumers) for number in range(keys)))
         await asyncio.sleep(60)
         calls, begin, virtual = len(plan.calls), time.perf_counter(), _virtual()
         for number in range(keys):
@@ -115,7 +118,8 @@ def _dataset(number: int, consumers: int) -> list[Manifest]:
         "items": [{"name": "data", "dataset": {"name": name}}],
     }
     pods = [_pod(f"{name}-{place}", name, secret) for place in range(consumers)]
-    return [resource("Dataset", name, dataset), resource("KeyDelivery", name, delivery), *pods]
+    deliveries = [resource("KeyDelivery", name, delivery)] if consumers else []
+    return [resource("Dataset", name, dataset), *deliveries, *pods]
 
 
 def _pod(name: str, app: str, secret: str) -> Manifest:
@@ -138,11 +142,13 @@ def _get(api: FakeApi, kind: str, number: int) -> Manifest:
     return found
 
 
-def _settled(api: FakeApi, number: int) -> bool:
+def _settled(api: FakeApi, number: int, consumers: int) -> bool:
+    if not ready(api, "Dataset", f"letters-{number}", "Inspected"):
+        return False
+    if not consumers:
+        return True
     conditions = _get(api, "KeyDelivery", number).get("status", {}).get("conditions", ())
-    return ready(api, "Dataset", f"letters-{number}", "Inspected") and any(
-        (c["type"], c["reason"]) == ("Acknowledged", "AllAcknowledged") for c in conditions
-    )
+    return any((c["type"], c["reason"]) == ("Acknowledged", "AllAcknowledged") for c in conditions)
 
 
 def _replaced(api: FakeApi, number: int) -> bool:

@@ -111,7 +111,7 @@ class Bench:
         kinds = frozenset({"Dataset", "KeyVault"})
         self.reconciler = Reconciler(
             api_version=API_VERSION,
-            planners={"Dataset": self.planner, "KeyVault": self.planner},
+            planners=dict.fromkeys(("Dataset", "KeyVault", "KeyDelivery"), self.planner),
             objects=objects,
             steps=Steps(objects, NoKeys(), NoPods(), self.echoes, kinds),
             recorder=self.journal,
@@ -134,12 +134,18 @@ class Bench:
         )
         self.resource = self.add("people")
 
-    def add(self, name: str, kind: str = "Dataset", status: Manifest | None = None) -> Manifest:
+    def add(
+        self,
+        name: str,
+        kind: str = "Dataset",
+        status: Manifest | None = None,
+        spec: Manifest | None = None,
+    ) -> Manifest:
         made: Manifest = {
             "apiVersion": API_VERSION,
             "kind": kind,
             "metadata": {"name": name, "namespace": "ns"},
-            "spec": {},
+            "spec": spec or {},
         }
         if status is not None:
             made["status"] = status

@@ -10,12 +10,16 @@ from leeward.api.meta import API_VERSION
 from leeward.engine.inventory import Key
 from leeward.plans.shared.model import (
     Apply,
+    DeliveriesOf,
     Manifest,
     ObjectRef,
     Observed,
     Plan,
 )
 from unit.engine.loopbench import KEY, Bench, config_map
+
+
+_DELIVERED = {"items": [{"name": "data", "dataset": {"name": "people"}}]}
 
 
 def test_an_own_write_does_not_wake_its_own_resource() -> None:
@@ -95,6 +99,34 @@ def test_a_changed_resource_wakes_those_that_looked_at_it() -> None:
         await asyncio.sleep(1)
         assert bench.status() == {"source": False}
         assert bench.gone == [Key("Dataset", "ns", "source")]
+
+    virtualtime.run(main())
+
+
+def test_a_delivery_wakes_those_that_looked_who_delivers_what_they_are() -> None:
+    async def main() -> None:
+        need = DeliveriesOf(ObjectRef(API_VERSION, "Dataset", "ns", "people"))
+
+        def script(resource: Manifest, observed: Observed) -> Plan:
+            if resource["kind"] == "KeyDelivery":
+                return Plan(resource["status"])
+            if not observed.has(need):
+                return Plan({}, needs=(need,))
+            return Plan({"secrets": ["secret" in d["status"] for d in observed.get(need)]})
+
+        bench = Bench(script)
+        bench.add("wards", kind="KeyDelivery", spec=_DELIVERED, status={})
+        bench.watch()
+        bench.controller.lead()
+        bench.controller.saw(bench.resource, listed=True)
+        await asyncio.sleep(1)
+        assert bench.status() == {"secrets": [False]}
+        found = bench.api.one("KeyDelivery", "ns", "wards")
+        assert found is not None
+        found["status"] = {"secret": {}}
+        bench.api.edit(found)
+        await asyncio.sleep(1)
+        assert bench.status() == {"secrets": [True]}
 
     virtualtime.run(main())
 

@@ -103,6 +103,23 @@ def test_to_pods_only_matters_which_keys_they_are_to_have() -> None:
     assert not same("MaskingJob", draining, removing)
 
 
+def delivered(acknowledged: bool, **status: Any) -> Manifest:
+    keys = [{"id": NEW, "version": 1, "acknowledged": acknowledged}]
+    held = {"secret": {"version": "1"}, "items": [{"name": "data", "keys": keys}]}
+    return body("KeyDelivery", held | status)
+
+
+def test_of_a_delivery_matters_to_its_dataset_what_pods_hold_and_have_loaded() -> None:
+    before = delivered(False)
+    assert same("Dataset", before, delivered(False, consumers=[{"pod": "one"}]))
+    assert same("Dataset", before, delivered(False, **condition("Ready", "KeysDelivered")))
+    assert not same("Dataset", before, delivered(True))
+    assert not same("Dataset", before, delivered(False, secret={"version": "1", "pending": True}))
+    assert not same("Dataset", before, delivered(False, items=[]))
+    assert not same("Dataset", before, body("KeyDelivery", {}))
+    assert not same("KeyVault", before, delivered(False, consumers=[{"pod": "one"}]))
+
+
 def test_what_depends_on_a_key_matters_only_to_its_vault() -> None:
     def vault(**version: Any) -> Manifest:
         made = {"version": 1, "state": "Primary", **version}

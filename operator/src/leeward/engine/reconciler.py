@@ -20,6 +20,7 @@ from leeward.engine.transitions import condition_events
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
     Context,
+    DeliveriesOf,
     Manifest,
     ObjectRef,
     Observed,
@@ -32,6 +33,8 @@ from leeward.plans.shared.relevance import relevance
 _log = logging.getLogger(__name__)
 
 MAX_READS: Final = 3
+_FEW: Final = 16
+"""Who looks at more KeyDeliveries than these is not woken by each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +160,17 @@ class Reconciler:
         )
         await self._write_status(run, plan.status, last=True)
         self._announce(run, plan)
-        looked_at = {
-            Key(need.kind, need.namespace, need.name): relevance(key.kind, seen)
-            for need, seen in run.observed.seen.items()
-            if isinstance(need, ObjectRef) and need.api_version == self._api_version
-        }
-        return Settled(requeue_after=plan.requeue_after, looked_at=looked_at)
+        return Settled(requeue_after=plan.requeue_after, looked_at=self._looked_at(key, run))
+
+    def _looked_at(self, key: Key, run: _Run) -> dict[Key, int]:
+        """Resources of ours that decided what the plan said."""
+        found: dict[Key, int] = {}
+        for need, seen in run.observed.seen.items():
+            if isinstance(need, ObjectRef) and need.api_version == self._api_version:
+                found[Key(need.kind, need.namespace, need.name)] = relevance(key.kind, seen)
+            elif isinstance(need, DeliveriesOf) and len(seen) <= _FEW:
+                found |= {key_of(delivery): relevance(key.kind, delivery) for delivery in seen}
+        return found
 
     async def _write_status(self, run: _Run, status: Manifest, *, last: bool) -> None:
         """Write the status if it differs, and delete the children that it no longer lists.

@@ -13,12 +13,14 @@ from leeward.plans.dataset.view import View
 from leeward.plans.shared.acknowledgements import not_acknowledged, still_holding
 from leeward.plans.shared.conditions import backoff
 from leeward.plans.shared.listing import listed
-from leeward.plans.shared.model import DeliveriesOf, Listing, Plan
+from leeward.plans.shared.model import DeliveriesOf, Listing, Plan, WriteStatus
 
 SOURCE_KEY: Final = "status.sourceKeyId"
 WORKLOADS: Final = tuple(k.kind for k in KINDS if f".{SOURCE_KEY}" in k.selectable_fields)
 """Kinds of those that end; a KeyDelivery says by itself what its pods hold."""
 _SHOWN: Final = 10
+_AT_FIRST: Final = 5.0
+"""Seconds after which it is said who is waited for; as a rule there is nobody any more, then."""
 
 
 def await_workloads(view: View) -> Plan | None:
@@ -65,6 +67,8 @@ def await_release(view: View) -> Plan | None:
 
 
 def _await(view: View, names: Sequence[str], what: str) -> Plan:
+    if view.observed.done(WriteStatus()) is not None:
+        return Plan(view.status, requeue_after=_AT_FIRST)
     verb = "has" if len(names) == 1 else "have"
     view.draft.set(CONDITION, False, "AwaitingConsumers", f"{listed(names, _SHOWN)} {verb} {what}")
     return Plan(view.status, requeue_after=backoff(view.draft.seconds_since(CONDITION), 5, 60))

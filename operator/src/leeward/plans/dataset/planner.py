@@ -10,7 +10,7 @@ from leeward.api.meta import API_VERSION, Kind
 from leeward.formats.result import AnyResult, Result
 from leeward.plans.dataset import inspection
 from leeward.plans.dataset.keys import adoptable, plan_key, take_over
-from leeward.plans.dataset.rotation import awaits_job, is_replacing, plan_rotation
+from leeward.plans.dataset.rotation import awaits_job, goes_on, is_replacing, plan_rotation
 from leeward.plans.dataset.shredding import plan_deletion
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import is_over
@@ -71,7 +71,7 @@ class DatasetPlanner:
             return marked
         if awaits_job(view):
             return policy_upkeep(view) or plan_rotation(view, Plan(view.status))
-        plan = _settle(view)
+        plan = goes_on(view) or _settle(view)
         if plan.needs or plan.actions or (view.key is None and not is_replacing(view)):
             return plan
         return plan_rotation(view, plan)

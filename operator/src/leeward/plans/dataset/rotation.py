@@ -56,6 +56,19 @@ def is_replacing(view: View) -> bool:
     return bool(view.status.get("replacement", {}).get("phase", "Waiting") != "Waiting")
 
 
+def goes_on(view: View) -> Plan | None:
+    """The next step, where those are done that were waited for; nothing else is looked at then.
+
+    None: there is nobody to wait for, or somebody still has to be.
+    """
+    record: Manifest = view.status.get("replacement", {})
+    waits = record.get("mode") == "Rewrap" and record["phase"] in ("Distributing", "Draining")
+    if not waits or "retryAt" in record or _is_asked_again(view):
+        return None
+    plan = _replace(view)
+    return plan if plan.needs or plan.actions else None
+
+
 def awaits_job(view: View) -> bool:
     """Whether a Job of this module alone decides what comes next.
 
@@ -151,9 +164,8 @@ def _drain(view: View) -> Plan:
     stopped = _do(view, retire, missing_is_done=True)
     if stopped is not None:
         return stopped
-    held = await_workloads(view)
-    if held is None and record["mode"] == "Rewrap":
-        held = await_release(view)
+    held = await_release(view) if record["mode"] == "Rewrap" else None
+    held = held or await_workloads(view)
     if held is not None:
         return held
     if record["mode"] == "Reencrypt":

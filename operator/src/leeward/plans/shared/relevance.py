@@ -41,6 +41,8 @@ def relevance(dependant: str, body: Manifest | None) -> int:
     placed = [metadata.get(name) for name in _PLACED]
     if (body["kind"], dependant) == (DATASET.kind, KEYDELIVERY.kind):
         return _hash(placed, _without(body["spec"], _ON_REQUEST), _keys(body.get("status") or {}))
+    if (body["kind"], dependant) == (KEYDELIVERY.kind, DATASET.kind):
+        return _hash(placed, metadata["generation"], _held(body.get("status") or {}))
     return _hash(placed, metadata["generation"], _said(body))
 
 
@@ -78,6 +80,13 @@ def _keys(status: Manifest) -> Any:
     except ValidationError:
         return status
     return [ids, ready.get("status"), ready.get("reason")]
+
+
+def _held(status: Manifest) -> Any:
+    """Which keys pods may hold, and which of them all pods have."""
+    secret = status.get("secret")
+    keys = [(item["name"], item.get("keys")) for item in status.get("items") or ()]
+    return [secret is None, secret and secret.get("pending"), keys]
 
 
 def _without(record: Manifest, names: frozenset[str]) -> dict[str, Any]:
