@@ -61,9 +61,7 @@ class Replica:
         self.journal = Journal()
         self.transport = DirectTransport(world.api, plan)
         self._api = world.api
-        recent = recent_objects(
-            SYSTEM, max_age=5, monotonic=lambda: asyncio.get_running_loop().time()
-        )
+        recent = recent_objects(SYSTEM, lambda: True, virtualtime.elapsed)
         client = KubeClient(self.transport, TokenBucket(1000, 1000), self.journal, recent)
         objects = self._objects = ObjectStore(client, (), recent)
         self.keys = EmbeddedKeyStore(client, SYSTEM, chance.randbytes, virtualtime.now)

@@ -78,6 +78,7 @@ class FakeApi:
         self.calls: list[tuple[str, str]] = []
         self._owners: dict[Place, Ownership] = {}
         self._collections: defaultdict[tuple[str, str], dict[Place, None]] = defaultdict(dict)
+        self._labelled: defaultdict[tuple[str, str, str], dict[Place, None]] = defaultdict(dict)
         self._owned: defaultdict[str, dict[Place, None]] = defaultdict(dict)
         self._versions = itertools.count(1)
         self._uids = itertools.count(1)
@@ -187,12 +188,16 @@ class FakeApi:
 
     def select(self, place: Place, labels: str = "", fields: str = "") -> list[Manifest]:
         """Objects of a collection, filtered: themselves, no copies."""
-        found = {
-            at: manifest
-            for at, manifest in self._collection(place[:2])
-            if place.namespace in ("", at.namespace) and matches(manifest, labels, fields)
-        }
-        return [found[at] for at in sorted(found)]
+        equal = next((term for term in labels.split(",") if "=" in term and "!" not in term), None)
+        if equal is None:
+            candidates = self._collections[place[:2]]
+        else:
+            candidates = self._labelled[*place[:2], equal]
+        return [
+            self.objects[at]
+            for at in sorted(candidates)
+            if place.namespace in ("", at.namespace) and matches(self.objects[at], labels, fields)
+        ]
 
     def _list(self, place: Place, query: Mapping[str, str]) -> Answer:
         items = self.select(place, query.get("labelSelector", ""), query.get("fieldSelector", ""))
@@ -298,12 +303,16 @@ class FakeApi:
     def _record(self, type_: str, place: Place, manifest: Manifest) -> Manifest:
         self._version = next(self._versions)
         manifest["metadata"]["resourceVersion"] = str(self._version)
+        for label in _labels(self.objects.get(place)):
+            self._labelled[*place[:2], label].pop(place, None)
         if type_ == "DELETED":
             del self.objects[place]
             del self._collections[place[:2]][place]
         else:
             self.objects[place] = manifest
             self._collections[place[:2]][place] = None
+            for label in _labels(manifest):
+                self._labelled[*place[:2], label][place] = None
             for owner in manifest["metadata"].get("ownerReferences") or ():
                 self._owned[owner["uid"]][place] = None
         change = Change(self._version, type_, place, clone(manifest))
@@ -330,6 +339,11 @@ class FakeApi:
 
     def _collection(self, at: tuple[str, str]) -> list[tuple[Place, Manifest]]:
         return [(place, self.objects[place]) for place in self._collections[at]]
+
+
+def _labels(manifest: Manifest | None) -> list[str]:
+    labels = manifest["metadata"].get("labels") if manifest else None
+    return [f"{name}={value}" for name, value in (labels or {}).items()]
 
 
 def matches(manifest: Manifest, labels: str, fields: str = "") -> bool:

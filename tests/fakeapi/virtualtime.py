@@ -52,10 +52,14 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
+def elapsed() -> float:
+    """Seconds of a virtual loop."""
+    return asyncio.get_running_loop().time()
+
+
 def now() -> datetime.datetime:
     """Wall-clock time in a virtual loop."""
-    seconds = asyncio.get_running_loop().time()
-    return EPOCH + datetime.timedelta(seconds=seconds)
+    return EPOCH + datetime.timedelta(seconds=elapsed())
 
 
 def stamp() -> str:

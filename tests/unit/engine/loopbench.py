@@ -5,6 +5,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fakeapi import virtualtime
 from fakeapi.documents import clone
 from fakeapi.replica import Journal
 from fakeapi.store import FakeApi, refusal
@@ -20,6 +21,7 @@ from leeward.engine.reconciler import Reconciler
 from leeward.engine.steps import Steps
 from leeward.kube.client import KubeClient
 from leeward.kube.objects import ObjectStore
+from leeward.kube.recent import RecentObjects
 from leeward.plans.shared.model import (
     AckResult,
     Context,
@@ -98,7 +100,9 @@ class NoPods:
 class Bench:
     """A reconciler and a controller over a fake API server, and one Dataset."""
 
-    def __init__(self, script: Script, faults: FaultPlan | None = None) -> None:
+    def __init__(
+        self, script: Script, faults: FaultPlan | None = None, *, bodies: int = 4000
+    ) -> None:
         self.api = FakeApi()
         self.faults = faults or FaultPlan()
         self.journal = Journal()
@@ -106,12 +110,13 @@ class Bench:
         self.planner = Planner(script)
         self.gone: list[Key] = []
         transport = DirectTransport(self.api, self.faults)
-        client = KubeClient(transport, TokenBucket(1000, 1000), self.journal)
-        objects = ObjectStore(client)
-        kinds = frozenset({"Dataset", "KeyVault"})
+        kinds = frozenset({"Dataset", "KeyVault", "KeyDelivery"})
+        recent = RecentObjects(lambda ref: ref.kind in kinds, lambda: True, virtualtime.elapsed)
+        client = KubeClient(transport, TokenBucket(1000, 1000), self.journal, recent)
+        objects = self.objects = ObjectStore(client, (), recent)
         self.reconciler = Reconciler(
             api_version=API_VERSION,
-            planners=dict.fromkeys(("Dataset", "KeyVault", "KeyDelivery"), self.planner),
+            planners=dict.fromkeys(kinds, self.planner),
             objects=objects,
             steps=Steps(objects, NoKeys(), NoPods(), self.echoes, kinds),
             recorder=self.journal,
@@ -128,7 +133,7 @@ class Bench:
             reconciler=self.reconciler,
             echoes=self.echoes,
             meter=self.journal,
-            pace=Pace(workers=4, resync=3600, backoff=Backoff(base=1, limit=60)),
+            pace=Pace(workers=4, resync=3600, backoff=Backoff(base=1, limit=60), bodies=bodies),
             unit_random=lambda: 0.5,
             on_gone=self.gone.append,
         )
@@ -167,6 +172,7 @@ class Bench:
 
     def _see(self, change: Any) -> None:
         body = change.manifest
+        self.objects.shown(body, gone=change.type == "DELETED")
         if body["kind"] == "ConfigMap":
             self.controller.saw_child(KEY, body)
         elif change.type == "DELETED":

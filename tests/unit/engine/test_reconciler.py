@@ -1,5 +1,6 @@
 """The loop over one resource, with plans made for the purpose."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -240,11 +241,13 @@ def test_a_plan_without_an_end_is_a_fault_of_the_plan() -> None:
 def test_a_resource_that_is_gone_or_going_is_left_alone() -> None:
     async def main() -> None:
         bench = Bench(lambda *_: Plan({"x": 1}))
+        bench.watch()
         going = clone(bench.resource)
         going["metadata"]["deletionTimestamp"] = "2027-01-01T00:00:00Z"
         bench.api.edit(going)
         assert (await bench.reconciler.reconcile(KEY)).deleting
         bench.api.remove("Dataset", "ns", "people")
+        await asyncio.sleep(0.01)
         assert (await bench.reconciler.reconcile(KEY)).gone
         assert bench.planner.asked == 0
 
@@ -260,6 +263,7 @@ def test_a_resource_that_waits_to_be_shredded_is_planned_for_and_goes_with_its_f
 
     async def main() -> None:
         bench = Bench(script)
+        bench.watch()
         resource = clone(bench.resource)
         resource["metadata"]["finalizers"] = ["example.com/other", FINALIZER]
         bench.api.edit(resource)
@@ -271,7 +275,9 @@ def test_a_resource_that_waits_to_be_shredded_is_planned_for_and_goes_with_its_f
         assert (await bench.reconciler.reconcile(KEY)).deleting
         left["metadata"]["finalizers"] = [FINALIZER]
         bench.api.edit(left)
+        await asyncio.sleep(0.01)
         await bench.reconciler.reconcile(KEY)
+        await asyncio.sleep(0.01)
         assert (await bench.reconciler.reconcile(KEY)).gone
 
     virtualtime.run(main())

@@ -1,6 +1,6 @@
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -23,6 +23,7 @@ def candidate(
     *,
     transport: DirectTransport | None = None,
     times: LeaseTimes = TIMES,
+    elapsed: Callable[[], float] = virtualtime.elapsed,
 ) -> LeaderLease:
     transport = transport or DirectTransport(api, plan)
     client = KubeClient(transport, TokenBucket(1000, 1000), Journal())
@@ -33,11 +34,8 @@ def candidate(
         identity=name,
         times=times,
         now=virtualtime.now,
+        elapsed=elapsed,
     )
-
-
-def clock() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def test_the_first_one_leads_and_the_second_waits() -> None:
@@ -63,11 +61,11 @@ def test_a_dead_leader_is_followed_after_the_duration_and_no_earlier() -> None:
         api = FakeApi()
         first, second = candidate(api, "a"), candidate(api, "b")
         await first.acquire()
-        start = clock()
+        start = virtualtime.elapsed()
         await second.acquire()
         (lease,) = api.find("Lease")
         assert lease["spec"]["leaseTransitions"] == 1
-        return clock() - start
+        return virtualtime.elapsed() - start
 
     taken = virtualtime.run(main())
     assert TIMES.duration < taken < TIMES.duration + 2 * TIMES.retry
@@ -80,11 +78,11 @@ def test_a_leader_that_stops_is_followed_at_once() -> None:
         await first.acquire()
         waiting = asyncio.create_task(second.acquire())
         await asyncio.sleep(5)
-        start = clock()
+        start = virtualtime.elapsed()
         await first.release()
         await waiting
         assert not first.holds
-        return clock() - start
+        return virtualtime.elapsed() - start
 
     assert virtualtime.run(main()) <= TIMES.retry + 0.1
 
@@ -95,12 +93,12 @@ def test_a_leader_that_cannot_renew_gives_up_before_another_may_take_over() -> N
         plan = FaultPlan()
         first = candidate(api, "a", plan)
         await first.acquire()
-        start = clock()
+        start = virtualtime.elapsed()
         plan.faults = {index: Fault.BROKEN for index in range(2, 1000)}
         with pytest.raises(LeaseLostError, match="in time"):
             await first.hold()
         assert not first.holds
-        return clock() - start
+        return virtualtime.elapsed() - start
 
     assert virtualtime.run(main()) < TIMES.duration
 
@@ -132,12 +130,12 @@ def test_requests_that_hang_do_not_lengthen_the_time_of_a_leader(
         transport.delay = 0.0
         asyncio.get_running_loop().call_later(hangs_at, setattr, transport, "delay", math.inf)
         written: list[float] = []
-        api.on_change.append(lambda _: written.append(clock()))
-        start = clock() - acquiring / 2
+        api.on_change.append(lambda _: written.append(virtualtime.elapsed()))
+        start = virtualtime.elapsed() - acquiring / 2
         with pytest.raises(LeaseLostError, match="in time"):
             await first.hold()
         assert not first.holds
-        return clock() - max([start, *written[:-1]])
+        return virtualtime.elapsed() - max([start, *written[:-1]])
 
     # The last request was carried out, but as the leader never heard of it, it does not count.
     assert virtualtime.run(main()) <= TIMES.renew_deadline + 0.01
@@ -152,6 +150,18 @@ def test_a_leader_that_was_frozen_does_not_believe_that_it_leads() -> None:
         assert not first.holds
         with pytest.raises(LeaseLostError, match="in time"):
             await first.hold()
+
+    virtualtime.run(main())
+
+
+def test_a_leader_whose_machine_slept_does_not_believe_that_it_leads() -> None:
+    async def main() -> None:
+        slept = 0.0
+        first = candidate(FakeApi(), "a", elapsed=lambda: virtualtime.elapsed() + slept)
+        await first.acquire()
+        assert first.holds
+        slept = TIMES.renew_deadline
+        assert not first.holds
 
     virtualtime.run(main())
 
@@ -204,7 +214,7 @@ def test_a_lease_that_somebody_edits_is_renewed_all_the_same() -> None:
         for _ in range(5):
             await asyncio.sleep(3)
             (lease,) = api.find("Lease")
-            lease["metadata"]["labels"] = {"seen": str(clock())}
+            lease["metadata"]["labels"] = {"seen": str(virtualtime.elapsed())}
             api.edit(lease)
         assert not holding.done()
         holding.cancel()
@@ -216,9 +226,9 @@ def test_a_lost_answer_to_taking_the_lease_costs_no_wait() -> None:
     async def main() -> float:
         api = FakeApi()
         first = candidate(api, "a", FaultPlan({1: Fault.UNANSWERED}))
-        start = clock()
+        start = virtualtime.elapsed()
         await first.acquire()
-        return clock() - start
+        return virtualtime.elapsed() - start
 
     assert virtualtime.run(main()) < 2 * TIMES.retry
 

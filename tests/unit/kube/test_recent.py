@@ -14,13 +14,11 @@ from leeward.engine.ratelimit import TokenBucket
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import AlreadyExistsError, NotFoundError
 from leeward.kube.objects import ObjectStore
-from leeward.kube.recent import RecentObjects
+from leeward.kube.recent import CAPACITY, MAX_AGE, RecentObjects
 from leeward.plans.shared.faults import StaleWriteError, TransientError
 from leeward.plans.shared.model import DeliveriesOf, Manifest, ObjectRef
 
-MAX_AGE = 5.0
-WATCHED = ObjectRef("v1", "ConfigMap", "ns", "config")
-UNWATCHED = ObjectRef("v1", "Secret", "ns", "wrapped")
+REF = ObjectRef("v1", "ConfigMap", "ns", "config")
 OTHER = ObjectRef("v1", "Pod", "ns", "pod")
 DATASET = ObjectRef("leeward.dev/v1alpha1", "Dataset", "ns", "letters")
 
@@ -47,17 +45,13 @@ def delivery(name: str, dataset: str, **status: Any) -> Manifest:
     }
 
 
-def is_watched(ref: ObjectRef) -> bool:
+def is_remembered(ref: ObjectRef) -> bool:
     return ref.kind in ("ConfigMap", "KeyDelivery")
-
-
-def is_unwatched(ref: ObjectRef) -> bool:
-    return ref.kind == "Secret"
 
 
 def standing_still() -> RecentObjects:
     """One for which no time passes."""
-    return RecentObjects(is_watched, is_unwatched, MAX_AGE, lambda: 0.0)
+    return RecentObjects(is_remembered, lambda: True, lambda: 0.0)
 
 
 class Bench:
@@ -66,9 +60,8 @@ class Bench:
     def __init__(self, plan: FaultPlan | None = None) -> None:
         self.api = FakeApi()
         self.plan = plan or FaultPlan()
-        self.recent = RecentObjects(
-            is_watched, is_unwatched, MAX_AGE, lambda: asyncio.get_running_loop().time()
-        )
+        self.leads = True
+        self.recent = RecentObjects(is_remembered, lambda: self.leads, virtualtime.elapsed)
         transport = DirectTransport(self.api, self.plan)
         self.client = KubeClient(transport, TokenBucket(1000, 1000), Journal(), self.recent)
         self.objects = ObjectStore(self.client, (), self.recent)
@@ -92,31 +85,55 @@ class Bench:
         return len(self.plan.calls)
 
 
-@pytest.mark.parametrize("ref", [WATCHED, UNWATCHED], ids=["watched", "unwatched"])
-def test_what_was_read_is_not_read_again_for_some_seconds(ref: ObjectRef) -> None:
+def test_what_was_read_is_not_read_again_for_some_seconds() -> None:
     async def main() -> None:
         bench = Bench()
-        bench.api.add(manifest(ref))
-        found = await bench.client.get(ref)
+        bench.api.add(manifest(REF))
+        found = await bench.client.get(REF)
         found["data"]["a"] = "changed by its reader"
-        assert await bench.read(ref) == "0"
+        assert await bench.read(REF) == "0"
         assert bench.calls() == 1
-        bench.change(ref, "1")
-        assert await bench.read(ref) == "0"
+        bench.change(REF, "1")
+        assert await bench.read(REF) == "0"
         await asyncio.sleep(MAX_AGE + 0.1)
-        assert await bench.read(ref) == "1"
+        assert await bench.read(REF) == "1"
 
     virtualtime.run(main())
+
+
+def test_who_may_have_lost_the_lease_is_told_nothing() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.api.add(manifest(REF))
+        need = DeliveriesOf(DATASET)
+        await bench.read(REF)
+        await bench.objects.deliveries_of(need)
+        bench.leads = False
+        bench.change(REF, "1")
+        bench.api.add(delivery("one", "letters"))
+        assert await bench.read(REF) == "1"
+        assert names(await bench.objects.deliveries_of(need)) == {"one"}
+
+    virtualtime.run(main())
+
+
+def test_the_oldest_make_room() -> None:
+    recent = standing_still()
+    refs = [ObjectRef("v1", "ConfigMap", "ns", f"config-{number}") for number in range(5)]
+    for ref in refs:
+        with recent.asked(ref) as answered:
+            answered("1", bytes(CAPACITY // 4))
+    assert [recent.find(ref) is not None for ref in refs] == [False, True, True, True, True]
 
 
 def test_its_age_counts_from_when_it_was_asked_for() -> None:
     async def main() -> None:
         bench = Bench()
-        bench.api.add(manifest(WATCHED))
-        with bench.recent.asked(WATCHED) as answered:
+        bench.api.add(manifest(REF))
+        with bench.recent.asked(REF) as answered:
             await asyncio.sleep(MAX_AGE + 0.1)
             answered("1", b"{}")
-        assert bench.recent.find(WATCHED) is None
+        assert bench.recent.find(REF) is None
 
     virtualtime.run(main())
 
@@ -125,10 +142,10 @@ def test_nothing_else_is_kept_and_nothing_that_is_not_there() -> None:
     async def main() -> None:
         bench = Bench()
         with pytest.raises(NotFoundError):
-            await bench.client.get(WATCHED)
-        for ref in (WATCHED, OTHER):
+            await bench.client.get(REF)
+        for ref in (REF, OTHER):
             bench.api.add(manifest(ref))
-        assert await bench.read(WATCHED) == "0"
+        assert await bench.read(REF) == "0"
         await bench.client.get(OTHER)
         bench.change(OTHER, "1")
         assert await bench.read(OTHER) == "1"
@@ -139,11 +156,11 @@ def test_nothing_else_is_kept_and_nothing_that_is_not_there() -> None:
 def test_it_can_be_asked_for_as_it_is_now() -> None:
     async def main() -> None:
         bench = Bench()
-        bench.api.add(manifest(UNWATCHED))
-        await bench.read(UNWATCHED)
-        bench.change(UNWATCHED, "1")
-        assert (await bench.client.get(UNWATCHED, fresh=True))["data"]["a"] == "1"
-        assert await bench.read(UNWATCHED) == "1"
+        bench.api.add(manifest(REF))
+        await bench.read(REF)
+        bench.change(REF, "1")
+        assert (await bench.client.get(REF, fresh=True))["data"]["a"] == "1"
+        assert await bench.read(REF) == "1"
 
     virtualtime.run(main())
 
@@ -151,18 +168,18 @@ def test_it_can_be_asked_for_as_it_is_now() -> None:
 def test_what_was_written_is_known() -> None:
     async def main() -> None:
         bench = Bench()
-        made = await bench.client.create(manifest(WATCHED), "me")
-        assert await bench.read(WATCHED) == "0"
+        made = await bench.client.create(manifest(REF), "me")
+        assert await bench.read(REF) == "0"
         await bench.client.replace({**made, "data": {"a": "1"}}, "me")
-        assert await bench.read(WATCHED) == "1"
-        await bench.client.merge_patch(WATCHED, {"data": {"a": "2"}}, "me")
-        assert await bench.read(WATCHED) == "2"
-        await bench.client.apply(manifest(WATCHED, "3"), "me", force=True)
-        assert await bench.read(WATCHED) == "3"
+        assert await bench.read(REF) == "1"
+        await bench.client.merge_patch(REF, {"data": {"a": "2"}}, "me")
+        assert await bench.read(REF) == "2"
+        await bench.client.apply(manifest(REF, "3"), "me", force=True)
+        assert await bench.read(REF) == "3"
         assert bench.calls() == 4
-        await bench.client.delete(WATCHED)
+        await bench.client.delete(REF)
         with pytest.raises(NotFoundError):
-            await bench.client.get(WATCHED)
+            await bench.client.get(REF)
 
     virtualtime.run(main())
 
@@ -170,16 +187,16 @@ def test_what_was_written_is_known() -> None:
 def test_a_write_that_fails_has_it_read_again() -> None:
     async def main() -> None:
         bench = Bench()
-        bench.api.add(manifest(WATCHED))
-        found = await bench.client.get(WATCHED)
-        bench.change(WATCHED, "1")
+        bench.api.add(manifest(REF))
+        found = await bench.client.get(REF)
+        bench.change(REF, "1")
         with pytest.raises(StaleWriteError):
             await bench.client.replace({**found, "data": {"a": "2"}}, "me")
-        assert await bench.read(WATCHED) == "1"
-        bench.change(WATCHED, "2")
+        assert await bench.read(REF) == "1"
+        bench.change(REF, "2")
         with pytest.raises(AlreadyExistsError):
-            await bench.client.create(manifest(WATCHED), "me")
-        assert await bench.read(WATCHED) == "2"
+            await bench.client.create(manifest(REF), "me")
+        assert await bench.read(REF) == "2"
 
     virtualtime.run(main())
 
@@ -187,11 +204,11 @@ def test_a_write_that_fails_has_it_read_again() -> None:
 def test_a_write_without_an_answer_has_it_read_again() -> None:
     async def main() -> None:
         bench = Bench(FaultPlan({1: Fault.UNANSWERED}))
-        bench.api.add(manifest(WATCHED))
-        found = await bench.client.get(WATCHED)
+        bench.api.add(manifest(REF))
+        found = await bench.client.get(REF)
         with pytest.raises(TransientError):
             await bench.client.replace({**found, "data": {"a": "1"}}, "me")
-        assert await bench.read(WATCHED) == "1"
+        assert await bench.read(REF) == "1"
 
     virtualtime.run(main())
 
@@ -199,15 +216,15 @@ def test_a_write_without_an_answer_has_it_read_again() -> None:
 def test_a_newer_version_that_is_shown_has_it_read_again_and_an_echo_does_not() -> None:
     async def main() -> None:
         bench = Bench()
-        bench.api.add(manifest(WATCHED))
-        await bench.read(WATCHED)
-        bench.recent.shown(WATCHED, bench.version(WATCHED))
-        await bench.read(WATCHED)
+        bench.api.add(manifest(REF))
+        await bench.read(REF)
+        bench.recent.shown(REF, bench.version(REF))
+        await bench.read(REF)
         assert bench.calls() == 1
-        bench.recent.shown(WATCHED, bench.change(WATCHED, "1"))
-        assert await bench.read(WATCHED) == "1"
-        bench.recent.shown(WATCHED, "not a number")
-        await bench.read(WATCHED)
+        bench.recent.shown(REF, bench.change(REF, "1"))
+        assert await bench.read(REF) == "1"
+        bench.recent.shown(REF, "not a number")
+        await bench.read(REF)
         assert bench.calls() == 3
 
     virtualtime.run(main())
@@ -215,53 +232,46 @@ def test_a_newer_version_that_is_shown_has_it_read_again_and_an_echo_does_not() 
 
 def test_an_answer_that_was_overtaken_is_not_kept() -> None:
     recent = standing_still()
-    with recent.asked(WATCHED) as answered:
-        recent.shown(WATCHED, "8")
+    with recent.asked(REF) as answered:
+        recent.shown(REF, "8")
         answered("7", b"old")
-    assert recent.find(WATCHED) is None
-    with recent.asked(WATCHED) as answered:
-        recent.shown(WATCHED, "9")  # the echo of a write, before its answer
+    assert recent.find(REF) is None
+    with recent.asked(REF) as answered:
+        recent.shown(REF, "9")  # the echo of a write, before its answer
         answered("9", b"mine")
-    assert recent.find(WATCHED) == b"mine"
-    with recent.asked(WATCHED) as read:
-        with recent.lost(WATCHED):
+    assert recent.find(REF) == b"mine"
+    with recent.asked(REF) as read:
+        with recent.lost(REF):
             pass
         read("9", b"mine")
-    assert recent.find(WATCHED) is None
+    assert recent.find(REF) is None
 
 
 def test_an_answer_that_says_nothing_takes_what_is_older_with_it() -> None:
     recent = standing_still()
-    with recent.asked(WATCHED) as wrote:
-        with recent.lost(WATCHED):
+    with recent.asked(REF) as wrote:
+        with recent.lost(REF):
             pass
-        with recent.asked(WATCHED) as read:
+        with recent.asked(REF) as read:
             read("7", b"before the write")
         wrote("8", b"written")
-    assert recent.find(WATCHED) is None
+    assert recent.find(REF) is None
 
 
-def test_a_foreign_change_has_what_nobody_watches_read_again() -> None:
+def test_what_is_forgotten_is_read_again_also_where_it_is_being_read() -> None:
     async def main() -> None:
         bench = Bench()
-        for ref in (WATCHED, UNWATCHED):
-            bench.api.add(manifest(ref))
-            await bench.read(ref)
-            bench.change(ref, "1")
-        bench.objects.foreign_change()
-        assert (await bench.read(WATCHED), await bench.read(UNWATCHED)) == ("0", "1")
-        bench.objects.watch_begins()
-        assert await bench.read(WATCHED) == "1"
+        bench.api.add(manifest(REF))
+        await bench.read(REF)
+        bench.change(REF, "1")
+        bench.objects.forget()
+        assert await bench.read(REF) == "1"
+        with bench.recent.asked(REF) as answered:
+            bench.objects.forget()
+            answered(bench.version(REF), b"before")
+        assert bench.recent.find(REF) is None
 
     virtualtime.run(main())
-
-
-def test_what_is_asked_while_somebody_changes_something_is_not_kept() -> None:
-    recent = standing_still()
-    with recent.asked(UNWATCHED) as answered:
-        recent.clear_unwatched()
-        answered("7", b"before")
-    assert recent.find(UNWATCHED) is None
 
 
 class Delayed(DirectTransport):
@@ -289,17 +299,15 @@ def test_who_reads_after_a_write_was_answered_sees_it_or_what_came_later(seed: i
     async def main() -> None:
         chance = random.Random(seed)
         api = FakeApi()
-        api.add(manifest(WATCHED))
-        recent = RecentObjects(
-            is_watched, is_unwatched, MAX_AGE, lambda: asyncio.get_running_loop().time()
-        )
+        api.add(manifest(REF))
+        recent = RecentObjects(is_remembered, lambda: True, virtualtime.elapsed)
         client = KubeClient(Delayed(api, chance), TokenBucket(1000, 1000), Journal(), recent)
         known = 0
 
         def show(change: Change) -> None:
             version = change.manifest["metadata"]["resourceVersion"]
             late = chance.random() * 3
-            asyncio.get_running_loop().call_later(late, recent.shown, WATCHED, version)
+            asyncio.get_running_loop().call_later(late, recent.shown, REF, version)
 
         api.on_change.append(show)
 
@@ -312,14 +320,14 @@ def test_who_reads_after_a_write_was_answered_sees_it_or_what_came_later(seed: i
                     match chance.randrange(6):
                         case 0:
                             patch = {"data": {"a": str(chance.random())}}
-                            found = await client.merge_patch(WATCHED, patch, "me")
+                            found = await client.merge_patch(REF, patch, "me")
                         case 1:
-                            await client.delete(WATCHED)
+                            await client.delete(REF)
                             continue
                         case 2:
-                            found = await client.create(manifest(WATCHED), "me")
+                            found = await client.create(manifest(REF), "me")
                         case _:
-                            found = await client.get(WATCHED)
+                            found = await client.get(REF)
                             assert int(found["metadata"]["resourceVersion"]) >= before
                             continue
                 except (TransientError, NotFoundError, AlreadyExistsError):
@@ -410,9 +418,9 @@ def test_many_deliveries_are_listed_and_not_looked_at_one_by_one() -> None:
 def test_what_is_kept_is_what_the_api_server_said() -> None:
     async def main() -> None:
         bench = Bench()
-        bench.api.add(manifest(WATCHED))
-        found = await bench.client.get(WATCHED)
-        known = bench.recent.find(WATCHED)
+        bench.api.add(manifest(REF))
+        found = await bench.client.get(REF)
+        known = bench.recent.find(REF)
         assert known is not None
         assert json.loads(known) == found
 

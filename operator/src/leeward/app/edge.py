@@ -215,7 +215,7 @@ class KopfLogin:
         is_watch = request.url.query.get("watch") == "true"
         verb = "watch" if is_watch else "list"
         if not is_watch:
-            self._on_list()
+            self._on_list()  # what was deleted while nobody watched is shown to nobody
         try:
             response = await handler(request)
         except (aiohttp.ClientError, TimeoutError):

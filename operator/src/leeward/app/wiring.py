@@ -115,15 +115,19 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
+def elapsed() -> float:
+    """Seconds since some moment; also those in which the machine slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def wire(settings: Settings, configuration: Configuration) -> Operator:
     """Join the parts. Must run on the event loop on which they are to work."""
     metrics = OperatorMetrics()
     # The lease has connections of its own: it must not wait behind requests that wait.
     transport, lease_transport = HttpTransport(configuration), HttpTransport(configuration)
     limiter = TokenBucket(settings.max_requests, settings.burst)
-    recent = recent_objects(
-        settings.namespace, settings.lease_duration - settings.lease_renew_deadline
-    )
+    lease = _lease(settings, KubeClient(lease_transport, limiter, metrics))
+    recent = recent_objects(settings.namespace, lambda: lease.holds, elapsed)
     client = KubeClient(transport, limiter, metrics, recent)
     objects = ObjectStore(client, settings.watch_namespaces, recent)
     pool = transit_pool(settings, client, metrics)
@@ -152,7 +156,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     )
     lag = LoopLag()
     watches = WatchAges(watched_paths(CHILDREN, settings.watch_namespaces))
-    login = KopfLogin(configuration, watches, metrics, objects.watch_begins)
+    login = KopfLogin(configuration, watches, metrics, objects.forget)
     rotator = _rotator(settings, client, keys)
     metrics.show(_states(controller, sweeper, lag, watches))
     figures = _figures(metrics, keys, rotator)
@@ -165,7 +169,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
         transit=pool,
         controller=controller,
         recorder=recorder,
-        lease=_lease(settings, KubeClient(lease_transport, limiter, metrics)),
+        lease=lease,
         sweeper=sweeper,
         rotator=rotator,
         usage=UsageKeeper(keys.usage, keys.count_usage, _waker(controller)),
@@ -179,21 +183,21 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
 
 
 def recent_objects(
-    namespace: str, max_age: float, monotonic: Callable[[], float] = time.monotonic
+    namespace: str, trusted: Callable[[], bool], elapsed: Callable[[], float]
 ) -> RecentObjects:
     """What need not be read again at once: all that is watched, and what few others write.
 
     Args:
         namespace: Of the operator.
-        max_age: See ``RecentObjects``.
-        monotonic: Seconds of a clock that never goes back.
+        trusted: See ``RecentObjects``.
+        elapsed: See ``RecentObjects``.
     """
-    watched = {(API_VERSION, kind) for kind in PLANNERS} | {*CHILDREN}
+    remembered = {(API_VERSION, kind) for kind in PLANNERS} | {*CHILDREN}
+    remembered |= {("v1", "PersistentVolumeClaim")}
     return RecentObjects(
-        lambda ref: (ref.api_version, ref.kind) in watched,
-        lambda ref: ref.kind == "PersistentVolumeClaim" or is_wrapped(ref, namespace),
-        max_age,
-        monotonic,
+        lambda ref: (ref.api_version, ref.kind) in remembered or is_wrapped(ref, namespace),
+        trusted,
+        elapsed,
     )
 
 
@@ -301,4 +305,5 @@ def _lease(settings: Settings, client: KubeClient) -> LeaderLease:
             retry=settings.lease_retry,
         ),
         now=now,
+        elapsed=elapsed,
     )

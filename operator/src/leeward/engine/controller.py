@@ -23,10 +23,6 @@ from leeward.plans.shared.relevance import relevance
 
 _log = logging.getLogger(__name__)
 
-_BODIES: Final = 4000
-"""How many bodies from watches are kept for keys that wait. Beyond, the resource is read again:
-a restart over ten thousand resources must not hold them all."""
-
 _TOGETHER: Final = 0.05
 """Seconds that children which change have for company: a Job and its pod change together."""
 
@@ -53,11 +49,14 @@ class Pace:
         resync: Seconds after which each key is looked at again, whatever happens; a tenth less or
             more, so that they spread.
         backoff: After failures.
+        bodies: How many bodies from watches are kept for keys that wait. Beyond, the resource is
+            read again: a restart over ten thousand resources must not hold them all.
     """
 
     workers: int = 24
     resync: float = 3600.0
     backoff: Backoff = field(default_factory=Backoff)
+    bodies: int = 4000
 
 
 class Controller:
@@ -132,8 +131,11 @@ class Controller:
         if self._echoes.is_echo(key.kind, version):
             return
         self._bodies.pop(key, None)
-        if len(self._bodies) < _BODIES and self._echoes.is_news(key, version):
-            self._bodies[key] = body
+        if self._echoes.is_news(key, version):
+            if len(self._bodies) < self._pace.bodies:
+                self._bodies[key] = body
+            else:
+                self._reconciler.foreign_change()
         priority = self._priority(key) if listed else Priority.CHANGE
         self._enqueue(key, key.kind, version, priority)
 

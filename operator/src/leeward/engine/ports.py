@@ -34,11 +34,8 @@ class Objects(Protocol):
     async def get(self, ref: ObjectRef) -> Manifest | None:
         """The object as the API server has it, or had it a moment ago; None: there is none."""
 
-    def foreign_change(self) -> None:
-        """Somebody else changed something, as a watch has just shown.
-
-        Whatever he had changed before that, in objects that nobody watches, is seen from now on.
-        """
+    def forget(self) -> None:
+        """Have whatever is asked for from now on told as it is then, or later."""
 
     async def listing(self, need: Listing) -> list[Manifest]:
         """Objects that a field selector selects, in any order."""

@@ -107,6 +107,14 @@ class Reconciler:
         self._context = context
         self._progress_reasons = progress_reasons
 
+    def foreign_change(self) -> None:
+        """Somebody else changed something, as a watch has just shown.
+
+        What he had changed before is seen from now on, in whatever order watches show it: he may
+        have taken a grant back, and then made a workload.
+        """
+        self._objects.forget()
+
     async def reconcile(self, key: Key, body: Manifest | None = None) -> Settled:
         """Bring one resource to where its plan wants it.
 
@@ -119,7 +127,7 @@ class Reconciler:
             EngineError: The plan does not settle.
         """
         if body is not None:
-            self._objects.foreign_change()
+            self.foreign_change()
         for _ in range(MAX_READS):
             resource = body if body is not None else await self._read(key)
             body = None

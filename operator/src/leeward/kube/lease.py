@@ -64,6 +64,7 @@ class LeaderLease:
         identity: str,
         times: LeaseTimes,
         now: Callable[[], datetime.datetime],
+        elapsed: Callable[[], float],
     ) -> None:
         """Make a candidate.
 
@@ -74,12 +75,15 @@ class LeaderLease:
             identity: Name of this process, unique among the candidates and starts.
             times: See there.
             now: Wall-clock time, UTC; written for people to read, never compared.
+            elapsed: Seconds of a clock that never goes back, and goes on while the machine sleeps:
+                others take over meanwhile.
         """
         self._client = client
         self._ref = ObjectRef(_API_VERSION, "Lease", namespace, name)
         self._identity = identity
         self._times = times
         self._now = now
+        self._elapsed = elapsed
         self._held: Manifest | None = None
         self._renewed = -math.inf
         self._seen: tuple[str, float] | None = None
@@ -115,7 +119,7 @@ class LeaderLease:
 
     def _left(self) -> float:
         """Seconds for which this process may still believe that it leads."""
-        return self._renewed + self._times.renew_deadline - asyncio.get_running_loop().time()
+        return self._renewed + self._times.renew_deadline - self._elapsed()
 
     async def release(self) -> None:
         """Give the lease up, so that another candidate can take it at once."""
@@ -154,7 +158,7 @@ class LeaderLease:
         if spec.get("holderIdentity") in (None, "", self._identity):
             return True  # its own: the answer to an earlier attempt was lost
         version = lease["metadata"]["resourceVersion"]
-        time = asyncio.get_running_loop().time()
+        time = self._elapsed()
         if self._seen is None or self._seen[0] != version:
             self._seen = (version, time)
             return False
@@ -204,7 +208,7 @@ class LeaderLease:
 
     async def _hold_by(self, verb: str, method: str, path: str, lease: Manifest) -> None:
         """Write the lease in this process's name."""
-        sent = asyncio.get_running_loop().time()
+        sent = self._elapsed()
         self._held = await self._request(verb, method, path, lease)
         self._renewed = sent
 

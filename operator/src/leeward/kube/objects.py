@@ -55,9 +55,7 @@ class ObjectStore:
         """
         self._client = client
         self._recent = nothing() if recent is None else recent
-        self._deliveries = DeliveryRegister(
-            client, namespaces, self._recent.max_age, self._recent.monotonic
-        )
+        self._deliveries = DeliveryRegister(client, namespaces, self._recent)
 
     async def get(self, ref: ObjectRef) -> Manifest | None:
         """The object, or None where there is none.
@@ -81,14 +79,10 @@ class ObjectStore:
         if body["kind"] == KEYDELIVERY.kind:
             self._deliveries.shown(body, gone=gone)
 
-    def watch_begins(self) -> None:
-        """What was deleted while nobody watched is shown to nobody."""
+    def forget(self) -> None:
+        """Whatever is asked for from now on is told as it is then, or later."""
         self._recent.clear()
         self._deliveries.clear()
-
-    def foreign_change(self) -> None:
-        """Somebody else changed something: what he changed before, unwatched, is to be seen."""
-        self._recent.clear_unwatched()
 
     async def listing(self, need: Listing) -> list[Manifest]:
         """Objects that a field selector selects.

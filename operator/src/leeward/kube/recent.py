@@ -1,17 +1,16 @@
 """Objects as the API server answered with them a moment ago, so that they are not read again.
 
 A rotation looks at the same few objects in each of its steps, and most of these this process has
-written itself. What is kept is told for some seconds after the request that yielded it was sent,
-is replaced by every write of this process, and is dropped as soon as a watch shows anything newer,
-or a write ends in a way that leaves it open what is stored. Nothing is learnt from a watch, and
-nothing is remembered about what is not there.
+written itself. What is kept is replaced by every write of this process, and is dropped as soon as
+a watch shows anything newer, or a write ends in a way that leaves it open what is stored. It is
+told for half a minute at most, whatever the watches do, and only while nobody else may lead.
+Nothing is learnt from a watch, and nothing is remembered about what is not there.
 
 Two who each write something and then look at what the other wrote still cannot miss each other
 (``docs/adr/0016-recent-objects.md``): in one process a write is seen by whoever reads after it was
-answered; and when another process takes the lease over, nothing here is young enough to be told.
+answered; and a process that may have lost the lease is told nothing.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,11 @@ from typing import Final, TypeAlias
 
 from leeward.plans.shared.model import ObjectRef
 
-CAPACITY: Final = 5000
+MAX_AGE: Final = 30.0
+"""Seconds."""
+CAPACITY: Final = 32 * 2**20
+"""Bytes."""
 
-Which: TypeAlias = Callable[[ObjectRef], bool]
 Answered: TypeAlias = Callable[[str, bytes], None]
 """Takes the resourceVersion of an object that a request was answered with, and the object."""
 
@@ -32,7 +33,7 @@ class _Sent:
 
     Attributes:
         at: When it was sent, in seconds of a monotonic clock.
-        era: In which era.
+        era: How often all was forgotten before that.
         newest: The newest version that was shown meanwhile.
         spoilt: Whether its answer says nothing about the object as it is now.
     """
@@ -49,7 +50,7 @@ class _Kept:
 
     Attributes:
         at: When the request was sent.
-        era: In which era.
+        era: How often all was forgotten before that.
         version: resourceVersion of the object.
         answer: The object, as JSON.
     """
@@ -65,35 +66,35 @@ class RecentObjects:
 
     def __init__(
         self,
-        watched: Which,
-        unwatched: Which,
-        max_age: float,
-        monotonic: Callable[[], float] = time.monotonic,
+        remembers: Callable[[ObjectRef], bool],
+        trusted: Callable[[], bool],
+        elapsed: Callable[[], float],
     ) -> None:
         """Make an empty one.
 
         Args:
-            watched: Which objects it is for that a watch shows.
-            unwatched: Which besides: these are forgotten when somebody else changed anything.
-            max_age: Seconds for which an answer may be told. No more than lie between the end of a
-                leader that cannot renew its lease and the beginning of the next one.
-            monotonic: Seconds of a clock that never goes back.
+            remembers: Which objects it is for.
+            trusted: Whether no other process may lead now.
+            elapsed: Seconds of a clock that never goes back, and goes on while the machine sleeps.
         """
-        self._watched = watched
-        self._unwatched = unwatched
-        self.max_age = max_age
-        self.monotonic = monotonic
+        self._remembers = remembers
+        self._trusted = trusted
+        self.elapsed = elapsed
+        self._bytes = 0
         self._kept: dict[ObjectRef, _Kept] = {}
         self._sent: dict[ObjectRef, list[_Sent]] = {}
-        self._eras = {True: 0, False: 0}
-        """Of what is watched and of what is not: nothing of an earlier era counts any more."""
+        self._era = 0
 
     def find(self, ref: ObjectRef) -> bytes | None:
         """The object as JSON, if it is known how it is."""
         found = self._kept.get(ref)
-        if found is None or found.era != self._eras[self._watched(ref)]:
+        if found is None or found.era != self._era:
             return None
-        return found.answer if self.monotonic() - found.at <= self.max_age else None
+        return found.answer if self.holds_since(found.at) else None
+
+    def holds_since(self, at: float) -> bool:
+        """Whether what was asked for at that time may still be told."""
+        return self.elapsed() - at <= MAX_AGE and self._trusted()
 
     @contextmanager
     def asked(self, ref: ObjectRef) -> Iterator[Answered]:
@@ -101,11 +102,10 @@ class RecentObjects:
 
         Where it ends otherwise, it is not known any more how the object is.
         """
-        watched = self._watched(ref)
-        if not watched and not self._unwatched(ref):
+        if not self._remembers(ref):
             yield lambda version, answer: None
             return
-        sent = _Sent(self.monotonic(), self._eras[watched])
+        sent = _Sent(self.elapsed(), self._era)
         self._sent.setdefault(ref, []).append(sent)
         done = False
 
@@ -140,21 +140,16 @@ class RecentObjects:
         number = int(version)
         known = self._kept.get(ref)
         if known is not None and known.version < number:
-            del self._kept[ref]
+            self._forget(ref)
         for sent in self._sent.get(ref, ()):
             sent.newest = max(sent.newest, number)
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._eras[True] += 1
-        self._eras[False] += 1
-
-    def clear_unwatched(self) -> None:
-        """Forget what no watch shows."""
-        self._eras[False] += 1
+        """Forget everything, also what is being answered now."""
+        self._era += 1
 
     def _drop(self, ref: ObjectRef) -> None:
-        self._kept.pop(ref, None)
+        self._forget(ref)
         for sent in self._sent.get(ref, ()):
             sent.spoilt = True
 
@@ -171,20 +166,26 @@ class RecentObjects:
         newest = max(sent.newest, -1 if known is None else known.version)
         if number < newest:
             return
-        self._kept.pop(ref, None)  # to the end of the order
+        self._forget(ref)  # for its place in the order, too
         self._kept[ref] = _Kept(sent.at, sent.era, number, answer)
+        self._bytes += len(answer)
         self._make_room()
+
+    def _forget(self, ref: ObjectRef) -> None:
+        known = self._kept.pop(ref, None)
+        if known is not None:
+            self._bytes -= len(known.answer)
 
     def _make_room(self) -> None:
         """Drop what is too old or too much; the oldest come first, near enough."""
-        now = self.monotonic()
+        now = self.elapsed()
         while self._kept:
             ref, oldest = next(iter(self._kept.items()))
-            if len(self._kept) <= CAPACITY and now - oldest.at <= self.max_age:
+            if self._bytes <= CAPACITY and now - oldest.at <= MAX_AGE:
                 return
-            del self._kept[ref]
+            self._forget(ref)
 
 
 def nothing() -> RecentObjects:
     """One that keeps nothing."""
-    return RecentObjects(lambda ref: False, lambda ref: False, 0.0)
+    return RecentObjects(lambda ref: False, lambda: False, lambda: 0.0)

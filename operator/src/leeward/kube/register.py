@@ -7,8 +7,7 @@ hold as it is. How those that were found stand is then looked at one by one.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,7 @@ from leeward.api.keydelivery import KEYDELIVERY
 from leeward.api.meta import API_VERSION
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import NotFoundError
+from leeward.kube.recent import RecentObjects
 from leeward.kube.resources import ref_of
 from leeward.plans.shared.acknowledgements import targets
 from leeward.plans.shared.model import Manifest, ObjectRef
@@ -46,21 +46,18 @@ class DeliveryRegister:
         self,
         client: KubeClient,
         namespaces: Sequence[str],
-        max_age: float,
-        monotonic: Callable[[], float] = time.monotonic,
+        recent: RecentObjects,
     ) -> None:
         """Make one; it reads nothing yet.
 
         Args:
             client: The API server.
             namespaces: Where they are looked for; none: everywhere.
-            max_age: Seconds for which a list may be used: see ``RecentObjects``.
-            monotonic: Seconds of a clock that never goes back.
+            recent: Says for how long a list may be used.
         """
         self._client = client
         self._namespaces = namespaces
-        self._max_age = max_age
-        self._monotonic = monotonic
+        self._recent = recent
         self._listed: _Listed | None = None
         self._changes = 0
         self._turn = asyncio.Lock()
@@ -69,7 +66,7 @@ class DeliveryRegister:
     async def naming(self, target: ObjectRef) -> list[Manifest]:
         """Those that name it; they are shared with others, and must not be changed."""
         known = self._listed
-        if known is not None and self._monotonic() - known.at <= self._max_age:
+        if known is not None and self._recent.holds_since(known.at):
             refs = known.naming.get(target, ())
             if len(refs) <= FEW:
                 return await self._each(refs)
@@ -103,7 +100,7 @@ class DeliveryRegister:
         """One request answers all who asked before it was sent."""
         async with self._turn:
             self._next = None  # who asks from now on waits for the next one
-            at, changes = self._monotonic(), self._changes
+            at, changes = self._recent.elapsed(), self._changes
             found: list[Manifest] = []
             for namespace in self._namespaces or (None,):
                 found += await self._client.list(API_VERSION, KEYDELIVERY.kind, namespace)
