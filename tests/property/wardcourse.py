@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 
 from fakeapi.store import FakeApi, Manifest
 from leeward.api.meta import API_VERSION
-from leeward.app.wiring import PLANNERS
+from leeward.app.wiring import PLANNERS, recent_objects
 from leeward.engine.echoes import Echoes
 from leeward.engine.inventory import Key
 from leeward.engine.reconciler import Reconciler
@@ -139,11 +139,19 @@ class Course:
         metadata = {"name": name, "namespace": CLINIC}
         self.api.add({"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec})
 
-    def process(self, kills: float) -> tuple[Reconciler, EmbeddedKeyStore]:
-        """A process of the operator that knows nothing yet."""
-        client = KubeClient(Interleaved(self.api, self.chance, kills, turns=3), Free(), Free())
+    def process(self, kills: float, *, alone: bool = False) -> tuple[Reconciler, EmbeddedKeyStore]:
+        """A process of the operator that knows nothing yet.
+
+        Args:
+            kills: How likely it is that it is killed before a call, and after it.
+            alone: Whether no other one works, so that it may remember what it was answered. No
+                watch tells it anything.
+        """
+        transport = Interleaved(self.api, self.chance, kills, turns=3)
+        recent = recent_objects(SYSTEM, lambda: alone, lambda: self.now.timestamp())
+        client = KubeClient(transport, Free(), Free(), recent)
         keys = EmbeddedKeyStore(client, SYSTEM, self.chance.randbytes, lambda: self.now)
-        objects, echoes = ObjectStore(client), Echoes()
+        objects, echoes = ObjectStore(client, (), recent), Echoes()
         reconciler = Reconciler(
             api_version=API_VERSION,
             planners=PLANNERS,
@@ -201,16 +209,20 @@ class Course:
         return found
 
     async def turn(self) -> None:
-        """Two processes at work, each until it is killed, while things happen around them."""
-        await asyncio.gather(*(self._life() for _ in range(2)), self._surroundings())
+        """Two processes at work, or one at two things, while things happen around them."""
+        if self.chance.random() < 0.5:
+            one = self.process(0.01, alone=True)[0]
+            at_work = [one, one]
+        else:
+            at_work = [self.process(0.01)[0] for _ in range(2)]
+        await asyncio.gather(*map(self._life, at_work), self._surroundings())
 
     def _is_settled(self) -> bool:
         (key,) = self.vault()["status"]["keys"]
         return all(v["state"] in ("Primary", "Destroyed") for v in key["versions"])
 
-    async def _life(self) -> None:
-        """One life of a process: some reconciles, until it is killed."""
-        reconciler, _ = self.process(0.01)
+    async def _life(self, reconciler: Reconciler) -> None:
+        """Some reconciles, until the process is killed."""
         try:
             for _ in range(self.chance.randrange(1, 10)):
                 ward = self.chance.choice(self.wards)
