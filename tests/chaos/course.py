@@ -260,7 +260,7 @@ async def _play(course: Course, plan: FaultPlan, replicas: int) -> End:
         world.api.add(clone(manifest))
     end = End()
     async with working(world), asyncio.TaskGroup() as group:
-        keepers = [group.create_task(_keep(world, plan, end)) for _ in range(replicas)]
+        keepers = [group.create_task(_keep(world, plan, end, n)) for n in range(replicas)]
         await _until(lambda: course.over(world.api))
         await asyncio.sleep(AFTER)
         for keeper in keepers:
@@ -277,11 +277,14 @@ async def _until(over: Callable[[], bool]) -> None:
             await asyncio.sleep(1)
 
 
-async def _keep(world: World, plan: FaultPlan, end: End) -> None:
-    """What the kubelet does with the operator: start it again when it has died."""
+async def _keep(world: World, plan: FaultPlan, end: End, number: int) -> None:
+    """What the kubelet does with the operator: start it again when it has died.
+
+    Of several, the first one holds the lease; the others have not noticed yet that they do not.
+    """
     while True:
         end.processes += 1
-        await Replica(world, plan, seed=end.processes).run()
+        await Replica(world, plan, seed=end.processes, holds=number == 0).run()
         await asyncio.sleep(1)
 
 

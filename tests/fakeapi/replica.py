@@ -56,12 +56,20 @@ class Journal:
 class Replica:
     """One process, leading from its start."""
 
-    def __init__(self, world: World, plan: FaultPlan, seed: int = 0) -> None:
+    def __init__(self, world: World, plan: FaultPlan, seed: int = 0, *, holds: bool = True) -> None:
+        """Make it.
+
+        Args:
+            world: Where it is.
+            plan: What happens to its calls.
+            seed: Of its randomness.
+            holds: Whether it holds the lease by its own clock.
+        """
         chance = random.Random(seed)
         self.journal = Journal()
         self.transport = DirectTransport(world.api, plan)
         self._api = world.api
-        recent = recent_objects(SYSTEM, lambda: True, virtualtime.elapsed)
+        recent = recent_objects(SYSTEM, lambda: holds, virtualtime.elapsed)
         client = KubeClient(self.transport, TokenBucket(1000, 1000), self.journal, recent)
         objects = self._objects = ObjectStore(client, (), recent)
         self.keys = EmbeddedKeyStore(client, SYSTEM, chance.randbytes, virtualtime.now)

@@ -219,7 +219,11 @@ class Course:
 
     def _is_settled(self) -> bool:
         (key,) = self.vault()["status"]["keys"]
-        return all(v["state"] in ("Primary", "Destroyed") for v in key["versions"])
+        if any(v["state"] not in ("Primary", "Destroyed") for v in key["versions"]):
+            return False
+        deliveries = self.api.find("KeyDelivery")  # versions of which the status has no room
+        shown = [item for found in deliveries for item in found["status"]["items"]]
+        return all(item["certificate"]["versions"] == [key["primaryVersion"]] for item in shown)
 
     async def _life(self, reconciler: Reconciler) -> None:
         """Some reconciles, until the process is killed."""

@@ -8,11 +8,14 @@ import pytest
 from fakeapi import virtualtime
 from fakeapi.documents import clone
 from fakeapi.transport import Fault, FaultPlan
+from leeward.api.meta import API_VERSION
 from leeward.engine.errors import EngineError
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
+    Action,
     Apply,
     Create,
+    DestroyArtefactKey,
     Event,
     KeysetOf,
     Manifest,
@@ -53,7 +56,7 @@ def test_needs_are_looked_at_once_then_actions_done_then_the_status_written() ->
         assert settled.requeue_after == 7
         assert settled.looked_at == {}
         assert bench.status() == {"x": 1}
-        assert [call for call, _ in bench.journal.calls] == ["get", "get", "apply", "update"]
+        assert [call for call, _ in bench.journal.calls] == ["get", "get", "get", "apply", "update"]
 
     virtualtime.run(main())
 
@@ -279,6 +282,38 @@ def test_a_resource_that_waits_to_be_shredded_is_planned_for_and_goes_with_its_f
         await bench.reconciler.reconcile(KEY)
         await asyncio.sleep(0.01)
         assert (await bench.reconciler.reconcile(KEY)).gone
+
+    virtualtime.run(main())
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["as-read", "written-before"])
+def test_nothing_is_done_for_a_resource_that_is_not_as_it_was_seen(writes: bool) -> None:
+    """Somebody takes it back, and no watch tells."""
+    action = DestroyArtefactKey("00" * 16, "Dataset/people/u")
+
+    def script(resource: Manifest, observed: Observed) -> Plan:
+        if not resource["spec"].get("destroy"):
+            return Plan({"destroyed": False})
+        if observed.done(action) is None:
+            steps: tuple[Action, ...] = (WriteStatus(), action) if writes else (action,)
+            return Plan({"destroyed": "now"}, actions=steps)
+        return Plan({"destroyed": True})
+
+    async def main() -> None:
+        bench = Bench(script)
+        asked = bench.api.edit({**clone(bench.resource), "spec": {"destroy": True}})
+        await bench.objects.get(ObjectRef(API_VERSION, *KEY))  # remembered
+        bench.api.edit({**asked, "spec": {}})
+        await bench.reconciler.reconcile(KEY)
+        assert bench.keys.done == []
+        assert bench.status() == {"destroyed": False}
+        now = bench.api.one("Dataset", "ns", "people")
+        assert now is not None
+        bench.api.edit({**now, "spec": {"destroy": True}})
+        bench.objects.forget()
+        await bench.reconciler.reconcile(KEY)
+        assert bench.keys.done == [action]
+        assert bench.status() == {"destroyed": True}
 
     virtualtime.run(main())
 

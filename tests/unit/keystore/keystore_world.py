@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 
 from fakeapi.store import FakeApi
+from leeward.app.wiring import recent_objects
 from leeward.formats.keyset import PodKeyset
 from leeward.keystore.providers.directory import Surroundings
 from leeward.keystore.store import EmbeddedKeyStore
@@ -111,11 +112,16 @@ class KeyWorld:
         """Of an operator."""
         return KubeClient(Immediate(self.api), Free(), Free())
 
-    def store(self) -> EmbeddedKeyStore:
+    def store(self, client: KubeClient | None = None) -> EmbeddedKeyStore:
         """The key store of a process that has just started."""
         return EmbeddedKeyStore(
-            self.client(), OPERATOR, self.random, lambda: self.now, self.surroundings()
+            client or self.client(), OPERATOR, self.random, lambda: self.now, self.surroundings()
         )
+
+    def remembering(self) -> EmbeddedKeyStore:
+        """One of a leader, to which no watch and nobody tells what others do."""
+        recent = recent_objects(OPERATOR, lambda: True, lambda: 0.0)
+        return self.store(KubeClient(Immediate(self.api), Free(), Free(), recent))
 
     def surroundings(self) -> Surroundings | None:
         """Of providers besides the root key: there is none."""

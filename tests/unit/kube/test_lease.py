@@ -205,6 +205,19 @@ def test_a_leader_that_finds_another_one_stops() -> None:
     virtualtime.run(main())
 
 
+def test_a_leader_whose_lease_is_deleted_stops() -> None:
+    async def main() -> None:
+        api = FakeApi()
+        first = candidate(api, "a")
+        await first.acquire()
+        api.remove("Lease", "system", "leeward-operator")
+        with pytest.raises(LeaseLostError, match="another process"):
+            await first.hold()
+        assert not first.holds
+
+    virtualtime.run(main())
+
+
 def test_a_lease_that_somebody_edits_is_renewed_all_the_same() -> None:
     async def main() -> None:
         api = FakeApi()

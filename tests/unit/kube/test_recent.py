@@ -2,6 +2,7 @@ import asyncio
 import json
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,76 +14,20 @@ from fakeapi.transport import DirectTransport, Fault, FaultPlan
 from leeward.engine.ratelimit import TokenBucket
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import AlreadyExistsError, NotFoundError
-from leeward.kube.objects import ObjectStore
 from leeward.kube.recent import CAPACITY, MAX_AGE, RecentObjects
 from leeward.plans.shared.faults import StaleWriteError, TransientError
-from leeward.plans.shared.model import DeliveriesOf, Manifest, ObjectRef
-
-REF = ObjectRef("v1", "ConfigMap", "ns", "config")
-OTHER = ObjectRef("v1", "Pod", "ns", "pod")
-DATASET = ObjectRef("leeward.dev/v1alpha1", "Dataset", "ns", "letters")
-
-
-def manifest(ref: ObjectRef, data: str = "0", version: str | None = None) -> Manifest:
-    metadata = {"name": ref.name, "namespace": ref.namespace}
-    if version is not None:
-        metadata["resourceVersion"] = version
-    return {
-        "apiVersion": ref.api_version,
-        "kind": ref.kind,
-        "metadata": metadata,
-        "data": {"a": data},
-    }
-
-
-def delivery(name: str, dataset: str, **status: Any) -> Manifest:
-    return {
-        "apiVersion": "leeward.dev/v1alpha1",
-        "kind": "KeyDelivery",
-        "metadata": {"name": name, "namespace": "ns"},
-        "spec": {"items": [{"name": "data", "dataset": {"name": dataset}}]},
-        "status": status,
-    }
-
-
-def is_remembered(ref: ObjectRef) -> bool:
-    return ref.kind in ("ConfigMap", "KeyDelivery")
-
-
-def standing_still() -> RecentObjects:
-    """One for which no time passes."""
-    return RecentObjects(is_remembered, lambda: True, lambda: 0.0)
-
-
-class Bench:
-    """A process that remembers, and what the API server has."""
-
-    def __init__(self, plan: FaultPlan | None = None) -> None:
-        self.api = FakeApi()
-        self.plan = plan or FaultPlan()
-        self.leads = True
-        self.recent = RecentObjects(is_remembered, lambda: self.leads, virtualtime.elapsed)
-        transport = DirectTransport(self.api, self.plan)
-        self.client = KubeClient(transport, TokenBucket(1000, 1000), Journal(), self.recent)
-        self.objects = ObjectStore(self.client, (), self.recent)
-
-    def change(self, ref: ObjectRef, data: str) -> str:
-        """As somebody else does; the version that it is then."""
-        changed = self.api.one(ref.kind, ref.namespace, ref.name)
-        assert changed is not None
-        self.api.edit({**changed, "data": {"a": data}})
-        return self.version(ref)
-
-    def version(self, ref: ObjectRef) -> str:
-        found = self.api.one(ref.kind, ref.namespace, ref.name)
-        assert found is not None
-        return str(found["metadata"]["resourceVersion"])
-
-    async def read(self, ref: ObjectRef) -> str:
-        return str((await self.client.get(ref))["data"]["a"])
-
-    def calls(self) -> int:
-        return len(self.plan.calls)
+from leeward.plans.shared.model import DeliveriesOf, ObjectRef
+from unit.kube.memory import (
+    DATASET,
+    OTHER,
+    REF,
+    Bench,
+    delivery,
+    is_remembered,
+    manifest,
+    names,
+    standing_still,
+)
 
 
 def test_what_was_read_is_not_read_again_for_some_seconds() -> None:
@@ -258,6 +203,19 @@ def test_an_answer_that_says_nothing_takes_what_is_older_with_it() -> None:
     assert recent.find(REF) is None
 
 
+def test_what_made_room_outdates_older_answers_that_are_under_way() -> None:
+    recent = standing_still()
+    with recent.asked(REF) as read:
+        with recent.asked(REF) as wrote:
+            wrote("8", b"written")
+        for number in range(4):
+            with recent.asked(replace(REF, name=f"other-{number}")) as answered:
+                answered("9", bytes(CAPACITY // 3))
+        assert recent.find(REF) is None
+        read("7", b"before it was written")
+    assert recent.find(REF) is None
+
+
 def test_what_is_forgotten_is_read_again_also_where_it_is_being_read() -> None:
     async def main() -> None:
         bench = Bench()
@@ -337,80 +295,6 @@ def test_who_reads_after_a_write_was_answered_sees_it_or_what_came_later(seed: i
         async with asyncio.TaskGroup() as group:
             for _ in range(5):
                 group.create_task(one())
-
-    virtualtime.run(main())
-
-
-def names(found: list[Manifest]) -> set[str]:
-    return {each["metadata"]["name"] for each in found}
-
-
-def test_deliveries_are_listed_once_and_then_looked_at_one_by_one() -> None:
-    async def main() -> None:
-        bench = Bench()
-        bench.api.add(delivery("one", "letters"))
-        bench.api.add(delivery("two", "others"))
-        need = DeliveriesOf(DATASET)
-        asked = [bench.objects.deliveries_of(need) for _ in range(5)]
-        assert all(names(found) == {"one"} for found in await asyncio.gather(*asked))
-        assert bench.calls() == 1
-        status = {"status": {"seen": 1}}
-        ref = ObjectRef("leeward.dev/v1alpha1", "KeyDelivery", "ns", "one")
-        await bench.client.merge_patch(ref, status, "me", subresource="status")
-        [found] = await bench.objects.deliveries_of(need)
-        assert found["status"] == {"seen": 1}
-        assert bench.calls() == 2
-
-    virtualtime.run(main())
-
-
-def test_a_delivery_that_comes_changes_or_goes_has_them_listed_again() -> None:
-    async def main() -> None:
-        bench = Bench()
-        need = DeliveriesOf(DATASET)
-
-        def shown(change: Change) -> None:
-            bench.objects.shown(change.manifest, gone=change.type == "DELETED")
-
-        bench.api.on_change.append(shown)
-        assert await bench.objects.deliveries_of(need) == []
-        bench.api.add(delivery("one", "letters"))
-        assert names(await bench.objects.deliveries_of(need)) == {"one"}
-        found = bench.api.one("KeyDelivery", "ns", "one")
-        assert found is not None
-        spec = {"items": [{"name": "data", "dataset": {"name": "others"}}]}
-        bench.api.edit({**found, "spec": spec})
-        assert await bench.objects.deliveries_of(need) == []
-        ref = ObjectRef("leeward.dev/v1alpha1", "KeyDelivery", "ns", "one")
-        await bench.client.delete(ref)
-        others = DeliveriesOf(ObjectRef(DATASET.api_version, "Dataset", "ns", "others"))
-        assert await bench.objects.deliveries_of(others) == []
-
-    virtualtime.run(main())
-
-
-def test_a_list_is_used_no_longer_than_an_object() -> None:
-    async def main() -> None:
-        bench = Bench()
-        need = DeliveriesOf(DATASET)
-        assert await bench.objects.deliveries_of(need) == []
-        bench.api.add(delivery("one", "letters"))  # shown by no watch
-        await asyncio.sleep(MAX_AGE + 0.1)
-        assert names(await bench.objects.deliveries_of(need)) == {"one"}
-
-    virtualtime.run(main())
-
-
-def test_many_deliveries_are_listed_and_not_looked_at_one_by_one() -> None:
-    async def main() -> None:
-        bench = Bench()
-        for number in range(40):
-            bench.api.add(delivery(f"one-{number}", "letters"))
-        need = DeliveriesOf(DATASET)
-        await bench.objects.deliveries_of(need)
-        await asyncio.sleep(1)
-        assert len(await bench.objects.deliveries_of(need)) == 40
-        assert bench.calls() == 2
 
     virtualtime.run(main())
 

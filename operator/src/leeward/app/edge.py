@@ -214,14 +214,14 @@ class KopfLogin:
             request.headers["Authorization"] = token
         is_watch = request.url.query.get("watch") == "true"
         verb = "watch" if is_watch else "list"
-        if not is_watch:
-            self._on_list()  # what was deleted while nobody watched is shown to nobody
         try:
             response = await handler(request)
         except (aiohttp.ClientError, TimeoutError):
             self._meter.called(verb, "error")
             raise
         self._meter.called(verb, str(response.status))
+        if not is_watch:
+            self._on_list()  # what was deleted while nobody watched is shown to nobody
         if is_watch and response.status == 200:
             self._watches.opened(request.url.path, response)
         return response

@@ -103,13 +103,17 @@ class Sweeper:
         observed = Observed()
         context = self._context()
         await self._steps.settle(
-            lambda: plan_orphan(key, observed, context), observed, _MANAGER, _no_status
+            lambda: plan_orphan(key, observed, context), observed, _MANAGER, _no_status, _is_gone
         )
         if observed.outcomes:
             _log.info(
                 "cleaned up after a workload that was deleted",
                 extra={"key": key.id, "owner": key.owner, "namespace": key.namespace},
             )
+
+
+async def _is_gone() -> None:
+    """The owner: only the API server's own word, now, has an orphan planned for."""
 
 
 async def _no_status(_: Manifest) -> None:

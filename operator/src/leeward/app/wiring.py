@@ -194,6 +194,7 @@ def recent_objects(
     """
     remembered = {(API_VERSION, kind) for kind in PLANNERS} | {*CHILDREN}
     remembered |= {("v1", "PersistentVolumeClaim")}
+    remembered -= {("v1", "Pod")}  # never read by name
     return RecentObjects(
         lambda ref: (ref.api_version, ref.kind) in remembered or is_wrapped(ref, namespace),
         trusted,

@@ -32,11 +32,14 @@ class _Meanwhile:
     """What changed while a resource was reconciled.
 
     Attributes:
-        written: (kind, resourceVersion) of the resource and of its children.
+        shown: The resource itself, as watches showed it: an own write, perhaps, of which the answer
+            was still under way.
+        children: (kind, resourceVersion) of its children.
         seen: Other resources, and digests of them: what its plan may have seen, or not yet.
     """
 
-    written: list[tuple[str, str]] = field(default_factory=list)
+    shown: list[Manifest] = field(default_factory=list)
+    children: list[tuple[str, str]] = field(default_factory=list)
     seen: list[tuple[Key, int]] = field(default_factory=list)
 
 
@@ -125,19 +128,34 @@ class Controller:
         self.inventory.put(key, body)
         if not self._leads:
             return
+        version = body["metadata"]["resourceVersion"]
+        self._echoes.shown(key, version)
+        during = self._during.get(key)
+        if during is None or self._echoes.is_echo(key.kind, version):
+            self._judge(key, body, listed=listed)
+        else:
+            during.shown.append(body)
+
+    def _judge(self, key: Key, body: Manifest, *, listed: bool) -> None:
+        """Tell an own write from a change by somebody else."""
+        if not self._echoes.is_echo(key.kind, body["metadata"]["resourceVersion"]):
+            self._take(key, body, listed=listed)
+        elif not listed:
+            self._wake_dependants(key, body)
+
+    def _take(self, key: Key, body: Manifest, *, listed: bool) -> None:
+        """Somebody else changed a resource: have it reconciled, and those that it matters to."""
+        # What he had changed before that is seen from now on, in whatever order watches show it:
+        # he may have taken a grant back, and then made a workload.
+        self._reconciler.forget()
         if not listed:
             self._wake_dependants(key, body)
-        version = body["metadata"]["resourceVersion"]
-        if self._echoes.is_echo(key.kind, version):
-            return
         self._bodies.pop(key, None)
-        if self._echoes.is_news(key, version):
-            if len(self._bodies) < self._pace.bodies:
+        if len(self._bodies) < self._pace.bodies:
+            version = body["metadata"]["resourceVersion"]
+            if self._echoes.is_news(key, version):
                 self._bodies[key] = body
-            else:
-                self._reconciler.foreign_change()
-        priority = self._priority(key) if listed else Priority.CHANGE
-        self._enqueue(key, key.kind, version, priority)
+        self.queue.add(key, self._priority(key) if listed else Priority.CHANGE)
 
     def saw_gone(self, body: Manifest) -> None:
         """A resource of ours was deleted."""
@@ -151,6 +169,7 @@ class Controller:
         self._bodies.pop(key, None)
         self._echoes.forget(key)
         if self._leads:
+            self._reconciler.forget()
             self._wake_dependants(key, None)
             self._on_gone(key)
 
@@ -165,7 +184,7 @@ class Controller:
         if during is None:
             self.queue.add_after(owner, _TOGETHER)
         else:
-            during.written.append((kind, version))
+            during.children.append((kind, version))
 
     def look_again(self, key: Key) -> None:
         """What the plan of a resource looks at has changed, other than a resource."""
@@ -194,14 +213,6 @@ class Controller:
             elif self._references.seen(dependant, key) != digest:
                 self.queue.add(dependant, Priority.CHANGE)
 
-    def _enqueue(self, key: Key, kind: str, version: str, priority: Priority) -> None:
-        during = self._during.get(key)
-        if during is None:
-            self.queue.add(key, priority)
-        else:
-            # It may be the echo of a write whose answer is still under way: it is told at the end.
-            during.written.append((kind, version))
-
     async def _work(self, key: Key) -> float | None:
         body = self._bodies.pop(key, None)
         if body is not None and not self._echoes.is_news(key, body["metadata"]["resourceVersion"]):
@@ -226,10 +237,10 @@ class Controller:
             raise
         finally:
             del self._during[key]
+            for shown in during.shown:
+                self._judge(key, shown, listed=False)
             if self._is_news(during, settled):
                 self.queue.add(key)
-            else:
-                self._bodies.pop(key, None)  # an echo, taken for news while it was under way
             self._meter.reconciled(key.kind, outcome, clock() - start)
         if settled.gone and key in self.inventory:
             self._forget(key)  # it went while nobody watched
@@ -241,7 +252,7 @@ class Controller:
 
     def _is_news(self, during: _Meanwhile, settled: Settled | None) -> bool:
         """Whether something changed meanwhile that it did not write, and may not have seen."""
-        if any(not self._echoes.is_echo(*version) for version in during.written):
+        if any(not self._echoes.is_echo(*version) for version in during.children):
             return True
         looked_at = settled.looked_at if settled else {}
         return any(looked_at.get(target) != digest for target, digest in during.seen)

@@ -17,6 +17,7 @@ class Echoes:
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._written: dict[tuple[str, str], None] = {}
         self._newest: dict[Key, int] = {}
+        self._shown: dict[Key, int] = {}
         self._capacity = capacity
 
     def wrote(self, kind: str, version: str) -> None:
@@ -44,6 +45,18 @@ class Echoes:
         """
         return version.isdecimal() and int(version) > self._newest.get(key, -1)
 
+    def shown(self, key: Key, version: str) -> None:
+        """Remember that a watch showed a version of a resource of ours."""
+        if version.isdecimal():
+            self._shown[key] = int(version)
+
+    def is_unseen(self, key: Key, version: str) -> bool:
+        """Whether somebody else wrote that version, and no watch has shown it yet."""
+        if not version.isdecimal() or self.is_echo(key.kind, version):
+            return False
+        return int(version) > max(self._newest.get(key, -1), self._shown.get(key, -1))
+
     def forget(self, key: Key) -> None:
         """Drop a resource that is gone."""
         self._newest.pop(key, None)
+        self._shown.pop(key, None)

@@ -31,8 +31,8 @@ from leeward.plans.shared.model import (
 class Objects(Protocol):
     """API objects, read and written by name."""
 
-    async def get(self, ref: ObjectRef) -> Manifest | None:
-        """The object as the API server has it, or had it a moment ago; None: there is none."""
+    async def get(self, ref: ObjectRef, *, fresh: bool = False) -> Manifest | None:
+        """The object as it is now (fresh), or was a moment ago; None: there is none."""
 
     def forget(self) -> None:
         """Have whatever is asked for from now on told as it is then, or later."""

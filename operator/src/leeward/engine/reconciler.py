@@ -61,6 +61,8 @@ class _Run:
     Attributes:
         resource: As its plan is to see it.
         stored: Its status as it is stored: that may list children that are deleted by now.
+        sure: Whether it is as it was read: a watch has just shown it, its status was stored over
+            that, or it was read again.
     """
 
     planner: Planner
@@ -69,6 +71,7 @@ class _Run:
     first_status: Manifest
     stored: Manifest
     observed: Observed
+    sure: bool
 
 
 class Reconciler:
@@ -107,12 +110,8 @@ class Reconciler:
         self._context = context
         self._progress_reasons = progress_reasons
 
-    def foreign_change(self) -> None:
-        """Somebody else changed something, as a watch has just shown.
-
-        What he had changed before is seen from now on, in whatever order watches show it: he may
-        have taken a grant back, and then made a workload.
-        """
+    def forget(self) -> None:
+        """See ``Objects.forget``."""
         self._objects.forget()
 
     async def reconcile(self, key: Key, body: Manifest | None = None) -> Settled:
@@ -126,30 +125,31 @@ class Reconciler:
             FaultError: It did not get there now; try again later.
             EngineError: The plan does not settle.
         """
-        if body is not None:
-            self.foreign_change()
         for _ in range(MAX_READS):
+            shown = body is not None
             resource = body if body is not None else await self._read(key)
             body = None
             if resource is None:
                 return Settled(gone=True)
             metadata = resource["metadata"]
+            if self._echoes.is_unseen(key, metadata["resourceVersion"]):
+                self.forget()  # who changed it may have changed more before
             if metadata.get("deletionTimestamp") and FINALIZER not in metadata.get(
                 "finalizers", ()
             ):
                 return Settled(deleting=True)
             try:
-                return await self._settle(key, resource)
+                return await self._settle(key, resource, shown=shown)
             except StaleWriteError:
+                self.forget()
                 _log.debug("stale", extra={"object": key._asdict()})
         raise StaleWriteError(f"{key.kind} changed {MAX_READS} times while it was reconciled")
 
-    async def _read(self, key: Key) -> Manifest | None:
-        return await self._objects.get(
-            ObjectRef(self._api_version, key.kind, key.namespace, key.name)
-        )
+    async def _read(self, key: Key, *, fresh: bool = False) -> Manifest | None:
+        ref = ObjectRef(self._api_version, key.kind, key.namespace, key.name)
+        return await self._objects.get(ref, fresh=fresh)
 
-    async def _settle(self, key: Key, resource: Manifest) -> Settled:
+    async def _settle(self, key: Key, resource: Manifest, *, shown: bool) -> Settled:
         planner = self._planners[key.kind]
         run = _Run(
             planner=planner,
@@ -158,6 +158,7 @@ class Reconciler:
             first_status=resource.get("status", {}),
             stored=resource.get("status", {}),
             observed=Observed(),
+            sure=shown,
         )
         context = self._context()
         plan = await self._steps.settle(
@@ -165,10 +166,25 @@ class Reconciler:
             run.observed,
             run.manager,
             lambda status: self._write_status(run, status, last=False),
+            lambda: self._confirm(key, run),
         )
         await self._write_status(run, plan.status, last=True)
         self._announce(run, plan)
         return Settled(requeue_after=plan.requeue_after, looked_at=self._looked_at(key, run))
+
+    async def _confirm(self, key: Key, run: _Run) -> None:
+        """See once that the resource is still as it was read.
+
+        Raises:
+            StaleWriteError: It is not, or is gone.
+        """
+        if run.sure:
+            return
+        found = await self._read(key, fresh=True)
+        version = found["metadata"]["resourceVersion"] if found else None
+        if version != run.resource["metadata"]["resourceVersion"]:
+            raise StaleWriteError(f"{key.kind} changed before anything was done for it")
+        run.sure = True
 
     def _looked_at(self, key: Key, run: _Run) -> dict[Key, int]:
         """Resources of ours that decided what the plan said."""
@@ -205,6 +221,7 @@ class Reconciler:
             return
         run.resource = await self._objects.write_status(run.resource, status, run.manager)
         run.stored = run.resource.get("status", {})
+        run.sure = True
         self._echoes.wrote_own(key_of(run.resource), run.resource["metadata"]["resourceVersion"])
 
     def _lost_children(self, resource: Manifest, status: Manifest) -> dict[ObjectRef, Manifest]:

@@ -91,6 +91,7 @@ class Steps:
         observed: Observed,
         manager: str,
         write_status: Callable[[Manifest], Awaitable[None]],
+        confirm: Callable[[], Awaitable[None]],
     ) -> Plan:
         """Ask a plan again and again, and do what it asks for, until it asks for nothing.
 
@@ -99,6 +100,8 @@ class Steps:
             observed: Takes what is seen and done.
             manager: Field manager of what is written.
             write_status: Stores the status of a plan that asks for it.
+            confirm: Raises where the resource is not what the plan saw any more; asked before
+                anything is done for it: it may have been remembered.
 
         Returns:
             The last plan; its status is still to be written.
@@ -112,7 +115,7 @@ class Steps:
             if needs:
                 await self._look(needs, observed)
             elif plan.actions:
-                await self._act(plan, observed, manager, write_status)
+                await self._act(plan, observed, manager, write_status, confirm)
             else:
                 return plan
         raise TooManyRoundsError(f"a plan did not settle within {MAX_ROUNDS} rounds")
@@ -123,6 +126,7 @@ class Steps:
         observed: Observed,
         manager: str,
         write_status: Callable[[Manifest], Awaitable[None]],
+        confirm: Callable[[], Awaitable[None]],
     ) -> None:
         """Do a batch, up to the first action that does not end well."""
         for action in plan.actions:
@@ -130,6 +134,7 @@ class Steps:
                 await write_status(plan.status)
                 outcome = _DONE
             else:
+                await confirm()
                 outcome = await self._perform(action, manager)
             observed.outcomes[action] = outcome
             if outcome.code != "Done":

@@ -221,7 +221,8 @@ class ArtefactKeys:
             if found.version == stored.version:
                 raise KeyFaultError("Damaged")
             stored = found
-            found_keyset = await self._vaults.read(stored.vault_namespace, stored.vault)
+            place = (stored.vault_namespace, stored.vault)
+            found_keyset = await self._vaults.read(*place, fresh=True)
         raise StaleWriteError("an artefact key was moved while it was read")
 
     async def _found(self, key_id: str) -> WrappedArtefactKey:
@@ -234,7 +235,8 @@ class ArtefactKeys:
         return found[1]
 
     async def _vault_key(self, stored: WrappedArtefactKey) -> tuple[WrappedKeyset, WrappedVaultKey]:
-        return _key_in(await self._vaults.read(stored.vault_namespace, stored.vault), stored)
+        place = (stored.vault_namespace, stored.vault)
+        return _key_in(await self._vaults.read(*place, fresh=True), stored)
 
     async def _opened(
         self, keyset: WrappedKeyset, key: WrappedVaultKey, stored: WrappedArtefactKey

@@ -84,7 +84,8 @@ class Deliveries:
 
     async def _deliverable(self, key_id: str) -> WrappedArtefactKey | None:
         try:
-            found = await self._artefacts.find(key_id)
+            # As it is now: whoever led before may have retired it last.
+            found = await self._artefacts.find(key_id, fresh=True)
         except DamagedRecordError:
             raise KeyFaultError("Damaged") from None
         return None if found is None else found[1]

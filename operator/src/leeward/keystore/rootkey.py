@@ -60,8 +60,10 @@ class SecretClient(Protocol):
     async def replace(self, manifest: Manifest, manager: str) -> Manifest:
         """PUT over the resourceVersion in the manifest. Raises StaleWriteError."""
 
-    async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
-        """DELETE. Raises NotFoundError."""
+    async def delete(
+        self, ref: ObjectRef, *, uid: str | None = None, version: str | None = None
+    ) -> None:
+        """DELETE. Raises NotFoundError, and StaleWriteError where it is another one by now."""
 
 
 class PagedClient(SecretClient, Protocol):

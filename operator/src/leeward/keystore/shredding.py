@@ -257,7 +257,8 @@ class Shredder:
         metadata = secret["metadata"]
         try:
             ref = secret_ref(self._namespace, metadata["name"])
-            await self._client.delete(ref, uid=metadata["uid"])
+            version = metadata["resourceVersion"]
+            await self._client.delete(ref, uid=metadata["uid"], version=version)
         except NotFoundError:
             return
 

@@ -371,7 +371,9 @@ class EmbeddedKeyStore:
         metadata = secret["metadata"]
         try:
             ref = secret_ref(self._namespace, metadata["name"])
-            await self._client.delete(ref, uid=metadata["uid"])
+            # That one, as it was read: what somebody repaired since stays.
+            version = metadata["resourceVersion"]
+            await self._client.delete(ref, uid=metadata["uid"], version=version)
         except NotFoundError:
             pass
         return Outcome("Done")

@@ -220,10 +220,12 @@ class CountedSecrets:
         self._saw(made)
         return made
 
-    async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
+    async def delete(
+        self, ref: ObjectRef, *, uid: str | None = None, version: str | None = None
+    ) -> None:
         """See ``SecretClient``."""
         try:
-            await self._client.delete(ref, uid=uid)
+            await self._client.delete(ref, uid=uid, version=version)
         except NotFoundError:
             self._gone(ref)
             raise

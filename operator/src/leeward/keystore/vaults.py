@@ -90,16 +90,22 @@ class VaultKeys:
         self._fixed = fixed
         self._opened = OpenedKeys()
 
-    async def read(self, namespace: str, vault: str) -> tuple[Manifest, WrappedKeyset] | None:
+    async def read(
+        self, namespace: str, vault: str, *, fresh: bool = False
+    ) -> tuple[Manifest, WrappedKeyset] | None:
         """The keyset of a vault, and the Secret that it stands in; None: there is none.
+
+        Args:
+            namespace: Of the vault.
+            vault: Its name.
+            fresh: Whether it is to be as it is now, and not as it was a moment ago.
 
         Raises:
             KeyFaultError: The Secret does not hold a keyset.
         """
         try:
-            secret = await self._client.get(
-                secret_ref(self._namespace, keyset_name(namespace, vault))
-            )
+            ref = secret_ref(self._namespace, keyset_name(namespace, vault))
+            secret = await self._client.get(ref, fresh=fresh)
             return secret, read_document(secret, WrappedKeyset, KEYSET_ROLE)
         except NotFoundError:
             return None

@@ -151,13 +151,19 @@ class KubeClient:
         return await self._about(ref, "update", "PUT", path, body=manifest, query=query)
 
     async def delete(
-        self, ref: ObjectRef, *, uid: str | None = None, grace: int | None = None
+        self,
+        ref: ObjectRef,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+        grace: int | None = None,
     ) -> None:
         """DELETE with background propagation; only the object with that uid, where one is named.
 
         Args:
             ref: The object.
             uid: Its UID, or None for whatever has the name.
+            version: Its resourceVersion, or None for whichever it is.
             grace: Seconds that a pod has to end; None: as its spec says.
 
         Raises:
@@ -169,8 +175,8 @@ class KubeClient:
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",
         }
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
+        conditions = {"uid": uid, "resourceVersion": version}
+        options["preconditions"] = {name: told for name, told in conditions.items() if told}
         if grace is not None:
             options["gracePeriodSeconds"] = grace
         with self._recent.lost(ref):

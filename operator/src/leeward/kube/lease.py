@@ -169,6 +169,9 @@ class LeaderLease:
             return False
         try:
             await self._put(self._renewal(self._held))
+        except NotFoundError:
+            self._held = None  # somebody deleted it, and another candidate makes it anew at once
+            return False
         except StaleWriteError:
             lease = await self._request("get", "GET", object_path(self._ref))
             if lease["spec"].get("holderIdentity") != self._identity:

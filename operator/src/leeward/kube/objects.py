@@ -57,7 +57,7 @@ class ObjectStore:
         self._recent = nothing() if recent is None else recent
         self._deliveries = DeliveryRegister(client, namespaces, self._recent)
 
-    async def get(self, ref: ObjectRef) -> Manifest | None:
+    async def get(self, ref: ObjectRef, *, fresh: bool = False) -> Manifest | None:
         """The object, or None where there is none.
 
         Only the API server's own word that there is no such object counts: of a kind that is not
@@ -65,7 +65,7 @@ class ObjectStore:
         its keys destroyed.
         """
         try:
-            return await self._client.get(ref)
+            return self._told(await self._client.get(ref, fresh=fresh))
         except NotFoundError as error:
             if error.reason != "NotFound":
                 raise TransientError(f"{ref.kind} in {ref.api_version} is not served") from None
@@ -76,8 +76,12 @@ class ObjectStore:
     def shown(self, body: Manifest, *, gone: bool) -> None:
         """A watch showed an object, or that it is gone: nobody is told older news from now on."""
         self._recent.shown(ref_of(body), body["metadata"]["resourceVersion"])
+        self._told(body, gone=gone)
+
+    def _told(self, body: Manifest, *, gone: bool = False) -> Manifest:
         if body["kind"] == KEYDELIVERY.kind:
-            self._deliveries.shown(body, gone=gone)
+            self._deliveries.told(body, gone=gone)
+        return body
 
     def forget(self) -> None:
         """Whatever is asked for from now on is told as it is then, or later."""
@@ -173,9 +177,8 @@ class ObjectStore:
         """
         metadata = {k: v for k, v in resource["metadata"].items() if k != "managedFields"}
         try:
-            return await self._client.replace(
-                {**resource, "metadata": metadata, "status": status}, manager, subresource="status"
-            )
+            made = {**resource, "metadata": metadata, "status": status}
+            return await self._client.replace(made, manager, subresource="status")
         except NotFoundError:
             raise StaleWriteError(f"{resource['kind']} went while it was reconciled") from None
         except RefusedError as error:

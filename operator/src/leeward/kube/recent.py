@@ -50,13 +50,11 @@ class _Kept:
 
     Attributes:
         at: When the request was sent.
-        era: How often all was forgotten before that.
         version: resourceVersion of the object.
         answer: The object, as JSON.
     """
 
     at: float
-    era: int
     version: int
     answer: bytes
 
@@ -88,9 +86,7 @@ class RecentObjects:
     def find(self, ref: ObjectRef) -> bytes | None:
         """The object as JSON, if it is known how it is."""
         found = self._kept.get(ref)
-        if found is None or found.era != self._era:
-            return None
-        return found.answer if self.holds_since(found.at) else None
+        return found.answer if found is not None and self.holds_since(found.at) else None
 
     def holds_since(self, at: float) -> bool:
         """Whether what was asked for at that time may still be told."""
@@ -141,12 +137,13 @@ class RecentObjects:
         known = self._kept.get(ref)
         if known is not None and known.version < number:
             self._forget(ref)
-        for sent in self._sent.get(ref, ()):
-            sent.newest = max(sent.newest, number)
+        self._outdate(ref, number)
 
     def clear(self) -> None:
         """Forget everything, also what is being answered now."""
         self._era += 1
+        self._kept.clear()
+        self._bytes = 0
 
     def _drop(self, ref: ObjectRef) -> None:
         self._forget(ref)
@@ -161,13 +158,15 @@ class RecentObjects:
         if sent.spoilt or not version.isdecimal():
             self._drop(ref)
             return
+        if sent.era != self._era:
+            return
         number = int(version)
         known = self._kept.get(ref)
         newest = max(sent.newest, -1 if known is None else known.version)
         if number < newest:
             return
         self._forget(ref)  # for its place in the order, too
-        self._kept[ref] = _Kept(sent.at, sent.era, number, answer)
+        self._kept[ref] = _Kept(sent.at, number, answer)
         self._bytes += len(answer)
         self._make_room()
 
@@ -175,6 +174,12 @@ class RecentObjects:
         known = self._kept.pop(ref, None)
         if known is not None:
             self._bytes -= len(known.answer)
+            self._outdate(ref, known.version)
+
+    def _outdate(self, ref: ObjectRef, version: int) -> None:
+        """Nothing older than that is kept of what is being answered now."""
+        for sent in self._sent.get(ref, ()):
+            sent.newest = max(sent.newest, version)
 
     def _make_room(self) -> None:
         """Drop what is too old or too much; the oldest come first, near enough."""

@@ -75,8 +75,8 @@ class DeliveryRegister:
         found = await asyncio.shield(self._next)
         return [delivery for delivery in found if target in targets(delivery)]
 
-    def shown(self, body: Manifest, *, gone: bool) -> None:
-        """A watch showed a KeyDelivery, or that it is gone."""
+    def told(self, body: Manifest, *, gone: bool) -> None:
+        """A KeyDelivery as a watch or an answer shows it, or that it is gone."""
         known = self._listed
         generation = None if known is None else known.generations.get(ref_of(body))
         if gone or generation != body["metadata"]["generation"]:

@@ -130,7 +130,7 @@ def _add(view: View) -> Plan:
     if stopped is not None:
         return stopped
     if record["mode"] == "Reencrypt":
-        record["phase"] = "Distributing"
+        _enter(view, "Distributing")
         return Plan(view.status, actions=(WriteStatus(),))
     done = rewrapping.run(view, rewrapping.adding(view))
     if isinstance(done, Plan):
@@ -140,7 +140,7 @@ def _add(view: View) -> Plan:
     if done.rewrapped is None or record["keyId"] not in done.rewrapped.key_ids:
         return _failed(view, _WRONG_ANSWER)
     rewrapping.tidy(view)
-    record["phase"] = "Distributing"
+    _enter(view, "Distributing")
     return Plan(view.status, actions=(WriteStatus(),))
 
 
@@ -152,7 +152,7 @@ def _distribute(view: View) -> Plan:
         return held
     if record["mode"] == "Rewrap":
         return _promote(view, "Draining", {})
-    record["phase"] = "Draining"
+    _enter(view, "Draining")
     return Plan(view.status, actions=(WriteStatus(),))
 
 
@@ -169,10 +169,9 @@ def _drain(view: View) -> Plan:
     if held is not None:
         return held
     if record["mode"] == "Reencrypt":
-        record["phase"] = "Encrypting"
+        _enter(view, "Encrypting")
         return Plan(view.status, actions=(WriteStatus(),))
-    record["phase"] = "Removing"
-    rewrapping.say(view)
+    _enter(view, "Removing")
     return _remove(view)  # stored when its Job is announced
 
 
@@ -220,7 +219,7 @@ def _promote(view: View, phase: str, found: Manifest) -> Plan:
     info: ArtefactKeyInfo = outcome.result
     inspected = inspection.is_current(view)
     rewrapping.tidy(view)
-    record["phase"] = phase
+    _enter(view, phase)
     record.pop("attempts", None)
     view.draft.put(
         keyId=record["keyId"],
@@ -256,7 +255,7 @@ def _remove(view: View) -> Plan:
     elif done.rewrapped is None or not set(previous).isdisjoint(done.rewrapped.key_ids):
         return _failed(view, _WRONG_ANSWER)
     rewrapping.tidy(view)
-    record["phase"] = "Destroying"
+    _enter(view, "Destroying")
     return Plan(view.status, actions=(WriteStatus(),))
 
 
@@ -364,6 +363,12 @@ def _previous_ids(view: View) -> list[str] | Plan:
     if info is None or info.public_key is None:
         return [key_id]
     return [key_id, fingerprint(info.public_key).hex()]
+
+
+def _enter(view: View, phase: str) -> None:
+    """Begin a phase, and say so at once: it is stored with it."""
+    view.status["replacement"]["phase"] = phase
+    rewrapping.say(view)
 
 
 def _do(view: View, action: Action, *, missing_is_done: bool = False) -> Plan | None:

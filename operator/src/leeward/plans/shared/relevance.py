@@ -41,8 +41,9 @@ def relevance(dependant: str, body: Manifest | None) -> int:
     placed = [metadata.get(name) for name in _PLACED]
     if (body["kind"], dependant) == (DATASET.kind, KEYDELIVERY.kind):
         return _hash(placed, _without(body["spec"], _ON_REQUEST), _keys(body.get("status") or {}))
-    if (body["kind"], dependant) == (KEYDELIVERY.kind, DATASET.kind):
-        return _hash(placed, metadata["generation"], _held(body.get("status") or {}))
+    if body["kind"] == KEYDELIVERY.kind:
+        held = _held(body.get("status") or {}) if dependant == DATASET.kind else None
+        return _hash(placed, metadata["generation"], held)
     return _hash(placed, metadata["generation"], _said(body))
 
 
