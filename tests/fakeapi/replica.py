@@ -88,15 +88,7 @@ class Replica:
         self.sweeper = Sweeper(
             unpublished=self.keys.unpublished_keys, steps=steps, context=context, interval=300
         )
-        rotation = RootKeyRotation(
-            client,
-            SYSTEM,
-            self.keys.root_keys,
-            random=chance.randbytes,
-            monotonic=lambda: asyncio.get_running_loop().time(),
-            created_at=virtualtime.stamp,
-        )
-        self.rotator = RootKeyRotator(rotation.step)
+        self.rotator = self._root_key_rotator(client, chance)
         reconciler = Reconciler(
             api_version=API_VERSION,
             planners=PLANNERS,
@@ -121,6 +113,17 @@ class Replica:
             self.keys.count_usage,
             lambda namespace, name: self.controller.look_again(Key("KeyVault", namespace, name)),
         )
+
+    def _root_key_rotator(self, client: KubeClient, chance: random.Random) -> RootKeyRotator:
+        rotation = RootKeyRotation(
+            client,
+            SYSTEM,
+            self.keys.root_keys,
+            random=chance.randbytes,
+            monotonic=virtualtime.elapsed,
+            created_at=virtualtime.stamp,
+        )
+        return RootKeyRotator(rotation.step)
 
     def _on_gone(self, key: Key) -> None:
         if KINDS_BY_NAME[key.kind].is_workload:
