@@ -21,6 +21,7 @@ from leeward.plans.shared.model import (
     Observed,
 )
 from leeward.plans.shared.names import Owner
+from leeward.plans.shared.specs import typed
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict, named_anew
 
 SOURCE_ROLE: Final = "source"
@@ -66,7 +67,7 @@ class Case:
     @cached_property
     def dataset(self) -> DatasetSpec:
         """Its spec, once ``check_source_exists`` has passed."""
-        return DatasetSpec.model_validate(self._manifest["spec"])
+        return typed(self._manifest["spec"], DatasetSpec)
 
     @cached_property
     def dataset_status(self) -> DatasetStatus:
