@@ -109,6 +109,20 @@ def test_an_existing_file_is_kept_unless_forced(plain: Path, pair: Path) -> None
     assert leeward("open", str(sealed), "--key", f"{pair}.key", "--force").exit_code == 0
 
 
+def test_what_is_read_is_never_written_over(plain: Path, pair: Path) -> None:
+    sealed = sealed_by_command(plain, pair)
+    for command in (
+        ("seal", str(plain), "--to", f"{pair}.pub.pem", "-o", str(plain)),
+        ("open", str(sealed), "--key", f"{pair}.key", "-o", str(sealed)),
+    ):
+        read = Path(command[1])
+        before = read.read_bytes()
+        result = leeward(*command, "--force")
+        assert result.exit_code == 1
+        assert f"{read} is the file that is read" in result.stderr
+        assert read.read_bytes() == before
+
+
 def test_the_key_id_before_the_pem_block_is_written_into_the_file(
     plain: Path, tmp_path: Path
 ) -> None:

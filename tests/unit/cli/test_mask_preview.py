@@ -83,6 +83,29 @@ def test_rows_before_and_after(data: Path) -> None:
     assert first["after"]["patient"] != "P1"
 
 
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ([{"name": "name", "keep": {}}], {}),
+        ([{"name": "name", "generalize": {"dateTo": "Day"}}], {}),
+        ([], {"defaultAction": "Keep"}),
+    ],
+    ids=["kept", "cut-to-its-day", "kept-by-default"],
+)
+def test_a_column_that_names_people_is_not_kept(
+    data: Path, rule: list[dict[str, Any]], changes: dict[str, str]
+) -> None:
+    """As the operator has it: IdentifierKept."""
+    tagged = [{"name": "name", "tags": ["DirectIdentifier"]}]
+    dataset = {**DATASET, "spec": DATASET["spec"] | {"columns": tagged}}
+    others = [one for one in RULES if one["name"] != "name"]
+    path = manifest(data.parent, VAULT, dataset, job([*others, *rule], **changes))
+    result = leeward("mask", "preview", "-f", path, str(data))
+    assert result.exit_code == 1
+    assert 'would keep column "name", which the Dataset tags DirectIdentifier' in result.stderr
+    assert "Lovelace" not in result.stdout + result.stderr
+
+
 def test_dates_of_one_subject_move_together(data: Path) -> None:
     first, _, third = pairs(data, VAULT, DATASET, job(RULES))
     shift = [

@@ -75,6 +75,8 @@ def test_an_existing_signature_is_kept_unless_forced(file: Path) -> None:
     assert refused.exit_code == 1
     assert "--force" in refused.stderr
     assert signature.read_text() == "mine"
+    onto_itself = leeward(*sign, "--force", "-o", str(file))
+    assert (onto_itself.exit_code, file.read_bytes()) == (1, DATA)
     assert leeward(*sign, "--force").exit_code == 0
     assert leeward("verify", str(file), "--key", f"{key}.pub.pem").exit_code == 0
 

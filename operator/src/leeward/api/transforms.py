@@ -277,6 +277,16 @@ class ColumnRule(Model):
         return tuple(self.match.names) if self.match else (self.name,)
 
     @property
+    def keeps_values(self) -> bool:
+        """Whether values may come out as they are.
+
+        A date does when it is cut to its day. All other transforms change every value that is
+        there: partialMask and prefix mask one entirely that is not longer than what they keep.
+        """
+        cut = self.generalize is not None and self.generalize.date_to == "Day"
+        return cut or self.keep is not None
+
+    @property
     def key_use(self) -> tuple[KeyRef, Scope] | None:
         """The key that the transform needs, and its scope."""
         keyed = (

@@ -40,13 +40,23 @@ def check_source(source: Path) -> None:
         raise CliError(f"{source} is a folder", "name a file in it")
 
 
-def check_target(target: Path, *, force: bool) -> None:
-    """Refuse a name that cannot be written, or that is taken unless `force` is said."""
+def check_target(target: Path, *, force: bool, source: Path = STDIO) -> None:
+    """Refuse a name that cannot be written, or that is taken unless `force` is said.
+
+    Args:
+        target: What is to be written.
+        force: Whether it may be written over.
+        source: What is read for it: that is never written over.
+    """
     if target == STDIO:
         return
     check_folder(target)
     if target.is_dir():
         raise CliError(f"{target} is a folder", "name a file in it with --output")
+    if source != STDIO and target.exists() and target.samefile(source):
+        raise CliError(
+            f"{target} is the file that is read", "name another file with --output for what is made"
+        )
     if os.path.lexists(target) and not force:
         raise CliError(
             f"{target} exists already",

@@ -59,6 +59,7 @@ def mask_rows(
     try:
         frame = first_rows(data, form, max(count, TYPED_ROWS), csv=csv).head(count)
         _check_rules(job, frame.columns)
+        _check_identifiers(job, frame.columns)
         rules = [_rule_config(job, rule) for rule in job.spec.columns]
         if job.spec.default_action == "Keep":
             rules.extend(_kept(job, frame.columns))
@@ -91,6 +92,24 @@ def _check_rules(job: JobFile, columns: list[str]) -> None:
             f"no rule of MaskingJob {job.name} is for {listed}, and defaultAction is Fail",
             "add rules, or set defaultAction to Drop",
         )
+
+
+def _check_identifiers(job: JobFile, columns: list[str]) -> None:
+    """As the operator does: no column that names a person is kept as it is."""
+    rules = {name: rule for rule in job.spec.columns for name in rule.column_names}
+    tagged = [
+        column.name
+        for column in (job.source.columns if job.source else ())
+        if "DirectIdentifier" in column.tags and column.name in columns
+    ]
+    for name in tagged:
+        rule = rules.get(name)
+        if rule.keeps_values if rule else job.spec.default_action == "Keep":
+            raise CliError(
+                f'MaskingJob {job.name} would keep column "{name}", which the Dataset tags'
+                " DirectIdentifier",
+                "give it a rule that masks or drops it: the job would be refused (IdentifierKept)",
+            )
 
 
 def _kept(job: JobFile, columns: list[str]) -> list[RuleConfig]:

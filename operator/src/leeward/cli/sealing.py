@@ -60,7 +60,7 @@ def seal_to(
         target = STDIO if source == STDIO else source.with_name(source.name + SUFFIX)
     if target == STDIO and session.stdout.isatty():
         raise UsageError("a sealed file does not go to a terminal", "name a file with --output")
-    check_target(target, force=force)
+    check_target(target, force=force, source=source)
     with naming(shown(source)), writing_to(target):
         if STDIO in (source, target):
             info = _through_streams(
@@ -96,7 +96,7 @@ def open_with(
     check_source(source)
     if target is None:
         target = _opened_name(source)
-    check_target(target, force=force)
+    check_target(target, force=force, source=source)
     with naming(shown(source)), writing_to(target):
         if STDIO in (source, target):
             info = _through_streams(

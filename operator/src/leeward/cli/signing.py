@@ -96,7 +96,7 @@ def sign_file(
         target = STDIO if source == STDIO else source.with_name(source.name + SUFFIX)
     if bare and target == STDIO and session.stdout.isatty():
         raise UsageError("a bare signature does not go to a terminal", "name a file with --output")
-    check_target(target, force=force)
+    check_target(target, force=force, source=source)
     private = _signing_key(session, key, passphrases)
     make = sign_bare if bare else sign
     with _naming(shown(source)), reading(session, source) as file:

@@ -107,16 +107,9 @@ def check_identifiers(case: MaskingCase) -> Verdict:
 
 
 def _stays_whole(case: MaskingCase, name: str) -> bool:
-    """Whether values of the column may come out as they are.
-
-    A date does when it is cut to its day. All other transforms change every value that is there:
-    partialMask and prefix mask one entirely that is not longer than what they keep.
-    """
+    """Whether values of the column may come out as they are."""
     rule = case.rule_of.get(name)
-    if rule is None:
-        return case.spec.default_action == "Keep"
-    cut = rule.generalize is not None and rule.generalize.date_to == "Day"
-    return cut or rule.keep is not None
+    return case.spec.default_action == "Keep" if rule is None else rule.keeps_values
 
 
 def check_suitable(case: MaskingCase) -> Verdict:
