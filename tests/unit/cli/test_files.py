@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -213,6 +214,47 @@ def test_inspect_says_when_a_file_is_no_sealed_one(plain: Path) -> None:
     result = leeward("inspect", str(plain))
     assert result.exit_code == 1
     assert "visits.csv" in result.stderr
+
+
+def test_inspect_goes_on_after_a_file_that_is_no_sealed_one(plain: Path, pair: Path) -> None:
+    sealed = sealed_by_command(plain, pair)
+    pipe = plain.with_name("pipe")
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR)
+    files = [str(path) for path in (sealed, plain, pipe, plain.with_name("nothing"), sealed)]
+    try:
+        result = leeward("inspect", *files)
+        listed = leeward("inspect", *files, "-o", "json")
+    finally:
+        os.close(held)
+    assert result.exit_code == listed.exit_code == 1
+    file_id = inspect_file(sealed).file_id.hex()
+    assert result.stdout.count(file_id) == 2
+    assert [each["fileId"] for each in json.loads(listed.stdout)] == [file_id] * 2
+    assert f"{plain}: this is not a sealed file" in result.stderr
+    assert f"{pipe} is a pipe or a device" in result.stderr
+    assert "nothing: No such file" in result.stderr
+    assert "3 of 5 files could not be looked at" in result.stderr
+
+
+def test_names_of_files_are_shown_and_not_obeyed(plain: Path, pair: Path) -> None:
+    strange = plain.rename(plain.with_name("a\x1b[31m\nb\x9b.csv"))
+    sealed = strange.with_name(strange.name + ".lwe1")
+    key = ("--key", f"{pair}.key")
+    said = [
+        leeward("seal", str(strange), "--to", f"{pair}.pub.pem"),
+        leeward("inspect", str(sealed)),
+        leeward("rewrap", str(sealed), *key, "--to", f"{pair}.pub.pem"),
+        leeward("open", str(sealed), *key, "--force"),
+    ]
+    assert [each.exit_code for each in said] == [0] * 4
+    said.append(leeward("inspect", str(strange)))
+    assert said[-1].exit_code == 1
+    for each in said:
+        assert "\\x1b[31m" in each.output
+        assert "\x1b" not in each.output
+        assert "\x9b" not in each.output
+        assert "\nb" not in each.output
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:

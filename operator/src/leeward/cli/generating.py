@@ -9,7 +9,7 @@ from typing import Final
 
 from leeward.api.algorithms import ALGORITHMS, why_banned
 from leeward.cli.errors import CliError, UsageError
-from leeward.cli.localfiles import check_folder, read_small
+from leeward.cli.localfiles import check_folder, read_small, shown
 from leeward.cli.pemfiles import ALGORITHM_LINE
 from leeward.cli.session import Session
 from leeward.formats.keyset import PodKey, PodKeyset
@@ -61,7 +61,7 @@ def generate_key(
     if known.key_class == "Symmetric":
         path = out.with_name(out.name + ".keyset.json")
         _write_new([(path, _keyset(algorithm, key_id, material), _SECRET)])
-        session.err.print(f"wrote {path} ({algorithm}; keep it secret: it seals and opens)")
+        session.err.print(f"wrote {shown(path)} ({algorithm}; keep it secret: it seals and opens)")
         return
     private, public = out.with_name(out.name + ".key"), out.with_name(out.name + ".pub.pem")
     stated = f"{ALGORITHM_LINE}{algorithm}\n"
@@ -73,7 +73,8 @@ def generate_key(
     )
     use = "who checks your signatures" if known.key_class == "Signing" else "who seals"
     session.err.print(
-        f"wrote {private} ({algorithm}; keep it secret) and {public} (give it to {use})"
+        f"wrote {shown(private)} ({algorithm}; keep it secret) and {shown(public)}"
+        f" (give it to {use})"
     )
 
 

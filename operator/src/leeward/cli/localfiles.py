@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeVar, cast
 
 from leeward.cli.errors import CliError
+from leeward.cli.output import print_raw, printable
 from leeward.cli.session import Session
 
 STDIO: Final = Path("-")
@@ -31,13 +33,29 @@ class Readable(Protocol):
 
 def shown(path: Path) -> str:
     """What a message calls the file."""
-    return "the stream" if path == STDIO else str(path)
+    return "the stream" if path == STDIO else printable(str(path))
 
 
 def check_source(source: Path) -> None:
     """Refuse a folder where a file is to be read."""
     if source != STDIO and source.is_dir():
         raise CliError(f"{source} is a folder", "name a file in it")
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what cannot be read at any place: folders, pipes and devices.
+
+    Raises:
+        CliError: It is one of these.
+        OSError: There is no such file, or it cannot be looked at.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise CliError(f"{path} is a folder", "name a file in it")
+    if not stat.S_ISREG(mode):
+        raise CliError(
+            f"{path} is a pipe or a device, not a file", "write it to a file first, and name that"
+        )
 
 
 def check_target(target: Path, *, force: bool, source: Path = STDIO) -> None:
@@ -85,6 +103,15 @@ def read_small(session: Session, path: Path) -> bytes:
             "name another file: the options may have been mixed up",
         )
     return data
+
+
+def print_failure(session: Session, path: Path, error: CliError | OSError) -> None:
+    """Say on standard error, in one line, why nothing became of one of several files."""
+    if isinstance(error, CliError):
+        text = f"{error.message}: {error.remedy}".rstrip(": ")
+    else:
+        text = f"{path}: {error.strerror or type(error).__name__}"
+    print_raw(session.err, printable(text))
 
 
 @contextmanager

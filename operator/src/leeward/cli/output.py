@@ -48,6 +48,11 @@ def print_raw(console: Console, text: str) -> None:
     console.file.flush()
 
 
+def printable(text: str) -> str:
+    """Text with control characters and line breaks shown, so that a terminal does not obey them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def print_json(console: Console, value: Any) -> None:
     """JSON, indented."""
     print_raw(console, json.dumps(value, indent=2, ensure_ascii=False))

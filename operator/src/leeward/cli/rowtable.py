@@ -9,16 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leeward.cli.output import print_plainly
+from leeward.cli.output import print_plainly, printable
 
 
 def value_text(value: str | None) -> Text:
     """A value, or a mark where there is none. Control characters are shown, not obeyed."""
     if value is None:
         return Text("null", style="dim")
-    return Text(
-        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
-    )
+    return Text(printable(value))
 
 
 def print_rows(

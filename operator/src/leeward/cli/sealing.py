@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from leeward.cli.errors import UsageError
+from leeward.cli.errors import CliError, UsageError
 from leeward.cli.keyfiles import naming, opening_keys, public_keys, sealing_keys
 from leeward.cli.localfiles import (
     STDIO,
+    check_regular,
     check_source,
     check_target,
     into_new_file,
+    print_failure,
     reading,
     shown,
     writing_to,
 )
 from leeward.cli.options import RowsFormat
-from leeward.cli.output import byte_size, counted, print_json, print_raw
+from leeward.cli.output import (
+    byte_size,
+    counted,
+    print_json,
+    print_raw,
+    printable,
+)
 from leeward.cli.passphrase import Passphrases
 from leeward.cli.session import Session
 from leeward.formats.sealed import (
@@ -137,27 +145,57 @@ def show_info(
 ) -> None:
     """Print what sealed files tell without a key.
 
+    A file that fails is named, and the others are shown.
+
     Raises:
         CliError: A file is no sealed one, or is damaged so that it shows without a key.
     """
-    found = []
-    for path in files:
-        with naming(path):
-            found.append(_document(path, inspect_file(path), with_digest))
+    if len(files) == 1:
+        found = [_document(files[0], with_digest)]
+    else:
+        found = list(_documents(session, files, with_digest))
     if output is RowsFormat.JSON:
-        print_json(session.out, found if len(found) > 1 else found[0])
-        return
-    for document in found:
-        width = max(map(len, document)) + 2
-        for label, value in document.items():
-            values = value if isinstance(value, list) else [value]
-            for index, each in enumerate(values):
-                head = label if index == 0 else ""
-                print_raw(session.out, f"{head:<{width}}{each}")
-    print_raw(session.err, "read without a key: none of this is proven until the file is opened")
+        print_json(session.out, found if len(files) > 1 else found[0])
+    else:
+        for document in found:
+            _print_document(session, document)
+        if found:
+            print_raw(
+                session.err, "read without a key: none of this is proven until the file is opened"
+            )
+    if len(found) < len(files):
+        raise CliError(
+            f"{len(files) - len(found)} of {len(files)} files could not be looked at",
+            "see above why",
+        )
 
 
-def _document(path: Path, info: SealedInfo, with_digest: bool) -> dict[str, Any]:
+def _documents(
+    session: Session, files: Sequence[Path], with_digest: bool
+) -> Iterator[dict[str, Any]]:
+    for path in files:
+        try:
+            yield _document(path, with_digest)
+        except (CliError, OSError) as error:
+            print_failure(session, path, error)
+
+
+def _print_document(session: Session, document: dict[str, Any]) -> None:
+    width = max(map(len, document)) + 2
+    for label, value in document.items():
+        values = value if isinstance(value, list) else [value]
+        for index, each in enumerate(values):
+            head = label if index == 0 else ""
+            print_raw(session.out, f"{head:<{width}}{printable(str(each))}")
+
+
+def _document(path: Path, with_digest: bool) -> dict[str, Any]:
+    check_regular(path)
+    with naming(path):
+        return _told(path, inspect_file(path), with_digest)
+
+
+def _told(path: Path, info: SealedInfo, with_digest: bool) -> dict[str, Any]:
     document: dict[str, Any] = {
         "file": str(path),
         "format": "LWE1",

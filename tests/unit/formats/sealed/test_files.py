@@ -13,6 +13,7 @@ import pytest
 
 from golden.lwe1.cases import ALICE, BOB, fixed_random, stretch
 from leeward.formats.sealed import (
+    HeaderTampered,
     NoKeyForFile,
     NotSealed,
     RewrapInProgress,
@@ -24,6 +25,7 @@ from leeward.formats.sealed import (
     open_reader,
     rewrap_file,
     seal_file,
+    unlock_file,
 )
 
 PLAIN = stretch("file", (1 << 20) + 5000)
@@ -209,3 +211,20 @@ def test_volume_that_changes_what_was_written_is_noticed(plain: Path) -> None:
     with pytest.raises(SealedError, match="reads back differently"):
         seal_file(plain, target, [ALICE], random=spoiling)
     assert names(plain.parent) == ["plain.csv"]
+
+
+def test_headers_are_proven_with_a_key_and_without_the_contents(sealed: Path) -> None:
+    size = sealed.stat().st_size
+    with sealed.open("r+b") as file:
+        file.truncate(16512)
+        file.truncate(size)
+    info = unlock_file(sealed, [BOB, ALICE])
+    assert info.plaintext_size == len(PLAIN)
+    assert info.unverified == ("the contents: no chunk was read",)
+    with pytest.raises(NoKeyForFile):
+        unlock_file(sealed, [BOB])
+    with sealed.open("r+b") as file:
+        file.seek(16384 + 127)
+        file.write(bytes((sealed.read_bytes()[16384 + 127] ^ 1,)))
+    with pytest.raises(HeaderTampered):
+        unlock_file(sealed, [ALICE])

@@ -130,6 +130,8 @@ def rewrap(
 
     Their headers are written anew, in place; a crash leaves the old or the new recipients. It does
     not help where somebody has the data key of a file, or a copy of the file: see --reencrypt.
+    After an interruption, run it again with a private key of the new recipients as well: it passes
+    over what that key proves to be done.
     """
     from leeward.cli.passphrase import Passphrases
     from leeward.cli.rewrapping import RewrapRequest, rewrap_files

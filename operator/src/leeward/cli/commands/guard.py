@@ -32,8 +32,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _ended(message: str, remedy: str, code: int) -> typer.Exit:
-    text = " ".join(message.split())
+    from leeward.cli.output import printable
+
+    text = printable(" ".join(message.split()))
     typer.secho(f"leeward: {text}", err=True, fg="red" if code else None)
     if remedy:
-        typer.echo(f"  {' '.join(remedy.split())}", err=True)
+        typer.echo(f"  {printable(' '.join(remedy.split()))}", err=True)
     return typer.Exit(code)

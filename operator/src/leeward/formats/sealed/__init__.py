@@ -42,6 +42,7 @@ from leeward.formats.sealed.files import (
     reencrypt_file,
     rewrap_file,
     seal_file,
+    unlock_file,
 )
 from leeward.formats.sealed.info import RecipientInfo, SealedInfo, inspect
 from leeward.formats.sealed.keys import (
@@ -131,6 +132,7 @@ __all__ = [
     "rewrap_file",
     "seal_file",
     "seal_stream",
+    "unlock_file",
     "unwrapper_from_pem",
     "unwrapper_of",
 ]

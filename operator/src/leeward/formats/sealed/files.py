@@ -25,12 +25,13 @@ from leeward.formats.sealed.errors import (
     SealedError,
     TargetExists,
 )
-from leeward.formats.sealed.info import SealedInfo, inspect
+from leeward.formats.sealed.info import SealedInfo, describe_unlocked, inspect
 from leeward.formats.sealed.keys import Random, Recipient, Unwrapper
+from leeward.formats.sealed.layout import plaintext_size
 from leeward.formats.sealed.reader import SealedReader
 from leeward.formats.sealed.reencrypt import Told, reencrypt
 from leeward.formats.sealed.rewrap import rewrap
-from leeward.formats.sealed.stream import open_stream
+from leeward.formats.sealed.stream import open_stream, read_front
 from leeward.formats.sealed.writer import ChunkAlgorithm, SealedWriter
 
 if TYPE_CHECKING:
@@ -125,6 +126,20 @@ def inspect_file(path: Path) -> SealedInfo:
         return inspect(file)
 
 
+def unlock_file(path: Path, keys: Sequence[Unwrapper]) -> SealedInfo:
+    """What the headers say, proven with a key that opens the file; no chunk is read.
+
+    Raises:
+        SealedError: damage in the headers, or no fitting key.
+        OSError: the file cannot be read.
+    """
+    with io.FileIO(path) as file:
+        _only_front(file)
+        unlocked, cipher = read_front(file, keys)
+        size = plaintext_size(_size(file), cipher.chunk_size)
+    return describe_unlocked(unlocked, size, unverified=("the contents: no chunk was read",))
+
+
 def digest_file(path: Path) -> bytes:
     """See `core_digest`."""
     with _reading(path) as file:
@@ -148,9 +163,7 @@ def rewrap_file(
     """
     with io.FileIO(path, "r+") as file:
         _lock(file, path)
-        if sys.platform == "linux":
-            # Only the front is read: nothing behind it need be fetched ahead.
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        _only_front(file)
         return rewrap(file, keys, recipients, drop=drop, random=random)
 
 
@@ -198,12 +211,19 @@ def reencrypt_file(
     return writer.info
 
 
+def _only_front(file: io.FileIO) -> None:
+    """Only the front is read: nothing behind it need be fetched ahead."""
+    if sys.platform == "linux":
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+
+
 def _lock(file: io.FileIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise RewrapInProgress(
-            f"{path.name} is being rewrapped by another process: try again when it has ended"
+            f"{path.name} is being rewrapped already, by another process or under another name: "
+            "try again when that has ended"
         ) from error
 
 
