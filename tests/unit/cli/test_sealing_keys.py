@@ -145,7 +145,7 @@ def test_an_encrypted_key_opens_with_its_passphrase(keys: Path, tmp_path: Path) 
             "seal visits.csv -o x --key symmetric.keyset.json --key symmetric.keyset.json",
             "name each key once",
         ),
-        ("seal visits.csv -o visits.csv --to HPKE_P256.pub.pem", "exists already"),
+        ("seal visits.csv -o visits.csv --to HPKE_P256.pub.pem", "is the file that is read"),
         ("open visits.csv -o x --key bare-ed25519.key", "for signing"),
         ("open visits.csv -o x --key ed25519.key", "made for signing"),
         ("open visits.csv -o x --key certificate.pem", "no private key"),
