@@ -104,6 +104,10 @@ def test_shares_with_a_passphrase_ask_for_it(here: Installation) -> None:
     wrong = here.give("verify", pages[:3], hidden=["correct hors"])
     assert wrong.exit_code == 1
     assert "passphrase" in wrong.stderr
+    nobody = here.give("verify", pages[:3])
+    assert nobody.exit_code == 1
+    assert "--passphrase-file" in nobody.stderr
+    assert "--share" not in nobody.stderr
     file = here.folder / "phrase"
     file.write_text(f"{phrase}\n")
     assert here.give("verify", pages[:3], "--passphrase-file", file).exit_code == 0

@@ -175,6 +175,110 @@ def test_two_names_of_one_key_are_one(keys: Path, tmp_path: Path) -> None:
     assert "HPKE_P256.pub.pem" in result.stderr
 
 
+def test_all_keys_of_one_file_are_recipients(keys: Path, tmp_path: Path) -> None:
+    several, key_id = tmp_path / "several.pem", b"cd" * 16
+    several.write_bytes(
+        (keys / "HPKE_X25519.pub.pem").read_bytes()
+        + b"Leeward-Key-Id: " + key_id + b"\n" + (keys / "HPKE_P256.pub.pem").read_bytes()
+        + (keys / "HPKE_MLKEM768_X25519.pub.pem").read_bytes()
+    )  # fmt: skip
+    sealed = tmp_path / "sealed"
+    args = ("seal", str(keys / "visits.csv"), "-o", str(sealed), "--to", str(several))
+    result = leeward(*args)
+    assert result.exit_code == 0, result.stderr
+    assert "holds 3 public keys" in result.stderr
+    assert "3 recipients" in result.stderr
+    ids = [recipient.key_id.hex() for recipient in inspect_file(sealed).recipients]
+    assert ids[1] == key_id.decode()
+    assert all(each in result.stderr for each in ids)
+    for algorithm in ("HPKE_X25519", "HPKE_P256", "HPKE_MLKEM768_X25519"):
+        opened = leeward("open", str(sealed), "-o", "-", "--key", str(keys / f"{algorithm}.key"))
+        assert opened.stdout_bytes == PLAIN
+
+
+def x25519_and(keys: Path, other: str) -> bytes:
+    return (keys / "HPKE_X25519.pub.pem").read_bytes() + (keys / other).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ("HPKE_X25519.pub.pem", "holds the same key twice"),
+        ("ed25519.pub.pem", "made for signing"),
+        ("HPKE_P256.key", "keep this file secret"),
+        ("certificate.pem", "holds a certificate"),
+        ("rsa2048.pem", "2048 bits"),
+    ],
+)
+def test_each_key_of_a_file_must_do(keys: Path, tmp_path: Path, other: str, words: str) -> None:
+    mixed = tmp_path / "mixed.pem"
+    mixed.write_bytes(x25519_and(keys, other))
+    result = leeward("seal", "--to", str(mixed), stdin=PLAIN)
+    assert (result.exit_code, result.stdout_bytes) == (1, b"")
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_key_that_is_cut_off_is_not_passed_over(
+    keys: Path, tmp_path: Path, *, first: bool
+) -> None:
+    whole, other = (keys / f"{name}.pub.pem" for name in ("HPKE_X25519", "HPKE_P256"))
+    cut = other.read_bytes()[:-40] + b"\n"
+    (tmp_path / "cut.pem").write_bytes(
+        cut + whole.read_bytes() if first else whole.read_bytes() + cut
+    )
+    result = leeward("seal", "--to", str(tmp_path / "cut.pem"), stdin=PLAIN)
+    assert (result.exit_code, result.stdout_bytes) == (1, b"")
+    assert "cut.pem" in result.stderr
+
+
+def test_the_way_to_a_public_half_keeps_what_the_key_is_for(keys: Path, tmp_path: Path) -> None:
+    """The command that is told runs, and what it makes is refused for the other use."""
+    generate(tmp_path, "ECDSA_P256", "alice-signs")
+    result = leeward("seal", "--to", str(tmp_path / "alice-signs.key"), stdin=PLAIN)
+    told = result.stderr.partition("(NAME.pub.pem); ")[2].partition(" makes one")[0]
+    made = subprocess.run(
+        ["bash", "-c", told.replace("NAME", "made")], cwd=tmp_path, timeout=60, check=False
+    )
+    assert made.returncode == 0
+    again = (tmp_path / "alice-signs.pub.pem").read_text()
+    assert (tmp_path / "made.pub.pem").read_text() == again
+    refused = leeward("seal", "--to", str(tmp_path / "made.pub.pem"), stdin=PLAIN)
+    assert "made for signing" in refused.stderr
+
+
+@pytest.mark.parametrize("algorithm", ["ML_DSA_65", "HPKE_MLKEM768_X25519"])
+@pytest.mark.parametrize("named", [True, False])
+def test_openssl_is_not_named_where_it_cannot_read_the_key(
+    tmp_path: Path, algorithm: str, *, named: bool
+) -> None:
+    generate(tmp_path, algorithm, "pq")
+    key = tmp_path / "pq.key"
+    if not named:
+        key.write_bytes(key.read_bytes().partition(b"\n")[2])
+    result = leeward("seal", "--to", str(key), stdin=PLAIN)
+    assert "keep this file secret" in result.stderr
+    assert "openssl pkey" not in result.stderr
+
+
+def test_a_key_encrypted_as_the_help_says_is_for_one_use_still(tmp_path: Path) -> None:
+    told = " ".join(leeward("keys", "generate", "--help").stdout.replace("│", " ").split())
+    command = "{ grep" + told.partition("{ grep")[2].partition("NAME.enc.key")[0] + "NAME.enc.key"
+    generate(tmp_path, "HPKE_P256", "bob")
+    (tmp_path / "said").write_text("correct horse\n")
+    command = command.replace("NAME", "bob").replace(
+        "-in bob.key", "-in bob.key -passout file:said"
+    )
+    made = subprocess.run(["bash", "-c", command], cwd=tmp_path, timeout=60, check=False)
+    assert made.returncode == 0
+    key = ("--key", str(tmp_path / "bob.enc.key"), "--passphrase-file", str(tmp_path / "said"))
+    sealed = leeward("seal", "--to", str(tmp_path / "bob.pub.pem"), stdin=PLAIN)
+    assert leeward("open", *key, stdin=sealed.stdout_bytes).stdout_bytes == PLAIN
+    refused = leeward("sign", *key, stdin=PLAIN)
+    assert refused.exit_code == 1
+    assert "made for sealing (HPKE_P256)" in refused.stderr
+
+
 @pytest.mark.parametrize("source", ["visits.csv", "-"])
 def test_a_full_disk_leaves_nothing(keys: Path, tmp_path: Path, source: str) -> None:
     """A limit on the size of files stands for the disk: writing fails in the same place."""
@@ -206,13 +310,16 @@ def test_standard_output_that_is_full_ends_non_zero(keys: Path) -> None:
     assert b"standard output: No space left on device" in done.stderr
 
 
-@pytest.mark.parametrize("algorithm", ["AES256_GCM", "CHACHA20_POLY1305", "FERNET"])
+@pytest.mark.parametrize(
+    ("algorithm", "separator"),
+    [("AES256_GCM", ":"), ("CHACHA20_POLY1305", " "), ("FERNET", "\n")],
+)
 def test_a_key_that_was_brought_along_opens_what_a_vault_sealed_with_it(
-    tmp_path: Path, algorithm: str
+    tmp_path: Path, algorithm: str, separator: str
 ) -> None:
     """The vault calls its copy of the key by an id that nobody here knows."""
     material = bytes(range(32))
-    (tmp_path / "partner.hex").write_text(material.hex() + "\n")
+    (tmp_path / "partner.hex").write_text(material.hex(separator) + "\n")
     brought = ("--from-hex", str(tmp_path / "partner.hex"), "-o", str(tmp_path / "partner"))
     result = leeward("keys", "generate", "--algorithm", algorithm, *brought)
     assert result.exit_code == 0, result.stderr
@@ -235,6 +342,9 @@ def test_a_key_that_was_brought_along_opens_what_a_vault_sealed_with_it(
     ("algorithm", "text", "said"),
     [
         ("AES256_GCM", "ab" * 31, "it is to have 64 of them"),
+        ("AES256_GCM", "00" * 32, "fewer than 8 different values"),
+        ("HPKE_X25519", "01ff" * 16, "fewer than 8 different values"),
+        ("AES256_GCM", b"correct horse battery staple, or".hex(), "are text"),
         ("AES256_GCM", "not hex", "does not hold a key of AES256_GCM"),
         ("RSA3072_OAEP", "ab" * 32, "is no plain bytes"),
     ],

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from golden.rsa.keys import rsa_key
 from leeward.formats.certificates import LeafRequest, SignerRequest
 from leeward.formats.keyset import PodKeyset
+from leeward.formats.material import fingerprint
 from leeward.keystore.certificates import issue_signer
 from unit.cli.fake_cluster import NOW, leeward
 from unit.keystore.certificate_world import WARD, VaultAuthority
@@ -88,6 +90,65 @@ def test_another_key_is_named(file: Path) -> None:
     assert said.exit_code == 1
     assert key_id(file, alice) in said.stderr
     assert key_id(file, bob) in said.stderr
+
+
+@pytest.mark.parametrize("bare", [(), ("--bare",)])
+def test_any_key_of_a_file_may_have_signed(file: Path, bare: tuple[str, ...]) -> None:
+    names = ("rsa", "RSA_PSS"), ("alice", "ED25519"), ("bob", "ECDSA_P256"), ("eve", "ECDSA_P256")
+    rsa, alice, bob, eve = (pair(file.parent, algorithm, name) for name, algorithm in names)
+    trusted = file.with_name("signing.pem")
+    trusted.write_text("".join(Path(f"{k}.pub.pem").read_text() for k in (rsa, alice, bob)))
+    verify = ("verify", str(file), "--key", str(trusted), *bare)
+    for signer, algorithm in ((rsa, "RSA_PSS"), (alice, "ED25519"), (bob, "ECDSA_P256")):
+        leeward("sign", str(file), "--force", "--key", f"{signer}.key", *bare)
+        good = leeward(*verify)
+        assert good.exit_code == 0, good.stderr
+        assert f"good signature by key {named(signer)} ({algorithm})" in good.stdout
+    file.write_bytes(DATA + b"x")
+    changed = leeward(*verify)
+    assert (changed.exit_code, changed.stdout) == (1, "")
+    file.write_bytes(DATA)
+    leeward("sign", str(file), "--force", "--key", f"{eve}.key", *bare)
+    foreign = leeward(*verify)
+    assert (foreign.exit_code, foreign.stdout) == (1, "")
+    assert "none of the 3 keys" in foreign.stderr
+    assert all(named(key) in foreign.stderr for key in (rsa, alice, bob))
+
+
+def named(key: Path) -> str:
+    """What messages call the pair."""
+    return fingerprint(Path(f"{key}.pub.pem").read_bytes()).hex()
+
+
+def test_several_keys_and_a_stream(file: Path) -> None:
+    alice, bob = pair(file.parent), pair(file.parent, "ECDSA_P256", "bob")
+    trusted, signature = file.with_name("signing.pem"), file.with_name("s")
+    trusted.write_text("".join(Path(f"{key}.pub.pem").read_text() for key in (alice, bob)))
+    verify = ("verify", "--key", str(trusted), "--signature", str(signature))
+    leeward("sign", str(file), "--key", f"{bob}.key", "-o", str(signature))
+    assert leeward(*verify, stdin=DATA).exit_code == 0
+    assert "another file" in leeward(*verify, stdin=DATA[:-1]).stderr
+    pipe = file.with_name("pipe")
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(DATA,), daemon=True)
+    writer.start()
+    piped = leeward("verify", str(pipe), *verify[1:])
+    assert piped.exit_code == 0, piped.stderr
+    writer.join(10)
+    leeward("sign", str(file), "--bare", "--force", "--key", f"{bob}.key", "-o", str(signature))
+    once = leeward(*verify, "--bare", stdin=DATA)
+    assert once.exit_code == 2
+    assert "read once" in once.stderr
+
+
+def test_a_key_for_sealing_among_those_to_verify_by_is_refused(file: Path) -> None:
+    alice, box = pair(file.parent), pair(file.parent, "HPKE_P256", "box")
+    trusted = file.with_name("signing.pem")
+    trusted.write_text("".join(Path(f"{key}.pub.pem").read_text() for key in (alice, box)))
+    leeward("sign", str(file), "--key", f"{alice}.key")
+    result = leeward("verify", str(file), "--key", str(trusted))
+    assert result.exit_code == 1
+    assert "made for sealing (HPKE_P256)" in result.stderr
 
 
 def test_what_a_key_was_made_for_is_all_that_it_does(file: Path) -> None:

@@ -13,7 +13,14 @@ from leeward.cli.localfiles import check_folder, read_small, shown
 from leeward.cli.pemfiles import ALGORITHM_LINE
 from leeward.cli.session import Session
 from leeward.formats.keyset import PodKey, PodKeyset
-from leeward.formats.material import SIZES, generate, private_pem, public_pem
+from leeward.formats.material import (
+    SIZES,
+    InvalidMaterial,
+    check_random,
+    generate,
+    private_pem,
+    public_pem,
+)
 from leeward.formats.sealed import recipient_of
 
 ROLE: Final = "local"
@@ -38,7 +45,8 @@ def generate_key(
 
     Raises:
         UsageError: No such algorithm, one whose keys vaults make, or no name.
-        CliError: A file exists, or their folder does not.
+        CliError: A file exists, their folder does not, or `hex_digits` hold no random key of the
+            algorithm.
     """
     made = [name for name in ALGORITHMS if _is_made_here(name)]
     known = ALGORITHMS.get(algorithm)
@@ -84,7 +92,7 @@ def _is_made_here(algorithm: str) -> bool:
 
 
 def _brought(session: Session, path: Path, algorithm: str) -> bytes:
-    """The key in a file of hexadecimal digits."""
+    """The key in a file of hexadecimal digits; blanks and colons between them are left aside."""
     size = SIZES.get(algorithm)
     if size is None:
         raise UsageError(
@@ -92,14 +100,18 @@ def _brought(session: Session, path: Path, algorithm: str) -> bytes:
             "name its PEM where a key is asked for",
         )
     try:
-        material = bytes.fromhex(read_small(session, path).decode("ascii"))
+        material = bytes.fromhex(read_small(session, path).decode("ascii").replace(":", ""))
     except ValueError:
         material = b""
     if len(material) != size:
         raise CliError(
             f"{path} does not hold a key of {algorithm} in hexadecimal digits",
-            f"it is to have {2 * size} of them, and nothing else",
+            f"it is to have {2 * size} of them, and nothing else but colons between them",
         )
+    try:
+        check_random(material)
+    except InvalidMaterial as error:
+        raise CliError(f"{path}: {error}") from None
     return material
 
 

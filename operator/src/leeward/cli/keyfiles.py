@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from leeward.cli.datasets import key_id_in
 from leeward.cli.errors import CliError
 from leeward.cli.localfiles import read_small
+from leeward.cli.output import print_raw
 from leeward.cli.passphrase import Passphrases
-from leeward.cli.pemfiles import is_pem, read_private, read_public
+from leeward.cli.pemfiles import is_pem, public_blocks, read_private, read_public
 from leeward.cli.session import Session
 from leeward.formats.document import UnsupportedFormatVersionError
 from leeward.formats.keyset import PodKey, PodKeyset
@@ -41,7 +42,7 @@ def naming(path: Path | str) -> Iterator[None]:
 
 
 def public_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:
-    """Recipients from PEM files of public keys.
+    """Recipients from PEM files of public keys: all that each of them holds.
 
     Raises:
         CliError: A file holds something else, or two hold the same key.
@@ -49,27 +50,37 @@ def public_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:
     found: dict[bytes, Path] = {}
     recipients: list[Recipient] = []
     for path in paths:
-        key = _public_key(path, read_small(session, path))
-        if key.fingerprint in found:
-            raise CliError(
-                f"{found[key.fingerprint]} and {path} hold the same key",
-                "name each recipient once with --to",
-            )
-        found[key.fingerprint] = path
-        recipients.append(key)
+        keys = _public_keys_in(path, read_small(session, path))
+        for key in keys:
+            if key.fingerprint in found:
+                raise _named_twice(found[key.fingerprint], path)
+            found[key.fingerprint] = path
+        if len(keys) > 1:
+            ids = ", ".join(key.key_id.hex() for key in keys)
+            print_raw(session.err, f"{path} holds {len(keys)} public keys: {ids}")
+        recipients += keys
     return recipients
 
 
-def _public_key(path: Path, data: bytes) -> PublicHalf[PublicKey]:
+def _named_twice(first: Path, second: Path) -> CliError:
+    if first == second:
+        return CliError(f"{first} holds the same key twice", "leave one of the two out")
+    return CliError(f"{first} and {second} hold the same key", "name each recipient once with --to")
+
+
+def _public_keys_in(path: Path, data: bytes) -> list[PublicHalf[PublicKey]]:
     if not is_pem(data):
         raise CliError(
             f"{path} holds no public key in PEM (BEGIN PUBLIC KEY)",
             "give what `leeward dataset public-key` or `leeward keys generate` wrote; a keyset.json"
             " is named with --key",
         )
-    read_public(path, data, "PublicKey")
-    with naming(path):
-        return recipient_from_pem(data, key_id_in(data.decode("ascii", "replace")))
+    found = []
+    for block in public_blocks(data):
+        read_public(path, block, "PublicKey")
+        with naming(path):
+            found.append(recipient_from_pem(block, key_id_in(block.decode("ascii", "replace"))))
+    return found
 
 
 def sealing_keys(session: Session, paths: Iterable[Path]) -> list[Recipient]:

@@ -7,10 +7,12 @@ say it in a line before the PEM block (RFC 7468 allows text there); others are t
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from leeward.api.algorithms import ALGORITHMS, KeyClass
@@ -21,6 +23,7 @@ from leeward.formats.material import (
     PrivateKey,
     PublicKey,
     XWingPrivateKey,
+    load_private,
     load_public,
 )
 
@@ -28,8 +31,11 @@ ALGORITHM_LINE: Final = "Leeward-Algorithm: "
 """Explanatory text before the PEM block: what the key was made for."""
 
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----")
+_END: Final = re.compile(rb"-----END [A-Z0-9 ]{1,64}-----[ \t]*\r?\n?")
 _STATED: Final = re.compile(rf"^{ALGORITHM_LINE}([A-Z0-9_]{{1,64}})\r?$".encode(), re.MULTILINE)
 _DOES: Final[dict[KeyClass, str]] = {"PublicKey": "sealing", "Signing": "signing"}
+_NOT_FOR_OPENSSL: Final = {"ML_DSA_65", "HPKE_MLKEM768_X25519"}
+"""OpenSSL 3.0 reads neither; later releases read the first only."""
 
 
 def is_pem(data: bytes) -> bool:
@@ -37,12 +43,24 @@ def is_pem(data: bytes) -> bool:
     return _LABEL.search(data) is not None
 
 
+def public_blocks(data: bytes) -> list[bytes]:
+    """A file of public keys, cut into its PEM blocks, each with the text before it.
+
+    What comes after the last block goes with that; a block that was cut off stands alone.
+    """
+    ends = [found.end() for found in _END.finditer(data)]
+    *whole, rest = (data[start:end] for start, end in pairwise([0, *ends, len(data)]))
+    if not whole or is_pem(rest):
+        return [*whole, rest]
+    return [*whole[:-1], whole[-1] + rest]
+
+
 def read_public(path: Path, data: bytes, wanted: KeyClass) -> PublicKey:
-    """The public half in a PEM file.
+    """The public half in one block of a PEM file.
 
     Args:
         path: Names the file in errors.
-        data: What it holds.
+        data: One of its `public_blocks`.
         wanted: PublicKey for sealing, Signing for verifying.
 
     Raises:
@@ -52,14 +70,18 @@ def read_public(path: Path, data: bytes, wanted: KeyClass) -> PublicKey:
     if any(label.endswith("PRIVATE KEY") for label in labels):
         raise CliError(
             f"{path} holds a private key, and the public half is what is needed here",
-            "keep this file secret: do not pass it on, and give the public half (NAME.pub.pem);"
-            f" openssl pkey -in {path.name} -pubout makes one",
+            "keep this file secret: do not pass it on, and give the public half (NAME.pub.pem)"
+            + _how_to_make_public(path, data),
         )
     if "CERTIFICATE" in labels:
         raise CliError(
             f"{path} holds a certificate, not a public key",
             "verify takes it with --certificate and --ca; to seal to its key, take that out:"
             f" openssl x509 -in {path.name} -pubkey -noout",
+        )
+    if len(_LABEL.findall(data)) > 1:
+        raise CliError(
+            f"{path} holds a public key that is cut off", "give an intact copy of the file"
         )
     _check_stated(path, data, wanted)
     try:
@@ -128,6 +150,24 @@ def _no_private_key(path: Path, labels: set[str]) -> CliError:
             f"{path} holds a certificate and no private key", "name the file of the private key"
         )
     return CliError(f"{path} holds no private key", "give PEM PKCS#8 (BEGIN PRIVATE KEY)")
+
+
+def _how_to_make_public(path: Path, private: bytes) -> str:
+    """A command that keeps what the key was made for; none where OpenSSL cannot read the key."""
+    stated = _STATED.search(private)
+    try:
+        key = load_private(private)
+    except InvalidMaterial:
+        key = None
+    if isinstance(key, XWingPrivateKey | MLDSA65PrivateKey) or (
+        stated and stated[1].decode() in _NOT_FOR_OPENSSL
+    ):
+        return ", which was made together with it"
+    pubout = f"openssl pkey -in {path.name} -pubout"
+    if stated is None:
+        return f"; {pubout} makes one"
+    line = f"grep ^{ALGORITHM_LINE.partition(':')[0]} {path.name}"
+    return f"; {{ {line}; {pubout}; }} > NAME.pub.pem makes one"
 
 
 def _labels(data: bytes) -> set[str]:

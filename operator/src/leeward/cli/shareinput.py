@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import typer
 
@@ -15,6 +16,8 @@ from leeward.cli.session import Session
 from leeward.cli.sharepages import read_page
 from leeward.cli.shares import ShareSet, check_passphrase, words_in
 from leeward.formats.rootkey import RootKey
+
+_FROM_A_FILE: Final = "name a file that holds the passphrase with --passphrase-file"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def recover(session: Session, given: ShareInput) -> tuple[ShareSet, RootKey]:
 
 
 def _ask_for_the_rest(session: Session, shares: ShareSet, given: ShareInput) -> None:
-    read = typed(session, echo=given.echo)
+    read = typed(session, "name files with --share", echo=given.echo)
     while shares.missing:
         here = sum(1 for _ in shares.numbers)
         needed = "" if shares.threshold is None else f" of {shares.threshold}"
@@ -71,8 +74,14 @@ def _ask_for_the_rest(session: Session, shares: ShareSet, given: ShareInput) -> 
             session.err.print(f"{error.message}; {error.remedy}")
 
 
-def typed(session: Session, *, echo: bool) -> Callable[[str], str]:
-    """Asks at the terminal; what is typed goes into no history and, without echo, on no screen."""
+def typed(session: Session, instead: str, *, echo: bool) -> Callable[[str], str]:
+    """Asks at the terminal; what is typed goes into no history and, without echo, on no screen.
+
+    Args:
+        session: Of this process.
+        instead: What to do where there is no terminal.
+        echo: Whether what is typed is shown.
+    """
 
     def ask(question: str) -> str:
         if echo:
@@ -82,9 +91,7 @@ def typed(session: Session, *, echo: bool) -> Callable[[str], str]:
             return str(answer)
         hidden = session.ask_secret(question)
         if hidden is None:
-            raise CliError(
-                "there is no terminal to ask at", "name files with --share, or run it at a terminal"
-            )
+            raise CliError("there is no terminal to ask at", f"{instead}, or run it at a terminal")
         return hidden
 
     return ask
@@ -99,7 +106,7 @@ def new_passphrase(session: Session, file: Path | None) -> bytes:
     if file is not None:
         passphrase = Passphrases(session, file).for_key(file)
     else:
-        ask = typed(session, echo=False)
+        ask = typed(session, _FROM_A_FILE, echo=False)
         first = ask("Passphrase of the shares: ")
         if first != ask("Once more: "):
             raise CliError("the two passphrases differ", "run the command again")
@@ -113,4 +120,5 @@ def new_passphrase(session: Session, file: Path | None) -> bytes:
 def _known_passphrase(session: Session, file: Path | None) -> bytes:
     if file is not None:
         return Passphrases(session, file).for_key(file)
-    return typed(session, echo=False)("Passphrase of the shares: ").encode()
+    ask = typed(session, _FROM_A_FILE, echo=False)
+    return ask("Passphrase of the shares: ").encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,13 @@ from leeward.cli.localfiles import (
 )
 from leeward.cli.output import print_raw
 from leeward.cli.passphrase import Passphrases
-from leeward.cli.pemfiles import read_private, read_public
+from leeward.cli.pemfiles import public_blocks, read_private, read_public
 from leeward.cli.session import Session
 from leeward.formats.certificates.verification import certified_key, load_certificates, names_of
 from leeward.formats.dsse import (
+    OtherSigner,
     SignatureError,
+    SignatureInvalid,
     SigningKey,
     UnsuitableKey,
     VerifyingKey,
@@ -34,7 +36,7 @@ from leeward.formats.dsse import (
     signing_algorithm,
     verifying_key,
 )
-from leeward.formats.signature import sign, sign_bare, verify, verify_bare
+from leeward.formats.signature import DigestMismatch, sign, sign_bare, verify, verify_bare
 
 SUFFIX: Final = ".sig"
 _SIGNATURE_MODE: Final = 0o644
@@ -45,7 +47,7 @@ class Trust:
     """By whom the signature must be: the holder of a key, or of a certificate.
 
     Attributes:
-        key: Public half, PEM.
+        key: Public half, PEM; where the file holds several, any of them.
         certificate: The signer's certificate, PEM.
         authority: Who must have issued it: one certificate or several, PEM.
         identity: A name that the certificate must bear, besides.
@@ -129,12 +131,68 @@ def verify_file(
     inputs = [source, signature, trust.key, trust.certificate, trust.authority]
     if inputs.count(STDIO) > 1:
         raise UsageError("standard input can be one thing only", "name files for the others")
-    key, holder = _trusted(session, trust)
+    keys, holder = _trusted(session, trust)
     taken = read_small(session, signature)
-    check = verify_bare if bare else verify
-    with _naming(f"{shown(source)} by {shown(signature)}"), reading(session, source) as file:
-        check(file, taken, key)
+    if bare and len(keys) > 1 and (source == STDIO or source.is_fifo()):
+        raise UsageError(
+            "a stream is read once, and a bare signature is tried with each of several keys",
+            "name a file, or give a file with one public key with --key",
+        )
+    with _naming(f"{shown(source)} by {shown(signature)}"):
+        key = (_bare_signer if bare else _signer)(session, source, taken, keys)
     print_raw(session.out, f"{shown(source)}: good signature by {_described(key)}{holder}")
+
+
+def _signer(
+    session: Session, source: Path, envelope: bytes, keys: Sequence[VerifyingKey]
+) -> VerifyingKey:
+    """That of the keys which signed; the file is read once it is found, so it may be a stream."""
+    with reading(session, source) as file:
+        return _first(keys, lambda key: verify(file, envelope, key), OtherSigner)
+
+
+def _bare_signer(
+    session: Session, source: Path, signature: bytes, keys: Sequence[VerifyingKey]
+) -> VerifyingKey:
+    """That of the keys which signed; the file is read for each of them."""
+
+    def check(key: VerifyingKey) -> None:
+        with reading(session, source) as file:
+            verify_bare(file, signature, key)
+
+    return _first(keys, check, SignatureInvalid)
+
+
+def _first(
+    keys: Sequence[VerifyingKey],
+    check: Callable[[VerifyingKey], None],
+    miss: type[SignatureError],
+) -> VerifyingKey:
+    """The first key that stands the check.
+
+    Args:
+        keys: At least one.
+        check: Raises SignatureError.
+        miss: What it raises where another key signed; other errors say more.
+    """
+    errors: list[SignatureError] = []
+    for key in keys:
+        try:
+            check(key)
+        except DigestMismatch:
+            raise
+        except SignatureError as error:
+            errors.append(error)
+        else:
+            return key
+    for failed in errors:
+        if len(errors) == 1 or not isinstance(failed, miss):
+            raise failed
+    ids = ", ".join(key_id(key) for key in keys)
+    raise OtherSigner(
+        f"the signature is by none of the {len(keys)} keys that are given ({ids}): give the public"
+        " half of the one who signed, and the file as it was then"
+    )
 
 
 def _signing_key(session: Session, path: Path, passphrases: Passphrases) -> SigningKey:
@@ -146,14 +204,15 @@ def _signing_key(session: Session, path: Path, passphrases: Passphrases) -> Sign
         raise UnsuitableKey("the key is not one that signs")
 
 
-def _trusted(session: Session, trust: Trust) -> tuple[VerifyingKey, str]:
-    """The key to verify by, and whose it is."""
+def _trusted(session: Session, trust: Trust) -> tuple[list[VerifyingKey], str]:
+    """The keys of which one must have signed, and whose they are."""
     if trust.certificate is not None and trust.authority is not None:
-        return _certified(session, trust, trust.certificate, trust.authority)
+        key, holder = _certified(session, trust, trust.certificate, trust.authority)
+        return [key], holder
     path = trust.key or STDIO
-    public = read_public(path, read_small(session, path), "Signing")
+    blocks = public_blocks(read_small(session, path))
     with _naming(shown(path)):
-        return verifying_key(public), ""
+        return [verifying_key(read_public(path, block, "Signing")) for block in blocks], ""
 
 
 def _certified(

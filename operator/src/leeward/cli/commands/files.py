@@ -40,7 +40,8 @@ def seal(
         typer.Option(
             metavar="FILE",
             help="Public key (PEM) of who shall open it, as `leeward dataset public-key` or"
-            " `leeward keys generate` writes it; may be repeated.",
+            " `leeward keys generate` writes it; all of them where it holds several; may be"
+            " repeated.",
         ),
     ] = None,
     key: Annotated[
@@ -202,7 +203,11 @@ def verify(
         typer.Option(metavar="FILE", help="The signature. Left out: FILE.sig."),
     ] = None,
     key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Public key (PEM) of who must have signed.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Public key (PEM) of who must have signed; any of them where it holds several.",
+        ),
     ] = None,
     certificate: Annotated[
         Path | None,

@@ -43,8 +43,11 @@ def generate(
 ) -> None:
     """Make a key of your own: to seal and open files, or to sign them.
 
-    Nothing is written over. To encrypt the private key with a passphrase, run: openssl pkcs8
-    -topk8 -scrypt -in NAME.key -out NAME.enc.key
+    Nothing is written over. To encrypt the private key with a passphrase, run: { grep
+    ^Leeward-Algorithm NAME.key; openssl pkcs8 -topk8 -scrypt -in NAME.key; } > NAME.enc.key
+
+    Remove NAME.key only after `openssl pkey -in NAME.enc.key -noout` read the new file. OpenSSL 3.0
+    reads no keys of ML_DSA_65 and HPKE_MLKEM768_X25519: keep those on an encrypted disk.
     """
     from leeward.cli.generating import generate_key
     from leeward.cli.session import session_of

@@ -13,7 +13,7 @@
 | RSA3072_OAEP, RSA4096_OAEP, RSA_PSS | PKCS#8 in DER (RFC 5208, RFC 8017) |
 
     make     generate
-    read     private_key, load_private, check, from_private_key
+    read     private_key, load_private, check, check_random, from_private_key
     public   public_pem, load_public, public_jwk, fingerprint
 
 Nothing here reads a clock, a file or the network. Errors name what is wrong with a key, never its
@@ -27,6 +27,7 @@ from leeward.formats.material.private import (
     PrivateKey,
     Random,
     check,
+    check_random,
     from_private_key,
     generate,
     load_private,
@@ -59,6 +60,7 @@ __all__ = [
     "XWingPublicKey",
     "check",
     "check_public",
+    "check_random",
     "fingerprint",
     "from_private_key",
     "generate",

@@ -1,5 +1,6 @@
 """Material made, checked and read."""
 
+import string
 from collections.abc import Callable
 from typing import Final
 
@@ -53,6 +54,8 @@ SIZES: Final[dict[str, int]] = _SYMMETRIC | dict.fromkeys(_RAW, _RAW_SIZE)
 """Bytes of the material, where it is of one length: all algorithms but those in PKCS#8."""
 ALGORITHMS: Final[tuple[str, ...]] = (*SIZES, *CURVES, *RSA_BITS)
 """Names of all algorithms that there is material of."""
+_MIN_DISTINCT: Final = 8
+_PRINTABLE: Final = frozenset(string.printable.encode())
 _PKCS8_LIMIT: Final = 4096
 _UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, InternalError)
 """What the library raises for a file that is no key; the last for an X25519 key of 31 bytes."""
@@ -101,6 +104,26 @@ def check(algorithm: str, material: bytes) -> None:
     if from_private_key(algorithm, _load_der(algorithm, material)) != material:
         raise InvalidMaterial(
             f"a key of {algorithm} is unencrypted PKCS#8 in DER without attributes: encode it again"
+        )
+
+
+def check_random(material: bytes) -> None:
+    """Refuse plain bytes that are obviously not random, as is due to keys that come from elsewhere.
+
+    Raises:
+        InvalidMaterial: they are text, or have few different values.
+    """
+    size = len(material)
+    if _PRINTABLE.issuperset(material):
+        raise InvalidMaterial(
+            f"the {size} bytes are text, so no random key: if it is a key in Base64 or hexadecimal"
+            " digits, decode it, or say so by origin.import.format; if it is a passphrase, take the"
+            " origin passphrase"
+        )
+    if len(set(material)) < _MIN_DISTINCT:
+        raise InvalidMaterial(
+            f"the {size} bytes have fewer than {_MIN_DISTINCT} different values, so they are no"
+            " random key: take a key that was drawn at random"
         )
 
 

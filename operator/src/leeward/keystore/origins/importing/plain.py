@@ -2,17 +2,14 @@
 
 import base64
 import binascii
-import string
 from typing import Final, Literal
 
-from leeward.formats.material import SIZES
+from leeward.formats.material import SIZES, InvalidMaterial, check_random
 from leeward.keystore.origins.errors import ImportRefusedError
 from leeward.keystore.origins.importing.expected import expected, refused
 
 PlainFormat = Literal["Raw", "Base64", "Hex"]
 
-_MIN_DISTINCT: Final = 8
-_PRINTABLE: Final = frozenset(string.printable.encode())
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _FERNET_TEXT: Final = 44
 
@@ -61,16 +58,10 @@ def symmetric(material: bytes, algorithm: str) -> bytes:
     size = SIZES[algorithm]
     if len(material) != size:
         raise refused(f"a key of {len(material)} bytes instead of {size}", algorithm)
-    if _PRINTABLE.issuperset(material):
-        raise ImportRefusedError(
-            f"the {size} bytes are text, so no random key: if it is a key in Base64 or hexadecimal"
-            " digits, say so by the format; if it is a passphrase, take the origin passphrase"
-        )
-    if len(set(material)) < _MIN_DISTINCT:
-        raise ImportRefusedError(
-            f"the {size} bytes have fewer than {_MIN_DISTINCT} different values, so they are no"
-            " random key: import a key that was drawn at random"
-        )
+    try:
+        check_random(material)
+    except InvalidMaterial as error:
+        raise ImportRefusedError(str(error)) from None
     return material
 
 
