@@ -196,6 +196,25 @@ def test_all_keys_of_one_file_are_recipients(keys: Path, tmp_path: Path) -> None
         assert opened.stdout_bytes == PLAIN
 
 
+def test_the_fingerprint_is_what_a_sealed_file_calls_the_key(keys: Path, tmp_path: Path) -> None:
+    sealed, several = tmp_path / "sealed", tmp_path / "several.pem"
+    sealed.write_bytes(sealed_to(keys, "HPKE_X25519", "HPKE_P256"))
+    key_id = "ef" * 16
+    several.write_bytes(
+        x25519_and(keys, "HPKE_P256.pub.pem")
+        + f"Leeward-Key-Id: {key_id}\n".encode()
+        + (keys / "ed25519.pub.pem").read_bytes()
+    )
+    result = leeward("keys", "fingerprint", str(several))
+    assert result.exit_code == 0, result.stderr
+    *lines, last = result.stdout.splitlines()
+    ids = [recipient.key_id.hex() for recipient in inspect_file(sealed).recipients]
+    assert lines == [f"{each}  {several}" for each in ids]
+    assert key_id in last
+    private = leeward("keys", "fingerprint", str(keys / "HPKE_P256.key"))
+    assert (private.exit_code, private.stdout) == (1, "")
+
+
 def x25519_and(keys: Path, other: str) -> bytes:
     return (keys / "HPKE_X25519.pub.pem").read_bytes() + (keys / other).read_bytes()
 

@@ -55,13 +55,13 @@ def public_blocks(data: bytes) -> list[bytes]:
     return [*whole[:-1], whole[-1] + rest]
 
 
-def read_public(path: Path, data: bytes, wanted: KeyClass) -> PublicKey:
+def read_public(path: Path, data: bytes, wanted: KeyClass | None = None) -> PublicKey:
     """The public half in one block of a PEM file.
 
     Args:
         path: Names the file in errors.
         data: One of its `public_blocks`.
-        wanted: PublicKey for sealing, Signing for verifying.
+        wanted: PublicKey for sealing, Signing for verifying; None: for neither.
 
     Raises:
         CliError: It holds a private key, a certificate, a key of another use, or none.
@@ -83,7 +83,8 @@ def read_public(path: Path, data: bytes, wanted: KeyClass) -> PublicKey:
         raise CliError(
             f"{path} holds a public key that is cut off", "give an intact copy of the file"
         )
-    _check_stated(path, data, wanted)
+    if wanted is not None:
+        _check_stated(path, data, wanted)
     try:
         return load_public(data)
     except InvalidMaterial as error:

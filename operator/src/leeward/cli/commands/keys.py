@@ -1,4 +1,4 @@
-"""keys generate, advise: keys of one's own, and which algorithm to choose."""
+"""keys generate, fingerprint, advise: keys of one's own, and which algorithm to choose."""
 
 from __future__ import annotations
 
@@ -53,6 +53,23 @@ def generate(
     from leeward.cli.session import session_of
 
     generate_key(session_of(context_), output, algorithm, from_hex)
+
+
+@keys.command()
+@guarded
+def fingerprint(
+    context_: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Public keys (PEM).")],
+) -> None:
+    """Print the fingerprints of public keys, to compare by another channel.
+
+    It is what sealed files, signatures and messages call a key, unless its vault gave it an id:
+    the first 16 bytes of SHA-256 over the key (SubjectPublicKeyInfo, DER).
+    """
+    from leeward.cli.fingerprints import show_fingerprints
+    from leeward.cli.session import session_of
+
+    show_fingerprints(session_of(context_), files)
 
 
 Use = Annotated[
