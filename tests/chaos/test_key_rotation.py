@@ -6,17 +6,22 @@ key is moved to it, and only then is the old one destroyed.
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from typing import Any
 
 import pytest
 
-from chaos.course import CLAIM, JOB, NAMESPACE, PLAIN, VAULT, Course, End, play, ready
+from chaos.course import CLAIM, JOB, NAMESPACE, PLAIN, VAULT, Course, End, play, ready, resource
 from chaos.test_crash_points import differences
 from chaos.trying import tried
+from fakeapi import virtualtime
+from fakeapi.replica import Replica
 from fakeapi.store import FakeApi, Manifest
 from fakeapi.transport import Fault, FaultPlan
+from fakeapi.world import World
 from leeward.keystore.records import VAULT_KEY_LABEL, VERSION_LABEL
+from leeward.plans.shared.model import RotateVaultKey
 
 ROTATION = {"renewedAfter": "2026-01-01T00:18:40Z", "retireAfter": "150s", "destroyAfter": "3m"}
 """After the job has published: virtual time begins at 00:16:40."""
@@ -78,6 +83,33 @@ def test_a_fault_at_any_call_rotates_once_and_loses_nothing(fault: Fault) -> Non
         end = play(COURSE, FaultPlan({index: fault}))
         wrong += [f"call {index} ({calls[index]}): {what}" for what in differences(end, expected)]
     assert not wrong, "\n".join(wrong[:20])
+
+
+def test_many_versions_that_are_due_at_once_are_destroyed_step_by_step() -> None:
+    """As after a long time without an operator, or where destroyAfter is set for the first time."""
+    key = {"name": "data", "algorithm": "AES256_GCM"}
+    spec = {"keys": [{**key, "rotation": {"retireAfter": "1s", "destroyAfter": "2s"}}]}
+
+    async def main() -> None:
+        world = World(FakeApi(virtualtime.stamp))
+        world.api.add(resource("KeyVault", "vault", {"keys": [key]}))
+        replica = Replica(world, FaultPlan())
+        process = asyncio.create_task(replica.run())
+        await asyncio.sleep(60)
+        for primary in range(1, 40):
+            rotate = RotateVaultKey(NAMESPACE, "vault", "data", primary)
+            assert (await replica.keys.perform(rotate)).code == "Done"
+        vault = world.api.one("KeyVault", NAMESPACE, "vault")
+        assert vault is not None
+        world.api.edit({**vault, "spec": spec})
+        await asyncio.sleep(60)
+        states = versions(world.api, "data")
+        assert {state for state in states.values() if state != "Destroyed"} == {"Primary"}
+        assert {outcome for _, outcome in replica.journal.reconciles} == {"ok"}
+        process.cancel()
+        await asyncio.wait({process})
+
+    virtualtime.run(main())
 
 
 def test_two_leaders_at_once_rotate_once() -> None:

@@ -48,6 +48,8 @@ from leeward.plans.shared.shredding import WAITING, with_finalizer
 from leeward.plans.shared.verdict import Denied, key_fault
 
 REWRAP_PAUSE: Final = 0.5
+STEPS_AT_ONCE: Final = 8
+"""Steps of rotations in one reconcile."""
 """Seconds between two batches of artefact keys: others get a turn."""
 USERS_PAUSE: Final = 15.0
 """Seconds between looks at pods that use certificates of a version which is to be disabled."""
@@ -273,8 +275,11 @@ def _rotate(
         return Plan(draft.status, needs=known.needs)
     begun = known.free
     pending = tuple(step.step for step in begun if round_.observed.done(step.step) is None)
-    if pending:
+    if pending and _steps_done(round_.observed) < STEPS_AT_ONCE:
         return Plan(draft.status, actions=pending[:1])
+    if pending:  # one that was away for long has many to do: others are served in between
+        events = _events(round_.observed)
+        return Plan(draft.status, requeue_after=REWRAP_PAUSE, events=events)
     failures = tuple(filter(None, (_failure(round_.observed.done(s.step), s.step) for s in begun)))
     moving = [
         outcome.result.left
@@ -316,6 +321,10 @@ def _rotate(
         requeue_after=min(later, default=None),
         events=_events(round_.observed),
     )
+
+
+def _steps_done(observed: Observed) -> int:
+    return sum(isinstance(action, RotationStep) for action in observed.outcomes)
 
 
 def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | None:
