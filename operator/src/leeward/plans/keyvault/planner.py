@@ -275,11 +275,8 @@ def _rotate(
         return Plan(draft.status, needs=known.needs)
     begun = known.free
     pending = tuple(step.step for step in begun if round_.observed.done(step.step) is None)
-    if pending and _steps_done(round_.observed) < STEPS_AT_ONCE:
-        return Plan(draft.status, actions=pending[:1])
-    if pending:  # one that was away for long has many to do: others are served in between
-        events = _events(round_.observed)
-        return Plan(draft.status, requeue_after=REWRAP_PAUSE, events=events)
+    if pending:
+        return _next(draft, pending, round_.observed)
     failures = tuple(filter(None, (_failure(round_.observed.done(s.step), s.step) for s in begun)))
     moving = [
         outcome.result.left
@@ -323,8 +320,12 @@ def _rotate(
     )
 
 
-def _steps_done(observed: Observed) -> int:
-    return sum(isinstance(action, RotationStep) for action in observed.outcomes)
+def _next(draft: StatusDraft, pending: Sequence[RotationStep], observed: Observed) -> Plan:
+    """Do the next step; of many (an operator was away for long) some are left for later."""
+    done = sum(isinstance(action, RotationStep) for action in observed.outcomes)
+    if done < STEPS_AT_ONCE:
+        return Plan(draft.status, actions=(pending[0],))
+    return Plan(draft.status, requeue_after=REWRAP_PAUSE, events=_events(observed))
 
 
 def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | None:
