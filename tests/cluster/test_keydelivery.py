@@ -97,7 +97,10 @@ def test_a_secret_of_somebody_else_is_not_touched(wards: Clinic) -> None:
 
 def test_a_consumer_that_never_acknowledges_is_named(wards: Clinic, image: str) -> None:
     wards.apply(delivery("deaf", DATA), consumers("deaf", image, "deaf-keys", "--port", "9999"))
-    told = wards.reason("keydelivery", "deaf", "ConsumersNotAcknowledged", "Acknowledged")
+    # A minute from when its pod has a node, which may take a while.
+    told = wards.reason(
+        "keydelivery", "deaf", "ConsumersNotAcknowledged", "Acknowledged", timeout=180
+    )
     (pod,) = running(wards, "deaf")
     assert pod in told["message"]
     wards.delete("deployment", "deaf")
