@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from chaos.course import CLAIM, NAMESPACE, ready, resource
+from chaos.course import CLAIM, NAMESPACE, ready, resource, until
 from fakeapi import virtualtime
 from fakeapi.documents import clone
 from fakeapi.replica import Replica, working
@@ -71,36 +70,26 @@ async def _rotate(keys: int, consumers: int) -> Taken:
             world.api.add(manifest)
     async with working(world) as api:
         operator = asyncio.create_task(Replica(world, plan, seed=1).run())
-        await _until(lambda: all(_settled(api, number, consumers) for number in range(keys)))
+        await until(
+            lambda: all(_settled(api, number, consumers) for number in range(keys)), PATIENCE
+        )
         await asyncio.sleep(60)
-        calls, begin, virtual = len(plan.calls), time.perf_counter(), _virtual()
+        calls, begin, virtual = len(plan.calls), time.perf_counter(), virtualtime.elapsed()
         for number in range(keys):
             found = _get(api, "Dataset", number)
             found["spec"]["rotation"] = {"renewedAfter": virtualtime.stamp()}
             api.edit(found)
-        await _until(lambda: all(_replaced(api, number) for number in range(keys)))
+        await until(lambda: all(_replaced(api, number) for number in range(keys)), PATIENCE)
         made = plan.calls[calls:]
         taken = Taken(
             calls=len(made),
             writes=sum(not call.startswith("GET ") for call in made),
             seconds=time.perf_counter() - begin,
-            virtual=_virtual() - virtual,
+            virtual=virtualtime.elapsed() - virtual,
         )
         operator.cancel()
         await asyncio.wait({operator})
     return taken
-
-
-def _virtual() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def _until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if done():
-                return
-            await asyncio.sleep(1)
 
 
 def _dataset(number: int, consumers: int) -> list[Manifest]:

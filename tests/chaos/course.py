@@ -261,7 +261,7 @@ async def _play(course: Course, plan: FaultPlan, replicas: int) -> End:
     end = End()
     async with working(world), asyncio.TaskGroup() as group:
         keepers = [group.create_task(_keep(world, plan, end, n)) for n in range(replicas)]
-        await _until(lambda: course.over(world.api))
+        await until(lambda: course.over(world.api))
         await asyncio.sleep(AFTER)
         for keeper in keepers:
             keeper.cancel()
@@ -269,8 +269,9 @@ async def _play(course: Course, plan: FaultPlan, replicas: int) -> End:
     return end
 
 
-async def _until(over: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+async def until(over: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Look every second of virtual time."""
+    async with asyncio.timeout(patience):
         while True:
             if over():
                 return

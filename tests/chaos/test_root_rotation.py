@@ -54,7 +54,7 @@ class Process:
             SYSTEM,
             self.store.root_keys,
             random=random,
-            monotonic=lambda: asyncio.get_running_loop().time(),
+            monotonic=virtualtime.elapsed,
             created_at=virtualtime.stamp,
         )
         self.rotator = RootKeyRotator(rotation.step)

@@ -71,7 +71,7 @@ class Replica:
         self._api = world.api
         recent = recent_objects(SYSTEM, lambda: holds, virtualtime.elapsed)
         client = KubeClient(self.transport, TokenBucket(1000, 1000), self.journal, recent)
-        objects = self._objects = ObjectStore(client, (), recent)
+        objects = self._objects = ObjectStore(client)
         self.keys = EmbeddedKeyStore(client, SYSTEM, chance.randbytes, virtualtime.now)
         echoes = Echoes()
         steps = Steps(objects, self.keys, WorldPods(world), echoes, frozenset(PLANNERS))

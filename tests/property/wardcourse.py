@@ -151,7 +151,7 @@ class Course:
         recent = recent_objects(SYSTEM, lambda: alone, lambda: self.now.timestamp())
         client = KubeClient(transport, Free(), Free(), recent)
         keys = EmbeddedKeyStore(client, SYSTEM, self.chance.randbytes, lambda: self.now)
-        objects, echoes = ObjectStore(client, (), recent), Echoes()
+        objects, echoes = ObjectStore(client), Echoes()
         reconciler = Reconciler(
             api_version=API_VERSION,
             planners=PLANNERS,

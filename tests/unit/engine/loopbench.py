@@ -125,7 +125,7 @@ class Bench:
         kinds = frozenset({"Dataset", "KeyVault", "KeyDelivery"})
         recent = RecentObjects(lambda ref: ref.kind in kinds, lambda: True, virtualtime.elapsed)
         client = KubeClient(transport, TokenBucket(1000, 1000), self.journal, recent)
-        objects = self.objects = ObjectStore(client, (), recent)
+        objects = self.objects = ObjectStore(client)
         self.reconciler = Reconciler(
             api_version=API_VERSION,
             planners=dict.fromkeys(kinds, self.planner),

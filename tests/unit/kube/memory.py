@@ -58,7 +58,7 @@ class Bench:
         self.recent = RecentObjects(is_remembered, lambda: self.leads, virtualtime.elapsed)
         transport = DirectTransport(self.api, self.plan)
         self.client = KubeClient(transport, TokenBucket(1000, 1000), Journal(), self.recent)
-        self.objects = ObjectStore(self.client, (), self.recent)
+        self.objects = ObjectStore(self.client)
 
     def change(self, ref: ObjectRef, data: str) -> str:
         """As somebody else does; the version that it is then."""

@@ -129,7 +129,7 @@ def wire(settings: Settings, configuration: Configuration) -> Operator:
     lease = _lease(settings, KubeClient(lease_transport, limiter, metrics))
     recent = recent_objects(settings.namespace, lambda: lease.holds, elapsed)
     client = KubeClient(transport, limiter, metrics, recent)
-    objects = ObjectStore(client, settings.watch_namespaces, recent)
+    objects = ObjectStore(client, settings.watch_namespaces)
     pool = transit_pool(settings, client, metrics)
     keys = EmbeddedKeyStore(
         client,

@@ -151,10 +151,9 @@ class Controller:
         if not listed:
             self._wake_dependants(key, body)
         self._bodies.pop(key, None)
-        if len(self._bodies) < self._pace.bodies:
-            version = body["metadata"]["resourceVersion"]
-            if self._echoes.is_news(key, version):
-                self._bodies[key] = body
+        version = body["metadata"]["resourceVersion"]
+        if len(self._bodies) < self._pace.bodies and self._echoes.is_news(key, version):
+            self._bodies[key] = body
         self.queue.add(key, self._priority(key) if listed else Priority.CHANGE)
 
     def saw_gone(self, body: Manifest) -> None:

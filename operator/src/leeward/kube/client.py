@@ -72,7 +72,7 @@ class KubeClient:
         self._transport = transport
         self._limiter = limiter
         self._meter = meter
-        self._recent = nothing() if recent is None else recent
+        self.recent = nothing() if recent is None else recent
 
     async def get(self, ref: ObjectRef, *, fresh: bool = False) -> Manifest:
         """The object, as it is or was a moment ago. Raises NotFoundError where there is none.
@@ -81,7 +81,7 @@ class KubeClient:
             ref: The object.
             fresh: Whether it is asked for in any case.
         """
-        known = None if fresh else self._recent.find(ref)
+        known = None if fresh else self.recent.find(ref)
         if known is not None:
             found: Manifest = json.loads(known)
             return found
@@ -179,7 +179,7 @@ class KubeClient:
         options["preconditions"] = {name: told for name, told in conditions.items() if told}
         if grace is not None:
             options["gracePeriodSeconds"] = grace
-        with self._recent.lost(ref):
+        with self.recent.lost(ref):
             await self.request("delete", "DELETE", object_path(ref), body=options)
 
     async def apply(
@@ -219,9 +219,8 @@ class KubeClient:
         content_type: str = JSON,
     ) -> Manifest:
         """One request that is answered with the object as it is then."""
-        with self._recent.asked(ref) as answered:
-            await self._limiter.acquire()
-            answer = await self._exchange(verb, method, path, body, query, content_type)
+        with self.recent.asked(ref) as answered:
+            answer = await self._send(verb, method, path, body, query, content_type)
             document: Manifest = json.loads(answer)
             answered(document["metadata"]["resourceVersion"], answer)
         return document
@@ -248,13 +247,11 @@ class KubeClient:
             content_type: Of the body.
             limited: Whether it waits for the rate limiter; the lease does not.
         """
-        if limited:
-            await self._limiter.acquire()
-        answer = await self._exchange(verb, method, path, body, query, content_type)
+        answer = await self._send(verb, method, path, body, query, content_type, limited=limited)
         document: Manifest = json.loads(answer)
         return document
 
-    async def _exchange(
+    async def _send(
         self,
         verb: str,
         method: str,
@@ -262,7 +259,11 @@ class KubeClient:
         body: Manifest | None,
         query: Mapping[str, str] | None,
         content_type: str,
+        *,
+        limited: bool = True,
     ) -> bytes:
+        if limited:
+            await self._limiter.acquire()
         if query:
             path = f"{path}?{urlencode(query)}"
         code = "error"

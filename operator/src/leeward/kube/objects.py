@@ -17,7 +17,6 @@ from leeward.kube.errors import (
     RefusedError,
     outcome_of,
 )
-from leeward.kube.recent import RecentObjects, nothing
 from leeward.kube.register import DeliveryRegister
 from leeward.kube.resources import ref_of
 from leeward.plans.shared.faults import DeniedError, StaleWriteError, TransientError
@@ -40,22 +39,15 @@ from leeward.plans.shared.names import UID_ANNOTATION
 class ObjectStore:
     """Reads and writes API objects by name."""
 
-    def __init__(
-        self,
-        client: KubeClient,
-        namespaces: Sequence[str] = (),
-        recent: RecentObjects | None = None,
-    ) -> None:
+    def __init__(self, client: KubeClient, namespaces: Sequence[str] = ()) -> None:
         """Make one.
 
         Args:
             client: The API server.
             namespaces: Those that are watched; none: all.
-            recent: What the client remembers; None: nothing.
         """
         self._client = client
-        self._recent = nothing() if recent is None else recent
-        self._deliveries = DeliveryRegister(client, namespaces, self._recent)
+        self._deliveries = DeliveryRegister(client, namespaces)
 
     async def get(self, ref: ObjectRef, *, fresh: bool = False) -> Manifest | None:
         """The object, or None where there is none.
@@ -75,7 +67,7 @@ class ObjectStore:
 
     def shown(self, body: Manifest, *, gone: bool) -> None:
         """A watch showed an object, or that it is gone: nobody is told older news from now on."""
-        self._recent.shown(ref_of(body), body["metadata"]["resourceVersion"])
+        self._client.recent.shown(ref_of(body), body["metadata"]["resourceVersion"])
         self._told(body, gone=gone)
 
     def _told(self, body: Manifest, *, gone: bool = False) -> Manifest:
@@ -85,7 +77,7 @@ class ObjectStore:
 
     def forget(self) -> None:
         """Whatever is asked for from now on is told as it is then, or later."""
-        self._recent.clear()
+        self._client.recent.clear()
         self._deliveries.clear()
 
     async def listing(self, need: Listing) -> list[Manifest]:

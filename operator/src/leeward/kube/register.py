@@ -15,7 +15,6 @@ from leeward.api.keydelivery import KEYDELIVERY
 from leeward.api.meta import API_VERSION
 from leeward.kube.client import KubeClient
 from leeward.kube.errors import NotFoundError
-from leeward.kube.recent import RecentObjects
 from leeward.kube.resources import ref_of
 from leeward.plans.shared.acknowledgements import targets
 from leeward.plans.shared.model import Manifest, ObjectRef
@@ -42,22 +41,15 @@ class _Listed:
 class DeliveryRegister:
     """The KeyDeliveries of all namespaces that are watched."""
 
-    def __init__(
-        self,
-        client: KubeClient,
-        namespaces: Sequence[str],
-        recent: RecentObjects,
-    ) -> None:
+    def __init__(self, client: KubeClient, namespaces: Sequence[str]) -> None:
         """Make one; it reads nothing yet.
 
         Args:
-            client: The API server.
+            client: The API server; what it remembers says for how long a list may be used.
             namespaces: Where they are looked for; none: everywhere.
-            recent: Says for how long a list may be used.
         """
         self._client = client
         self._namespaces = namespaces
-        self._recent = recent
         self._listed: _Listed | None = None
         self._changes = 0
         self._turn = asyncio.Lock()
@@ -66,7 +58,7 @@ class DeliveryRegister:
     async def naming(self, target: ObjectRef) -> list[Manifest]:
         """Those that name it; they are shared with others, and must not be changed."""
         known = self._listed
-        if known is not None and self._recent.holds_since(known.at):
+        if known is not None and self._client.recent.holds_since(known.at):
             refs = known.naming.get(target, ())
             if len(refs) <= FEW:
                 return await self._each(refs)
@@ -100,7 +92,7 @@ class DeliveryRegister:
         """One request answers all who asked before it was sent."""
         async with self._turn:
             self._next = None  # who asks from now on waits for the next one
-            at, changes = self._recent.elapsed(), self._changes
+            at, changes = self._client.recent.elapsed(), self._changes
             found: list[Manifest] = []
             for namespace in self._namespaces or (None,):
                 found += await self._client.list(API_VERSION, KEYDELIVERY.kind, namespace)

@@ -47,7 +47,7 @@ from leeward.plans.shared.model import (
 )
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
 from leeward.plans.shared.sources import Case
-from leeward.plans.shared.specs import parse_spec
+from leeward.plans.shared.specs import parse_spec, typed
 from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, hold_up, release
@@ -229,7 +229,7 @@ class _Masking:
         placed = found["metadata"]
         if (placed.get("annotations") or {}).get(UID_ANNOTATION) != run.owner.uid:
             return False
-        if parse_spec(found, DatasetSpec) == DatasetSpec.model_validate(made["spec"]):
+        if parse_spec(found, DatasetSpec) == typed(made["spec"], DatasetSpec):
             return True
         needs = tuple(ArtefactKeyOf(key_id) for key_id in self.own_keys(run))
         if not all(run.observed.has(need) for need in needs):
