@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from fakeapi import virtualtime
 from fakeapi.store import Change
 from leeward.kube.recent import MAX_AGE
@@ -73,6 +75,27 @@ def test_a_delivery_that_was_answered_otherwise_has_them_listed_again() -> None:
         assert read is not None
         await bench.objects.write_status(read, {"secret": {}}, "me")
         assert names(await bench.objects.deliveries_of(need)) == {"one"}
+
+    virtualtime.run(main())
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_what_is_answered_while_they_are_listed_decides_whether_the_list_is_used(
+    generation: int,
+) -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.api.add(delivery("one", "letters"))
+        need = DeliveriesOf(DATASET)
+        asked = asyncio.create_task(bench.objects.deliveries_of(need))
+        await asyncio.sleep(0.0005)
+        [body] = bench.api.find("KeyDelivery")
+        body["metadata"]["generation"] = generation
+        bench.objects.shown(body, gone=False)
+        assert names(await asked) == {"one"}
+        await bench.objects.deliveries_of(need)
+        lists = [call for call in bench.plan.calls if "?limit" in call]
+        assert len(lists) == generation
 
     virtualtime.run(main())
 

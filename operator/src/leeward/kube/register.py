@@ -52,6 +52,8 @@ class DeliveryRegister:
         self._namespaces = namespaces
         self._listed: _Listed | None = None
         self._changes = 0
+        self._meanwhile: dict[ObjectRef, int] = {}
+        """What was told, by generation, while the first list is under way."""
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[list[Manifest]] | None = None
 
@@ -69,10 +71,12 @@ class DeliveryRegister:
 
     def told(self, body: Manifest, *, gone: bool) -> None:
         """A KeyDelivery as a watch or an answer shows it, or that it is gone."""
+        ref, generation = ref_of(body), body["metadata"]["generation"]
         known = self._listed
-        generation = None if known is None else known.generations.get(ref_of(body))
-        if gone or generation != body["metadata"]["generation"]:
+        if gone or (known is not None and known.generations.get(ref) != generation):
             self.clear()
+        elif known is None and self._turn.locked():
+            self._meanwhile[ref] = generation
 
     def clear(self) -> None:
         """Forget everything."""
@@ -92,12 +96,15 @@ class DeliveryRegister:
         """One request answers all who asked before it was sent."""
         async with self._turn:
             self._next = None  # who asks from now on waits for the next one
+            self._meanwhile = {}
             at, changes = self._client.recent.elapsed(), self._changes
             found: list[Manifest] = []
             for namespace in self._namespaces or (None,):
                 found += await self._client.list(API_VERSION, KEYDELIVERY.kind, namespace)
-            if changes == self._changes:
-                self._listed = _listed(at, found)
+            listed = _listed(at, found)
+            as_told = self._meanwhile.items() <= listed.generations.items()
+            if changes == self._changes and as_told:
+                self._listed = listed
             return found
 
 
