@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from types import TracebackType
 
 
@@ -38,6 +39,7 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # a transport that was aborted is closed in the next turn
 
     @property
     def address(self) -> str:
@@ -48,17 +50,17 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._upwards(reader, up_writer))
-                group.create_task(self._downwards(up_reader, writer))
-        except* (OSError, _CutError):
-            pass
-        finally:
-            for one in (writer, up_writer):
-                one.transport.abort()
-            self._tasks.discard(task)
+        with ExitStack() as ends:
+            ends.callback(self._tasks.discard, task)
+            ends.callback(writer.transport.abort)
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            ends.callback(up_writer.transport.abort)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._upwards(reader, up_writer))
+                    group.create_task(self._downwards(up_reader, writer))
+            except* (OSError, _CutError):
+                pass
 
     async def _upwards(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
