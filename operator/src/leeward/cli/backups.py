@@ -18,6 +18,7 @@ from leeward.cli.output import counted
 from leeward.cli.port import NAMESPACES, SECRETS, Cluster, Manifest
 from leeward.cli.rootsecret import damaged, find_keyring
 from leeward.cli.session import Session
+from leeward.cli.shreddedkeys import shredded_keys
 from leeward.formats.backup import BackedUpKey, BackupDamagedError, BackupRecord, KeyBackup
 from leeward.formats.wrapped import WrappedKeyset
 from leeward.keystore.backups import RestoredKey, StoredKey, backed_up, read_stored, restored
@@ -206,10 +207,13 @@ class _Restoring:
     made: list[StoredKey] = field(default_factory=list)
     same: int = 0
     other: list[str] = field(default_factory=list)
+    shredded: dict[str, str] = field(default_factory=dict)
 
 
 def restore(session: Session, cluster: Cluster, namespace: str, source: Path) -> None:
     """Put back the wrapped keys that are missing; nothing that is there is changed.
+
+    What was shredded in this cluster since the backup was made stays so.
 
     Args:
         session: Of the command.
@@ -223,10 +227,15 @@ def restore(session: Session, cluster: Cluster, namespace: str, source: Path) ->
     backup = _load(source)
     keys = [_made_again(source, namespace, key) for key in backup.keys]
     _check_root_keys(cluster, namespace, keys, backup)
+    gone = shredded_keys(session, cluster)
     put_down(cluster, namespace, backup.record)
     done = _Restoring()
     for key in keys:
-        _put_back(cluster, namespace, key, done)
+        record = gone.record_of(key.stored)
+        if record is None:
+            _put_back(cluster, namespace, key, done)
+        else:
+            done.shredded[key.secret["metadata"]["name"]] = record
     _tell_restored(session, backup, done)
 
 
@@ -308,6 +317,13 @@ def _tell_restored(session: Session, backup: KeyBackup, done: _Restoring) -> Non
         f"backup {backup.record.id} of {backup.record.created_at}: {len(done.made)} restored,"
         f" {done.same} were there already, {len(done.other)} differ and were left as they are"
     )
+    if done.shredded:
+        records = sorted(set(done.shredded.values()))
+        session.err.print(
+            f"{counted(len(done.shredded), 'key')} in the backup"
+            f" {'was' if len(done.shredded) == 1 else 'were'} shredded since and not restored, by"
+            f" the record in ConfigMap {', '.join(records[:_LISTED])}"
+        )
     keysets = [stored for stored in done.made if isinstance(stored, WrappedKeyset)]
     if keysets:
         session.err.print(

@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from leeward.api import Kind
 from leeward.cli.conditions import ConditionView, condition_of, conditions_of
-from leeward.cli.errors import ApiError
+from leeward.cli.errors import FORBIDDEN, ApiError
 from leeward.cli.facts import facts_of
 from leeward.cli.kinds import resource_of
 from leeward.cli.listing import missing, pods_of
@@ -180,7 +180,7 @@ def _readable(look: Any) -> list[Manifest]:
     try:
         found: list[Manifest] = look()
     except ApiError as error:
-        if error.status == 403:
+        if error.status == FORBIDDEN:
             return []
         raise
     return found

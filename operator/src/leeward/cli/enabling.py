@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from leeward.cli.conditions import condition_of
-from leeward.cli.errors import ApiError, CliError
-from leeward.cli.installed import FORBIDDEN, SERVICE_ACCOUNT
+from leeward.cli.errors import FORBIDDEN, ApiError, CliError
+from leeward.cli.installed import SERVICE_ACCOUNT
 from leeward.cli.port import (
     NAMESPACES,
     ROLE_BINDINGS,

@@ -9,6 +9,8 @@ from typing import Final
 
 FAILED: Final = 1
 USAGE: Final = 2
+FORBIDDEN: Final = 403
+"""Status of an ``ApiError``: the user has no right to it."""
 CONFLICT: Final = 409
 """Status of an ``ApiError``: what was to be written has changed, or is there, by now."""
 

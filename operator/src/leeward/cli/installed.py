@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from leeward.cli.errors import ApiError, CliError
+from leeward.cli.errors import FORBIDDEN, ApiError, CliError
 from leeward.cli.port import DEPLOYMENTS, Cluster, Manifest
 
 DEPLOYMENT: Final = "leeward-operator"
 SERVICE_ACCOUNT: Final = "leeward-operator"
-FORBIDDEN: Final = 403
 IMAGE_VARIABLE: Final = "LEEWARD_MASKING_IMAGE"
 
 

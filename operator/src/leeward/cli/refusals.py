@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from websocket import WebSocketBadStatusException
 
-from leeward.cli.errors import ApiError
+from leeward.cli.errors import FORBIDDEN, ApiError
 from leeward.cli.rights import remedy_for
 
 INSTALL_REMEDY: Final = (
@@ -17,7 +17,6 @@ INSTALL_REMEDY: Final = (
 )
 LOG_IN_REMEDY: Final = "log in to the cluster again, or choose another --context"
 UNAUTHORIZED: Final = 401
-FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 
 

@@ -9,19 +9,17 @@ what is counted and not seen is said.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from leeward.api.dataset import DATASET
 from leeward.api.keyvault import KEYVAULT
-from leeward.cli.errors import ApiError, CliError
+from leeward.cli.errors import FORBIDDEN, ApiError, CliError
 from leeward.cli.kinds import resource_of
 from leeward.cli.listing import missing
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import counted, print_json, print_raw, print_table
 from leeward.cli.port import Cluster, Manifest
 from leeward.cli.session import Session
-
-_FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +187,7 @@ def _datasets(cluster: Cluster, namespace: str) -> tuple[list[Manifest], bool]:
     try:
         return cluster.list(resource_of(DATASET)), True
     except ApiError as error:
-        if error.status != _FORBIDDEN:
+        if error.status != FORBIDDEN:
             raise
     return cluster.list(resource_of(DATASET), namespace), False
 
