@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cluster.clinic import Clinic, Manifest, dataset, key_ref, masking_job, vault
+from cluster.clinic import Clinic, Manifest, dataset, key_ref, masking_job, resource, vault
 
 pytestmark = pytest.mark.cluster
 
@@ -98,3 +98,33 @@ def test_who_may_seal_and_not_open_is_given_the_public_half_only(
     where = ("-n", once.namespace, "--purpose", "research", "-o", "json")
     shown = json.loads(leeward("dataset", "preview", "into-the-drop-out", *where))
     assert [row["income"] for row in shown["rows"]] == ["[0, 20000)", ">=50000"]
+
+
+def test_five_thousand_grants_are_enforced(once: Clinic) -> None:
+    """Only the last of 5,120 is for this job; nothing is given by any other."""
+
+    def key(vault_: int, number: int) -> Manifest:
+        grants = [
+            {
+                "name": f"grant-{each}",
+                "kinds": ["MaskingJob"],
+                "names": [f"job-{vault_}-{number}-{each}"],
+                "operations": ["Seal", "Open"],
+            }
+            for each in range(32)
+        ]
+        return {"name": f"k{number}", "algorithm": "AES256_GCM", "grants": grants}
+
+    for each in range(5):
+        keys = [key(each, number) for number in range(32)]
+        once.apply(resource("KeyVault", f"crowd-{each}", {"keys": keys}))
+    for each in range(5):
+        once.reason("keyvault", f"crowd-{each}", "KeysReady")
+        assert len(once.get("keyvault", f"crowd-{each}")["status"]["keys"]) == 32
+    for name in ("job-4-31-31", "job-4-31-32"):
+        made = masking_job(name, "few", [{"name": "patient", "redact": {}}, RULES[1]])
+        made["spec"]["output"]["sealedWith"] = {"vault": {"name": "crowd-4"}, "key": "k31"}
+        once.apply(made)
+    once.reason("maskingjob", "job-4-31-31", "Published")
+    denied = once.reason("maskingjob", "job-4-31-32", "KeyNotGranted", "Admitted")
+    assert "k31" in denied["message"]

@@ -160,6 +160,7 @@ def test_a_keyset_seals_and_opens(plain: Path, tmp_path: Path) -> None:
         (("seal", "visits.csv", "--to", "alice.pub.pem", "-o", "no/where"), "there is no folder"),
         (("keys", "generate", "--output", "no/where"), "there is no folder"),
         (("keys", "generate", "--output", "."), "is no name"),
+        (("keys", "generate", "--output", "-"), "is no name"),
         (("seal", "visits.csv", "--key", "alice.key"), "--to"),
         (("open", "visits.csv", "-o", "x", "--key", "alice.pub.pem"), "holds a public key"),
     ],
@@ -260,4 +261,6 @@ def test_names_of_files_are_shown_and_not_obeyed(plain: Path, pair: Path) -> Non
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     result = leeward("inspect", str(tmp_path / "nothing"))
     assert result.exit_code == 1
-    assert result.stderr == f"leeward: {tmp_path / 'nothing'}: No such file or directory\n"
+    said, remedy = result.stderr.splitlines()
+    assert said == f"leeward: {tmp_path / 'nothing'}: No such file or directory"
+    assert "check the name" in remedy

@@ -210,6 +210,8 @@ def test_a_passphrase_from_a_file_or_a_descriptor(file: Path) -> None:
         os.close(reading)
     both = leeward(*sign, "--passphrase-file", str(said), "--passphrase-fd", "0")
     assert both.exit_code == 2
+    assert "cannot be read" in leeward(*sign, "--passphrase-fd", str(reading)).stderr
+    assert "is a folder" in leeward(*sign, "--passphrase-file", str(file.parent)).stderr
     said.write_bytes(b"\ncorrect horse")
     assert "first line" in leeward(*sign, "--passphrase-file", str(said)).stderr
 
@@ -247,6 +249,9 @@ def folder(file: Path) -> Path:
         )
     )
     (folder / "ca.pem").write_text(VaultAuthority(now=NOW).pem)
+    (folder / "two.key").write_bytes(
+        (folder / "alice.key").read_bytes() + (folder / "weak.key").read_bytes()
+    )
     (folder / "large").write_bytes(bytes((1 << 20) + 1))
     (folder / "damaged.key").write_text(
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
@@ -264,6 +269,7 @@ def folder(file: Path) -> Path:
         ("sign visits.csv --key damaged.key -o x", "cannot be read"),
         ("sign visits.csv --key ssh.key -o x", "ssh-keygen"),
         ("sign visits.csv --key weak.key -o x", "2048 bits"),
+        ("sign visits.csv --key two.key -o x", "several private keys"),
         ("sign visits.csv --key large -o x", "larger than any key"),
         ("sign visits.csv --key . -o x", "is a folder"),
         ("sign . --key alice.key -o x", "is a folder"),
@@ -287,6 +293,7 @@ def folder(file: Path) -> Path:
         ("verify visits.csv --certificate ca.pem --ca ca.pem --at yesterday", "no time"),
         ("verify visits.csv --certificate ca.pem --ca ca.pem --at 2027-03-01", "no time"),
         ("verify - --key alice.pub.pem", "--signature"),
+        ("verify ca.pem --key alice.pub.pem", "no ca.pem.sig"),
         ("verify - --key - --signature visits.csv.sig", "one thing only"),
         ("keys generate -o alice --algorithm ED25519", "exists already"),
         ("keys generate -o x --algorithm ROT13", "no algorithm"),

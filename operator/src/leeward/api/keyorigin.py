@@ -57,8 +57,8 @@ class ImportOrigin(Model):
     secret_ref: SecretRef = Field(description="The key.")
     format: ImportFormat = Field(
         default="Auto",
-        description="Auto: PEM, JWK or Tink keyset, found by what it holds. Raw: the bytes"
-        " themselves. Base64 and Hex: the bytes, so written.",
+        description="Auto: PEM, JWK, Tink keyset or a key of Fernet, found by what it holds. Raw:"
+        " the bytes themselves. Base64 and Hex: the bytes, so written.",
     )
     passphrase_key: SecretKeyName | None = Field(
         default=None, description="The value of the same Secret that opens an encrypted PEM."

@@ -9,7 +9,7 @@ from typing import Final
 
 from leeward.api.algorithms import ALGORITHMS, why_banned
 from leeward.cli.errors import CliError, UsageError
-from leeward.cli.localfiles import check_folder, read_small, shown
+from leeward.cli.localfiles import STDIO, check_folder, read_small, shown
 from leeward.cli.pemfiles import ALGORITHM_LINE
 from leeward.cli.session import Session
 from leeward.formats.keyset import PodKey, PodKeyset
@@ -59,7 +59,7 @@ def generate_key(
             f"keys of {algorithm} are not made here: they are of no use without a cluster",
             "name it in the keys of a KeyVault, which makes it",
         )
-    if not out.name:
+    if not out.name or out == STDIO:
         raise UsageError(f"{out} is no name for a file", "name it, as in --output alice")
     check_folder(out)
     if hex_digits is None:

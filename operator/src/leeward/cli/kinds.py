@@ -35,5 +35,5 @@ def parse_reference(text: str, given: str | None = None) -> tuple[Kind, str]:
     """
     kind, slash, name = (text, "/", given) if given else text.partition("/")
     if not slash or not name or "/" in name:
-        raise UsageError(f"{text!r} names no resource", "write KIND/NAME, as in maskingjob/visits")
+        raise UsageError(f"{text!r} names no resource", "write KIND/NAME, as in dataset/visits")
     return parse_kind(kind), name

@@ -147,7 +147,11 @@ def into_new_file(
 ) -> T:
     """Write a file that takes its name when it is complete and on the disk, or not at all."""
     temporary = target.with_name(f".{target.name}.{session.random(8).hex()}.part")
-    number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        # The name that the user knows, not that of the temporary file.
+        raise OSError(error.errno, error.strerror, str(target)) from None
     try:
         with os.fdopen(number, "wb") as file:
             result = work(file)

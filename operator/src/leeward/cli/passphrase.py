@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from leeward.cli.errors import CliError, UsageError
+from leeward.cli.localfiles import check_source
 from leeward.cli.session import Session
 
 _MAX_SIZE: Final = 4096
@@ -45,6 +46,7 @@ class Passphrases:
             CliError: There is no terminal to ask at, or what was named holds none.
         """
         if self.file is not None:
+            check_source(self.file)
             with self.file.open("rb") as file:
                 return _first_line(file.read(_MAX_SIZE + 1), str(self.file))
         if self.descriptor is not None:
@@ -67,7 +69,13 @@ class Passphrases:
 def _drain(descriptor: int) -> bytes:
     taken = b""
     while len(taken) <= _MAX_SIZE:
-        piece = os.read(descriptor, _MAX_SIZE + 1)
+        try:
+            piece = os.read(descriptor, _MAX_SIZE + 1)
+        except OSError as error:
+            raise CliError(
+                f"file descriptor {descriptor} cannot be read: {error.strerror}",
+                "open it for this command, as in: --passphrase-fd 3 3< FILE",
+            ) from None
         if not piece:
             break
         taken += piece

@@ -105,6 +105,11 @@ def read_private(path: Path, data: bytes, wanted: KeyClass, passphrases: Passphr
             f"{path} is in the format of OpenSSH",
             "give PKCS#8: copy the file, and run ssh-keygen -p -m PKCS8 -f COPY",
         )
+    if sum(label.endswith(b"PRIVATE KEY") for label in _LABEL.findall(data)) > 1:
+        raise CliError(
+            f"{path} holds several private keys, and which of them is meant is not said",
+            "put each into a file of its own",
+        )
     _check_stated(path, data, wanted)
     encrypted = "ENCRYPTED PRIVATE KEY" in labels or b"Proc-Type: 4,ENCRYPTED" in data
     passphrase = passphrases.for_key(path) if encrypted else None

@@ -128,6 +128,8 @@ def verify_file(
         if source == STDIO:
             raise UsageError("the signature has no name", "name it with --signature")
         signature = source.with_name(source.name + SUFFIX)
+        if not signature.exists():
+            raise CliError(f"there is no {shown(signature)}", "name the signature with --signature")
     inputs = [source, signature, trust.key, trust.certificate, trust.authority]
     if inputs.count(STDIO) > 1:
         raise UsageError("standard input can be one thing only", "name files for the others")

@@ -29,6 +29,7 @@ def test_every_writing_of_a_key_of_any_bytes(algorithm: str) -> None:
         ("Base64", base64.urlsafe_b64encode(key) + b"\n"),
         ("Hex", key.hex().encode()),
         ("Hex", key.hex().upper().encode() + b"\n"),
+        ("Hex", key.hex(":").encode()),
     ]
     for name, data in writings:
         assert import_key({"key": data}, algorithm, format=name) == key

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import Final, ParamSpec
 
 import typer
 
 from leeward.cli.errors import FAILED, CliError
 
 P = ParamSpec("P")
+
+_REMEDIES: Final = {
+    errno.ENOENT: "check the name, and the folder that the command runs in",
+    errno.EACCES: "name another place, or have the rights of the file or its folder changed",
+    errno.EPERM: "name another place, or have the rights of the file or its folder changed",
+    errno.EROFS: "name a place that can be written to",
+    errno.ENOTDIR: "check the name: a part of it before the last / is a file",
+    errno.EISDIR: "name a file in it",
+    errno.ESPIPE: "it is read in more than one place: write it to a file first, and name that",
+    errno.ENOSPC: "make room, or name another place",
+    errno.EDQUOT: "make room, or name another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -26,7 +40,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
-            raise _ended(f"{name}{error.strerror or type(error).__name__}", "", FAILED) from None
+            message = f"{name}{error.strerror or type(error).__name__}"
+            raise _ended(message, _REMEDIES.get(error.errno or 0, ""), FAILED) from None
 
     return run
 

@@ -15,7 +15,7 @@ _FERNET_TEXT: Final = 44
 
 
 def from_plain(data: bytes, algorithm: str, encoding: PlainFormat) -> bytes:
-    """The material in `data`; white space around Base64 and hexadecimal digits is left aside.
+    """The material in `data`; white space, and colons of hexadecimal digits, are left aside.
 
     Raises:
         ImportRefusedError: It is not in this encoding, of another length, no random bytes, or a
@@ -31,7 +31,7 @@ def from_plain(data: bytes, algorithm: str, encoding: PlainFormat) -> bytes:
     text = b"".join(data.split())
     try:
         if encoding == "Hex":
-            return symmetric(binascii.unhexlify(text), algorithm)
+            return symmetric(binascii.unhexlify(text.replace(b":", b"")), algorithm)
         return symmetric(base64.b64decode(text.translate(_URL_SAFE), validate=True), algorithm)
     except ValueError:
         raise ImportRefusedError(
