@@ -2,10 +2,10 @@
 
 Yardsticks, in the same run, on the same core, over the same file in the page cache, all syncing
 what they wrote: a loop that reads, seals or opens each MiB by AES-256-GCM, and writes; age; Tink.
-They run in turns with ours; the median of the ratios counts, so that what else the machine does
-weighs on all alike. Resident memory is that of a process that does nothing else, with interpreter
-and libraries in it. In memory, the writer and the chunks of the format go over one MiB again and
-again, as `openssl speed` does, in seconds of the processor.
+They run in turns with ours, and the quickest run of each counts: what else the machine and its
+disk do only ever adds to a time. Resident memory is that of a process that does nothing else, with
+interpreter and libraries in it. In memory, the writer and the chunks of the format go over one MiB
+again and again, as `openssl speed` does, in seconds of the processor.
 
     python tests/bench/bench_seal.py [--size MiB] [--rounds N] [--folder FOLDER]
 """
@@ -81,17 +81,17 @@ def ratio(name: str, ours: Job, theirs: Job, target: Path, rounds: int, size: in
         ours: What it reads, and what it does.
         theirs: The same.
         target: What they make.
-        rounds: How often each runs; the first time does not count.
+        rounds: How often each runs.
         size: MiB of the plaintext.
     """
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds + 1):
+    for _ in range(rounds):
         for taken, (source, work) in zip(times, (theirs, ours), strict=True):
             taken.append(seconds(work, source, target))
     target.unlink()
-    other, own = (size / statistics.median(taken[1:]) for taken in times)
+    other, own = (size / min(taken) for taken in times)
     print(f"note {name}, MiB/s: ours {own:.0f}, the other {other:.0f}", flush=True)
-    return statistics.median(a / b for a, b in list(zip(*times, strict=True))[1:])
+    return own / other
 
 
 def sealing(works: dict[str, Work], plain: Path, target: Path, rounds: int) -> list[bool]:
@@ -195,7 +195,7 @@ def main() -> int:
     """Run all figures; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=4096, metavar="MiB")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--folder", type=Path, default=None)
     arguments = parser.parse_args()
     age, tink = Age(), Tink()

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cluster.clinic import Clinic, Manifest, loader_image
+from cluster.clinic import Clinic, Manifest, loader_image, vault
 from openbao.admin import PATIENCE, Administrator
 from openbao.certificates import Authority, ServerFiles
 from openbao.server import program
@@ -76,6 +76,20 @@ class BaoPod(Administrator):
             "token_ttl": "1h",
         }
         self.call("POST", "auth/kubernetes/role/leeward", role)
+
+
+def on_transit(bao: BaoPod, name: str = "vault", **transit: Manifest | str) -> Manifest:
+    """A vault whose keys the server wraps; its CA is to stand in ConfigMap bao-ca beside it."""
+    made = vault(name)
+    settings: Manifest = {
+        "address": bao.address,
+        "key": "leeward",
+        "auth": {"kubernetes": {"role": "leeward"}},
+        "caBundle": {"configMap": "bao-ca"},
+        **transit,
+    }
+    made["spec"]["provider"] = {"transit": settings}
+    return made
 
 
 @contextlib.contextmanager

@@ -11,27 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster.baopod import BaoPod, served
-from cluster.clinic import KEEP_WORDS, Clinic, Kubectl, Manifest, dataset, masking_job, vault
+from cluster.baopod import BaoPod, on_transit, served
+from cluster.clinic import KEEP_WORDS, Clinic, Kubectl, Manifest, dataset, masking_job
 
 # The operator is started again, with the server's address in its settings.
 pytestmark = [pytest.mark.cluster, pytest.mark.disruptive]
 
 CHART = Path(__file__).resolve().parents[2] / "charts/leeward"
 RELEASE = ("leeward", "-n", "leeward-system")
-
-
-def on_transit(bao: BaoPod, name: str = "vault", **transit: Manifest | str) -> Manifest:
-    made = vault(name)
-    settings: Manifest = {
-        "address": bao.address,
-        "key": "leeward",
-        "auth": {"kubernetes": {"role": "leeward"}},
-        "caBundle": {"configMap": "bao-ca"},
-        **transit,
-    }
-    made["spec"]["provider"] = {"transit": settings}
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,8 @@ _CANNOT_ALLOCATE: Final = (errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EOPNO
 """Of file systems that cannot, and of files that are none."""
 
 _WRITE_BEHIND: Final = 8 << 20
+_CACHED: Final = 256 << 20
+"""Bytes of a new file, the last, that stay in the page cache."""
 _SEALED_MODE: Final = 0o666
 _PLAIN_MODE: Final = 0o600
 
@@ -228,7 +230,7 @@ def _lock(file: io.FileIO, path: Path) -> None:
 
 
 class _WriteBehindFile(io.FileIO):
-    """A file whose dirty pages go to the disk while it is written, so that fsync finds few left."""
+    """A file whose pages go to the disk while it is written, so that fsync finds few left."""
 
     _pending = 0
     _room = 0
@@ -260,11 +262,21 @@ class _WriteBehindFile(io.FileIO):
         self._pending += count
         if self._pending >= _WRITE_BEHIND:
             if sys.platform == "linux":
-                # There this advice starts writing dirty pages out, and returns.
-                begin = self.tell() - self._pending
-                os.posix_fadvise(self.fileno(), begin, self._pending, os.POSIX_FADV_DONTNEED)
+                self._write_out(self.tell() - self._pending, self._pending)
             self._pending = 0
         return count
+
+    def _write_out(self, begin: int, size: int) -> None:
+        """Start writing these bytes out, and let go of what was written out long before.
+
+        On Linux the advice does the first for dirty pages, the second for clean ones, and returns
+        at once. Pages that are let go are used again for what comes. New ones cost several times
+        as much where a virtual machine must ask its host for them, and would push out the files of
+        everybody else.
+        """
+        os.posix_fadvise(self.fileno(), begin, size, os.POSIX_FADV_DONTNEED)
+        if begin >= _CACHED:
+            os.posix_fadvise(self.fileno(), begin - _CACHED, size, os.POSIX_FADV_DONTNEED)
 
 
 def _size(file: io.FileIO) -> int:
