@@ -1,6 +1,8 @@
 import asyncio
+import gc
 
 import pytest
+import uvloop
 
 from fakeapi import virtualtime
 from leeward.engine.queue import Backoff, Priority, WorkQueue
@@ -274,3 +276,26 @@ def test_backoff_doubles_up_to_its_limit_and_is_spread(
     failures: int, random: float, seconds: float
 ) -> None:
     assert Backoff().delay(failures, random) == pytest.approx(seconds, rel=0.01)
+
+
+def test_what_is_due_at_once_is_worked_on_by_the_loop_of_the_operator() -> None:
+    """Handles of uvloop have no time where that is less than a millisecond away."""
+
+    async def main() -> Bench:
+        bench = Bench(seconds=0.0)
+        bench.after = {"a": 0.0001, "b": 0.0002}
+        failed: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+        bench.queue.open()
+        for key in ("a", "b", "c", "d"):
+            bench.queue.add(key)
+        while len(bench.log) < 6:  # noqa: ASYNC110 - the log has no event
+            await asyncio.sleep(0)
+        gc.collect()
+        assert failed == []
+        return bench
+
+    async def limited() -> Bench:
+        return await asyncio.wait_for(main(), 10)
+
+    assert sorted(uvloop.run(limited()).keys) == ["a", "a", "b", "b", "c", "d"]

@@ -99,7 +99,8 @@ class WorkQueue(Generic[K]):
         self._tickets = 0
         self._depth = 0
         self._turn = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
         self._running: set[asyncio.Task[None]] = set()
         self._open = False
 
@@ -248,12 +249,13 @@ class WorkQueue(Generic[K]):
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         first = self._later[0][0] if self._later else None
         if self._timer is not None:
-            if self._timer.when() == first:
+            if self._timer_at == first:
                 return
             self._timer.cancel()
             self._timer = None
         if first is not None:
-            self._timer = loop.call_at(first, self._on_timer)
+            # Not asked of the handle: uvloop's has no time where that is now.
+            self._timer, self._timer_at = loop.call_at(first, self._on_timer), first
 
     def _on_timer(self) -> None:
         self._timer = None
