@@ -139,6 +139,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ),
         ["spec.keys[0].grants", "Seal without Open needs a public-key", "add Open"],
     ),
+    "authority of a key that signs nothing": (
+        key_with(algorithm="AES256_GCM", authority={"trustDomain": "clinic.example"}),
+        ["spec.keys[0].authority", "an authority signs certificates", "ECDSA_P256"],
+    ),
     "algorithm that the profile does not allow": (
         resource(
             "KeyVault",

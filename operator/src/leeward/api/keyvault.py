@@ -160,6 +160,7 @@ def _usage_rules() -> tuple[Cel, ...]:
         for operations, algorithms in by_operations.items()
     )
     symmetric = [name for name, known in ALGORITHMS.items() if known.key_class == "Symmetric"]
+    signing = [name for name, known in ALGORITHMS.items() if known.key_class == "Signing"]
     return (
         *usable,
         Cel(
@@ -168,6 +169,12 @@ def _usage_rules() -> tuple[Cel, ...]:
             "Seal without Open needs a public-key algorithm, since a symmetric key that seals also"
             " opens: add Open to the operations, or use HPKE_X25519",
             field_path=".grants",
+        ),
+        Cel(
+            f"!has(self.authority) || self.algorithm in [{quoted(signing)}]",
+            "an authority signs certificates: remove authority, or use a key with algorithm"
+            f" {' or '.join(signing)}",
+            field_path=".authority",
         ),
     )
 
