@@ -223,7 +223,10 @@ class Course:
             return False
         deliveries = self.api.find("KeyDelivery")  # versions of which the status has no room
         shown = [item for found in deliveries for item in found["status"]["items"]]
-        return all(item["certificate"]["versions"] == [key["primaryVersion"]] for item in shown)
+        newest = [key["primaryVersion"]]
+        return all(
+            item["certificate"]["versions"] == item["trust"]["versions"] == newest for item in shown
+        )
 
     async def _life(self, reconciler: Reconciler) -> None:
         """Some reconciles, until the process is killed."""

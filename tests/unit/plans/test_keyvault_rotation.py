@@ -12,11 +12,13 @@ from leeward.api.keyvault import KeyVaultSpec
 from leeward.plans.keyvault.rotation import steps
 from leeward.plans.shared.model import (
     KeysetInfo,
+    KeyUsage,
     RetireVersion,
     RewrapArtefactKeys,
     RotateVaultKey,
     VersionInfo,
     VersionState,
+    VersionUsage,
 )
 from leeward.plans.shared.names import Owner
 from unit.plans.clinic import NAMESPACE, VAULT, resource, vault_spec
@@ -128,6 +130,24 @@ def test_versions_below_the_minimum_are_disabled_at_once() -> None:
 def test_a_clock_that_jumps_an_hour_makes_no_more_than_one_version(jump: float) -> None:
     fresh: list[tuple[int, VersionState, float, bool]] = [(2, "Primary", 0, False)]
     assert all(at > 0 for _, at in due(fresh, now=jump, rotation={"every": "2h"}))
+
+
+def test_a_keyset_that_is_older_than_what_it_wrapped_is_not_rotated() -> None:
+    world = World()
+    first = vault_spec()["keys"][0]
+    world.add(resource(VAULT, vault_spec()))
+    engine = Engine(world)
+    engine.settle(VAULT)
+    vault_id = world.keysets[NAMESPACE, "vault"].vault_id
+    world.usage[vault_id] = KeyUsage({(first["name"], 3): VersionUsage(7, (), 1)})
+    status, reason, message = ready(engine.settle(VAULT), "RotationComplete")
+    assert (status, reason) == ("False", "KeysetOutdated")
+    assert "7 artefact keys are wrapped by version 3" in message
+    assert f"leeward.dev/vault-id={vault_id},leeward.dev/vault-key={first['name']}" in message
+    del world.usage[vault_id]  # nothing new is told
+    assert ready(engine.settle(VAULT), "RotationComplete")[1] == "KeysetOutdated"
+    world.usage[vault_id] = KeyUsage()
+    assert ready(engine.settle(VAULT), "RotationComplete")[:2] == ("True", "Complete")
 
 
 def test_a_minimum_version_that_there_is_not_yet_is_said() -> None:

@@ -16,6 +16,7 @@ used it: it is no dependant, and made anew when it is asked for again.
 import asyncio
 import datetime
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -47,6 +48,7 @@ from leeward.kube.errors import NotFoundError
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
+    LaterVersion,
     Manifest,
     NewKey,
     OriginRefusal,
@@ -102,6 +104,10 @@ class VaultRotation:
         secret, keyset, key = found
         if key.primary_version != action.primary:
             return Outcome("Done", result=await self._vaults.info(keyset))
+        later = await self._later_version(keyset, key)
+        if later is not None:
+            await self._check_current(action, keyset)
+            return Outcome("Outdated", result=later)
         # A key that does not open is not hidden under a new version.
         previous = await self._vaults.fixed(keyset, key, key.primary_version)
         number = max(version.version for version in key.history) + 1
@@ -125,9 +131,7 @@ class VaultRotation:
             return found
         secret, keyset, key = found
         listed = await self._dependents(keyset, key)
-        now = await self._vaults.read(action.namespace, action.vault)
-        if now is None or now[1] != keyset:
-            raise StaleWriteError("a keyset changed while its artefact keys were listed")
+        await self._check_current(action, keyset)
         results = await self._move_all(keyset, key, listed[:BATCH])
         stuck = tuple(sorted(name for name, moved in results.items() if moved is None))
         left = len(listed) - sum(moved is True for moved in results.values()) - len(stuck)
@@ -257,6 +261,26 @@ class VaultRotation:
             for secret in listed
             if secret["metadata"]["labels"].get(VAULT_KEY_LABEL, key.name) == key.name
         ]
+
+    async def _check_current(
+        self, action: RotateVaultKey | RewrapArtefactKeys, keyset: WrappedKeyset
+    ) -> None:
+        now = await self._vaults.read(action.namespace, action.vault)
+        if now is None or now[1] != keyset:
+            raise StaleWriteError("a keyset changed while its artefact keys were listed")
+
+    async def _later_version(
+        self, keyset: WrappedKeyset, key: WrappedVaultKey
+    ) -> LaterVersion | None:
+        """A version that artefact keys name and that there is not: the keyset is from before."""
+        known = max(version.version for version in key.history)
+        named = Counter(
+            int(label)
+            for secret in await self._dependents(keyset, key)
+            if (label := secret["metadata"]["labels"].get(VERSION_LABEL, "")).isdecimal()
+        )
+        highest = max(named, default=0)
+        return LaterVersion(key.name, highest, known, named[highest]) if highest > known else None
 
     def _in_state(self, version: WrappedVersion, state: str) -> WrappedVersion:
         known: VersionState = "Destroyed" if state == "Destroyed" else "Disabled"

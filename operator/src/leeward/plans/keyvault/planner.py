@@ -11,7 +11,7 @@ from typing import Final
 from leeward.api.keyvault import ADOPT_ANNOTATION, KEYVAULT, KeyVaultSpec
 from leeward.api.meta import Kind
 from leeward.formats.provider import TransitSettings
-from leeward.plans.keyvault import provider
+from leeward.plans.keyvault import outdated, provider
 from leeward.plans.keyvault.authorities import tend as tend_authorities
 from leeward.plans.keyvault.authorities import unused
 from leeward.plans.keyvault.distribution import Distribution, distribution, show_pending
@@ -22,7 +22,7 @@ from leeward.plans.keyvault.round import Round
 from leeward.plans.keyvault.showing import show
 from leeward.plans.keyvault.shredding import plan_deletion
 from leeward.plans.keyvault.versions import Shredding, shred_versions
-from leeward.plans.shared.conditions import StatusDraft, backoff
+from leeward.plans.shared.conditions import StatusDraft, backoff, condition_of
 from leeward.plans.shared.look import Look, read
 from leeward.plans.shared.model import (
     Context,
@@ -31,7 +31,9 @@ from leeward.plans.shared.model import (
     Event,
     KeysetInfo,
     KeysetOf,
+    KeyUsage,
     KeyUsageOf,
+    LaterVersion,
     Manifest,
     Observed,
     OriginRefusal,
@@ -208,7 +210,7 @@ def _ready(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) 
     info = round_.info
     if not info.readable:
         return _unreadable(draft, Outcome("Unreadable", "", info.fault))
-    need = KeyUsageOf(owner.namespace, owner.name, info.vault_id)
+    need = _usage_of(owner, info)
     if not round_.observed.has(need):
         return Plan(draft.status, needs=(need,))
     spread = distribution(owner, spec, info, round_.observed)
@@ -277,7 +279,9 @@ def _rotate(
     pending = tuple(step.step for step in begun if round_.observed.done(step.step) is None)
     if pending:
         return _next(draft, pending, round_.observed)
-    failures = tuple(filter(None, (_failure(round_.observed.done(s.step), s.step) for s in begun)))
+    vault_id = round_.info.vault_id
+    ended = ((round_.observed.done(due.step), due.step) for due in begun)
+    failures = tuple(filter(None, (_failure(*end, vault_id) for end in ended)))
     moving = [
         outcome.result.left
         for step in begun
@@ -305,7 +309,12 @@ def _rotate(
     beyond = beyond_primary(owner, spec, round_.info)
     if beyond is not None:
         draft.set("RotationComplete", False, "MinimumVersionTooHigh", beyond)
-    elif any(len(versions) > 1 for versions in round_.info.history.values()):
+    elif outdated.is_outdated(draft, round_.info, _usage(owner, round_)):
+        pass
+    elif (
+        any(len(versions) > 1 for versions in round_.info.history.values())
+        or condition_of(draft.status, "RotationComplete") is not None
+    ):
         draft.set(
             "RotationComplete",
             True,
@@ -320,6 +329,16 @@ def _rotate(
     )
 
 
+def _usage(owner: Owner, round_: Round) -> KeyUsage | None:
+    """What depends on the keys, as far as it is told now."""
+    found: KeyUsage | None = round_.observed.get(_usage_of(owner, round_.info))
+    return found
+
+
+def _usage_of(owner: Owner, info: KeysetInfo) -> KeyUsageOf:
+    return KeyUsageOf(owner.namespace, owner.name, info.vault_id)
+
+
 def _next(draft: StatusDraft, pending: Sequence[RotationStep], observed: Observed) -> Plan:
     """Do the next step; of many (an operator was away for long) some are left for later."""
     done = sum(isinstance(action, RotationStep) for action in observed.outcomes)
@@ -328,7 +347,7 @@ def _next(draft: StatusDraft, pending: Sequence[RotationStep], observed: Observe
     return Plan(draft.status, requeue_after=REWRAP_PAUSE, events=_events(observed))
 
 
-def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | None:
+def _failure(outcome: Outcome | None, step: RotationStep, vault_id: str) -> tuple[str, str] | None:
     if outcome is None:
         return None
     if isinstance(outcome.result, RewrapResult) and outcome.result.stuck:
@@ -339,6 +358,8 @@ def _failure(outcome: Outcome | None, step: RotationStep) -> tuple[str, str] | N
             f" versions that may wrap them are kept: restore their Secrets in the operator's"
             f" namespace from a backup, or delete them if their files are not needed ({names})",
         )
+    if isinstance(outcome.result, LaterVersion):
+        return outdated.REASON, outdated.described(outcome.result, vault_id)
     if isinstance(outcome.result, OriginRefusal):
         return outcome.result.reason, f"key {step.key} got no new version: {outcome.message}"
     match outcome.code:

@@ -99,6 +99,7 @@ from leeward.plans.shared.usage import (
     GrantUseOf,
     KeyUsage,
     KeyUsageOf,
+    LaterVersion,
     VersionUsage,
 )
 
@@ -145,6 +146,7 @@ __all__ = [
     "KeysetRecord",
     "KeysetRecordOf",
     "KnownBackupsOf",
+    "LaterVersion",
     "LeafEntry",
     "LeafKey",
     "Listing",
@@ -198,6 +200,7 @@ OutcomeCode = Literal[
     "Retained",  # a keyset of an earlier vault is there
     "Retired",  # an artefact key has a successor, and is given to no workload any more
     "Unreadable",  # key material does not open; the result is a KeyFault or a ProviderFault
+    "Outdated",  # a keyset is older than artefact keys under it; the result is a LaterVersion
     "Missing",  # something that the action needs is not there
     "Refused",  # a key cannot be had from its origin; the result is an OriginRefusal
 ]

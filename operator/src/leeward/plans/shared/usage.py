@@ -63,6 +63,23 @@ class KeyUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class LaterVersion:
+    """Artefact keys under a version that their vault key has not come to.
+
+    Attributes:
+        key: Name of the vault key.
+        version: That version.
+        known: The highest version that there is.
+        count: How many artefact keys name it.
+    """
+
+    key: str
+    version: int
+    known: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class GrantUseOf:
     """How often a grant with maxDeliveries was used: a ``GrantUse``.
 
