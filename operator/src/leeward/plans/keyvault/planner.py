@@ -306,6 +306,17 @@ def _rotate(
         said = said or ("CertificatesInUse", known.waiting[0].message)
         draft.set("RotationComplete", False, *said)
         return Plan(draft.status, requeue_after=USERS_PAUSE, events=_events(round_.observed))
+    _say_complete(owner, spec, draft, round_)
+    later = [(step.at - now).total_seconds() for step in due if step.at > now]
+    return Plan(
+        draft.status,
+        requeue_after=min(later, default=None),
+        events=_events(round_.observed),
+    )
+
+
+def _say_complete(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: Round) -> None:
+    """Say that nothing is left to be done, or why it is not so."""
     beyond = beyond_primary(owner, spec, round_.info)
     if beyond is not None:
         draft.set("RotationComplete", False, "MinimumVersionTooHigh", beyond)
@@ -321,12 +332,6 @@ def _rotate(
             "Complete",
             "every artefact key is wrapped by the primary version of its key",
         )
-    later = [(step.at - now).total_seconds() for step in due if step.at > now]
-    return Plan(
-        draft.status,
-        requeue_after=min(later, default=None),
-        events=_events(round_.observed),
-    )
 
 
 def _usage(owner: Owner, round_: Round) -> KeyUsage | None:
