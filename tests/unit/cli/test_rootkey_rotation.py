@@ -47,6 +47,7 @@ def test_a_rotation_is_asked_for_and_its_course_told(here: Installation) -> None
 
 def test_a_rotation_is_not_begun_unasked_or_twice(here: Installation) -> None:
     assert here.leeward("root-key", "rotate", visible="n\n").exit_code == 1
+    assert "--yes" in here.leeward("root-key", "rotate").stderr, "there is no terminal"
     assert status(here)["rotation"] == "None"
     assert here.leeward("root-key", "rotate", "--yes").exit_code == 0
     again = here.leeward("root-key", "rotate", "--yes")

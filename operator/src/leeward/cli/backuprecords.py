@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from leeward.cli.errors import CONFLICT, ApiError, CliError
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import age, counted, print_json, print_table
@@ -118,6 +116,6 @@ def forget(session: Session, cluster: Cluster, namespace: str, given: str, *, su
         f" {record.file_name} by {record.made_by}: from now on, keys in it may be shredded for good"
     )
     if not sure:
-        typer.confirm("Is every copy of that file destroyed?", abort=True, err=True)
+        session.confirm("Is every copy of that file destroyed?")
     strike_out(cluster, namespace, record.id)
     session.out.print(f"backup {record.id} is forgotten")

@@ -266,7 +266,7 @@ def rotate(
     old = status.keyring.current
     _warn(session, cluster, namespace, old)
     if not sure:
-        typer.confirm("Rotate the root key?", abort=True, err=True)
+        session.confirm("Rotate the root key?")
     request = session.clock.now().isoformat(timespec="milliseconds")
     annotate_root(cluster, namespace, rotation_request(request))
     if timeout is None:

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Protocol
 import typer
 from rich.console import Console
 
-from leeward.cli.errors import UsageError
+from leeward.cli.errors import CliError, UsageError
 from leeward.cli.port import Cluster, Target
 
 PLAIN_WIDTH: Final = 4096
@@ -96,6 +96,21 @@ class Session:
     random: Callable[[int], bytes] = os.urandom
     ask: Callable[[str], str | None] = _ask
     ask_secret: Callable[[str], str | None] = _ask_secret
+
+    def confirm(self, question: str) -> None:
+        """Have somebody say yes.
+
+        Raises:
+            CliError: They said no, or nobody was there to ask.
+        """
+        try:
+            sure = typer.confirm(question, err=True)
+        except typer.Abort:
+            raise CliError(
+                "nobody said yes, so nothing was done", "answer at a terminal, or say --yes"
+            ) from None
+        if not sure:
+            raise CliError("nothing was done")
 
     @cached_property
     def out(self) -> Console:
