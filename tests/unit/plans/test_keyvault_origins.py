@@ -241,3 +241,12 @@ def test_without_pairs_no_config_map_is_looked_for() -> None:
     engine.settle(VAULT)
     assert not any(isinstance(action, Apply) for action in world.done)
     assert PUBLIC_KEYS not in world.objects
+
+
+def test_of_many_keys_that_cannot_be_had_the_first_are_told_in_full() -> None:
+    names = [f"archive-{number}" for number in range(6)]
+    world, engine = vault_of(key("data"), *(key(name, origin=PASSPHRASE) for name in names))
+    world.refused_keys.update({name: refused() for name in names})
+    message = ready(engine.settle(VAULT))[2]
+    assert message.count("it is too weak") == 3
+    assert "3 more, when these are mended: archive-3, archive-4, archive-5" in message

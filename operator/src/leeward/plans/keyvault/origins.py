@@ -1,10 +1,16 @@
 """Keys that do not come out of the operator's own chance: what is asked for, and what to say."""
 
+from typing import Final
+
 from leeward.api.algorithms import ALGORITHMS
 from leeward.api.keyorigin import Origin
 from leeward.api.keyvault import KeyVaultSpec, VaultKey
 from leeward.plans.shared.conditions import StatusDraft
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import Event, KeysetInfo, NewKey, OriginReason, OriginRefusal
+
+_IN_FULL: Final = 3
+_NAMED: Final = 8
 
 
 def origin_of(spec: KeyVaultSpec, key: VaultKey) -> Origin:
@@ -45,9 +51,12 @@ def conflict(spec: KeyVaultSpec, info: KeysetInfo) -> tuple[str, str] | None:
 
 
 def refusal(refused: dict[str, OriginRefusal]) -> tuple[OriginReason, str]:
-    """Reason and message for keys that could not be made."""
+    """Reason and message for keys that could not be made; of many, the first few in full."""
     reasons = [each.reason for each in refused.values()]
     texts = [f"key {name}: {each.message}" for name, each in refused.items()]
+    more = list(refused)[_IN_FULL:]
+    if more:
+        texts[_IN_FULL:] = [f"{len(more)} more, when these are mended: {listed(more, _NAMED)}"]
     return reasons[0], "; ".join(texts) + ". The other keys of this vault work"
 
 
