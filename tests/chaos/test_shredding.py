@@ -63,25 +63,36 @@ def undisturbed(name: str) -> tuple[End, tuple[str, ...]]:
     return play(COURSES[name], plan), tuple(plan.calls)
 
 
-def secrets_and_records(end: End) -> tuple[list[str], int]:
-    secrets = [name for name in end.objects if name.startswith("Secret leeward-system/")]
-    records = sum(n for name, n in end.objects.items() if "/destroyed-" in name)
-    return secrets, records
+SECRET = "Secret leeward-system/"
+TOMBSTONE = f"{SECRET}destroyed-"
 
 
-def test_nothing_of_a_vault_is_left_but_the_record() -> None:
+def secrets(end: End) -> list[str]:
+    """The operator's, without tombstones."""
+    names = [name for name in end.objects if name.startswith(SECRET)]
+    return [name for name in names if not name.startswith(TOMBSTONE)]
+
+
+def counted(end: End, prefix: str) -> int:
+    return sum(n for name, n in end.objects.items() if name.startswith(prefix))
+
+
+def recorded(end: End) -> tuple[int, int]:
+    """Records and tombstones."""
+    return counted(end, f"ConfigMap {NAMESPACE}/destroyed-"), counted(end, TOMBSTONE)
+
+
+def test_nothing_of_a_vault_is_left_but_its_record_and_its_tombstone() -> None:
     end, _ = undisturbed("vault")
-    secrets, records = secrets_and_records(end)
-    assert [name for name in secrets if "root-key" not in name] == []
-    assert records == 1
+    assert [name for name in secrets(end) if "root-key" not in name] == []
+    assert recorded(end) == (1, 1)
 
 
-def test_nothing_of_a_dataset_is_left_but_the_record_and_the_vault_stays() -> None:
+def test_nothing_of_a_dataset_is_left_but_record_and_tombstone_and_the_vault_stays() -> None:
     end, _ = undisturbed("dataset")
-    secrets, records = secrets_and_records(end)
-    assert [name for name in secrets if "artefact-" in name] == []
-    assert [name for name in secrets if "keyset-" in name]
-    assert records == 1
+    assert [name for name in secrets(end) if "artefact-" in name] == []
+    assert [name for name in secrets(end) if "keyset-" in name]
+    assert recorded(end) == (1, 1)
 
 
 @pytest.mark.parametrize("fault", [Fault.KILL_BEFORE, Fault.KILL_AFTER], ids=lambda f: f.name)

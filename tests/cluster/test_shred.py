@@ -87,16 +87,23 @@ def test_a_vault_waits_for_confirmation_and_backups_and_then_nothing_opens_its_f
     assert refused.returncode != 0
     assert "doomed" in refused.stderr
 
+    restored = tried("keys", "restore", str(backup))
+    assert restored.returncode == 1
+    assert f"destroyed-{vault_id}" in restored.stderr
+    assert key_secrets(kubectl, vault_id) == []
+    assert backup_id not in leeward("keys", "backups", "-o", "json")
+
 
 def preview(clinic: Clinic, name: str) -> "subprocess.CompletedProcess[str]":
-    command = Path(sys.executable).with_name("leeward")
     args = ("dataset", "preview", name, "-n", clinic.namespace, "--purpose", "research")
+    return tried(*args, "--rows", "1", "--timeout", "60s")
+
+
+def tried(*args: str) -> "subprocess.CompletedProcess[str]":
+    """The ``leeward`` command, whether it succeeds or not."""
+    command = Path(sys.executable).with_name("leeward")
     return subprocess.run(
-        [command, *args, "--rows", "1", "--timeout", "60s"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        [command, *args], capture_output=True, text=True, timeout=120, check=False
     )
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Callable, Mapping
 
+import pytest
+
+from fakeapi.store import Answer, FakeApi, Manifest, Place, refusal
 from leeward.formats.backup import BackupRecord
 from leeward.keystore.backups import record_config_map
 from leeward.keystore.records import keyset_name
 from leeward.keystore.store import EmbeddedKeyStore
+from leeward.kube.client import KubeClient
+from leeward.plans.shared.faults import DeniedError
 from leeward.plans.shared.model import (
     ArtefactKeysOf,
     BackupsInfo,
     CountDelivery,
     DestroyArtefactKey,
+    DestroyRetiredKey,
     ForgetArtefactKey,
     ForgetVault,
     KeysetInfo,
@@ -23,6 +30,8 @@ from leeward.plans.shared.model import (
     KnownBackupsOf,
     PublishArtefactKey,
     RemoveArtefactKeys,
+    RetireArtefactKey,
+    ShredArtefactKey,
     ShredVault,
 )
 from unit.keystore.keystore_world import (
@@ -31,8 +40,12 @@ from unit.keystore.keystore_world import (
     ENSURE,
     KEY_ID,
     OPERATOR,
+    Free,
+    Immediate,
     KeyWorld,
+    KilledError,
     document,
+    encoded,
     ensure,
 )
 
@@ -40,6 +53,7 @@ SHRED = ShredVault(CLINIC, "vault", "uid-1", ENSURE.vault_id)
 PLACE = (CLINIC, "vault", ENSURE.vault_id)
 LOOK = KeysetRecordOf(CLINIC, "vault")
 DATASET = "Dataset/people/uid-3"
+DESTROY = DestroyArtefactKey(KEY_ID, DATASET)
 
 
 async def used() -> tuple[KeyWorld, EmbeddedKeyStore]:
@@ -123,13 +137,12 @@ async def test_a_keyset_that_no_root_key_opens_any_more_can_be_shredded() -> Non
 async def test_the_key_of_a_dataset_is_destroyed_although_it_is_published() -> None:
     world, store = await used()
     await store.perform(PublishArtefactKey(KEY_ID, DATASET))
-    destroy = DestroyArtefactKey(KEY_ID, DATASET)
-    other = dataclasses.replace(destroy, owner="Dataset/other/uid-9")
+    other = dataclasses.replace(DESTROY, owner="Dataset/other/uid-9")
     assert (await store.perform(other)).code == "Conflict"
-    assert (await store.perform(destroy)).code == "Done"
+    assert (await store.perform(DESTROY)).code == "Done"
     assert "wrapped" not in document(world.secret(f"artefact-{KEY_ID}"), "artefact-key.json")
     assert (await store.perform(DELIVER)).code == "Missing"
-    assert (await store.perform(destroy)).code == "Done"
+    assert (await store.perform(DESTROY)).code == "Done"
     assert (await store.unpublished_keys()).keys == ()
     assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Done"
     assert world.names("artefact-") == [f"artefact-{1:032x}"]
@@ -157,3 +170,131 @@ async def test_backups_that_hold_the_vault_are_known_and_a_damaged_record_is_sai
     found = await store.look(need)
     assert isinstance(found, BackupsInfo)
     assert "leeward-backup-damaged" in (found.unreadable or "")
+
+
+class Killing(Immediate):
+    """Kills the process at one call: before it, or after it."""
+
+    def __init__(self, api: FakeApi, at: int, *, after: bool) -> None:
+        super().__init__(api)
+        self._left = at
+        self._after = after
+
+    async def exchange(
+        self, method: str, path: str, body: Manifest | None, content_type: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            raise KilledError
+        answer = await super().exchange(method, path, body, content_type)
+        if self._left == 0:
+            raise KilledError
+        return answer
+
+
+def keyset_is_there(world: KeyWorld) -> bool:
+    return "wrapped" in str(document(world.secret(keyset_name(CLINIC, "vault")), "keyset.json"))
+
+
+def artefact_key_is_there(world: KeyWorld) -> bool:
+    return "wrapped" in document(world.secret(f"artefact-{KEY_ID}"), "artefact-key.json")
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("action", "id_", "is_there"),
+    [(SHRED, ENSURE.vault_id, keyset_is_there), (DESTROY, KEY_ID, artefact_key_is_there)],
+)
+async def test_a_kill_at_any_call_leaves_no_key_destroyed_without_a_tombstone(
+    action: ShredVault | DestroyArtefactKey,
+    id_: str,
+    is_there: Callable[[KeyWorld], bool],
+    *,
+    after: bool,
+) -> None:
+    kills = 0
+    while True:
+        world, store = await used()
+        await store.perform(PublishArtefactKey(KEY_ID, DATASET))
+        transport = Killing(world.api, kills + 1, after=after)
+        try:
+            await world.store(KubeClient(transport, Free(), Free())).perform(action)
+        except KilledError:
+            kills += 1
+        else:
+            break
+        assert is_there(world) or world.names("destroyed-") == [f"destroyed-{id_}"]
+        assert (await world.store().perform(action)).code == "Done"
+        assert not is_there(world)
+        assert world.names("destroyed-") == [f"destroyed-{id_}"]
+    assert kills == 3, "read, tombstone, destruction"
+
+
+async def test_tombstones_say_what_was_destroyed_and_hold_no_key() -> None:
+    world, store = await used()
+    await store.perform(PublishArtefactKey(KEY_ID, DATASET))
+    vault = {
+        "formatVersion": 1,
+        "vaultId": ENSURE.vault_id,
+        "vaultNamespace": CLINIC,
+        "vault": "vault",
+        "destroyedAt": "2027-03-01T12:00:00Z",
+    }
+    await store.perform(DESTROY)
+    of_key = document(world.secret(f"destroyed-{KEY_ID}"), "tombstone.json")
+    owned = {"namespace": CLINIC, "owner": DATASET}
+    assert of_key == {**vault, **owned, "what": "ArtefactKey", "id": KEY_ID}
+    await store.perform(SHRED)
+    of_vault = world.secret(f"destroyed-{ENSURE.vault_id}")
+    written = document(of_vault, "tombstone.json")
+    assert written == {**vault, "what": "Vault", "id": ENSURE.vault_id}
+    labels = of_vault["metadata"]["labels"]
+    assert labels["leeward.dev/role"] == "destroyed-key"
+    assert labels.keys().isdisjoint({"leeward.dev/vault-id", "leeward.dev/wrapped"})
+
+
+async def test_keys_that_are_replaced_or_left_over_get_no_tombstone() -> None:
+    world, store = await used()
+    assert (await store.perform(ShredArtefactKey(f"{1:032x}"))).code == "Done"
+    await store.perform(PublishArtefactKey(KEY_ID, DATASET))
+    assert (await store.perform(RetireArtefactKey(KEY_ID, DATASET))).code == "Done"
+    assert (await store.perform(DestroyRetiredKey(KEY_ID, DATASET))).code == "Done"
+    assert world.names("destroyed-") == []
+
+
+async def test_a_damaged_tombstone_is_put_right_and_a_good_one_left_as_it_is() -> None:
+    world, store = await used()
+    await store.perform(PublishArtefactKey(KEY_ID, DATASET))
+    kept = world.secret(keyset_name(CLINIC, "vault"))["data"]
+    await store.perform(SHRED)
+    stone = world.secret(f"destroyed-{ENSURE.vault_id}")
+    good = stone["data"]
+    world.now += datetime.timedelta(days=1)
+    for there, is_kept in ((good, True), ({"tombstone.json": encoded({})}, False)):
+        world.overwrite(world.secret(stone["metadata"]["name"]), there)
+        world.overwrite(world.secret(keyset_name(CLINIC, "vault")), kept)
+        assert (await world.store().perform(SHRED)).code == "Done"
+        assert not keyset_is_there(world)
+        now = world.secret(stone["metadata"]["name"])
+        assert (now["data"] == good) is is_kept
+        destroyed_at = document(now, "tombstone.json")["destroyedAt"]
+        assert destroyed_at == f"2027-03-0{1 if is_kept else 2}T12:00:00Z"
+
+
+@pytest.mark.parametrize("action", [SHRED, DESTROY])
+async def test_without_a_tombstone_nothing_is_destroyed(
+    action: ShredVault | DestroyArtefactKey,
+) -> None:
+    """A refusal is no outcome, which lets a plan go on: the resource would go, its key not."""
+    world, store = await used()
+    await store.perform(PublishArtefactKey(KEY_ID, DATASET))
+
+    def quota(method: str, _: Manifest | None, place: Place) -> Answer | None:
+        made = method == "POST" and place.plural == "secrets"
+        return refusal(403, "Forbidden", "exceeded quota: secrets") if made else None
+
+    world.api.refusals.append(quota)
+    with pytest.raises(DeniedError, match="quota"):
+        await store.perform(action)
+    assert keyset_is_there(world)
+    assert artefact_key_is_there(world)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from leeward.cli.backuprecords import put_down, strike_out, user
+from leeward.cli.destroyedkeys import destroyed_keys
 from leeward.cli.errors import CONFLICT, ApiError, CliError, UsageError
 from leeward.cli.localfiles import check_target, into_new_file
 from leeward.cli.output import counted
 from leeward.cli.port import NAMESPACES, SECRETS, Cluster, Manifest
 from leeward.cli.rootsecret import damaged, find_keyring
 from leeward.cli.session import Session
-from leeward.cli.shreddedkeys import shredded_keys
 from leeward.formats.backup import BackedUpKey, BackupDamagedError, BackupRecord, KeyBackup
 from leeward.formats.wrapped import WrappedKeyset
 from leeward.keystore.backups import RestoredKey, StoredKey, backed_up, read_stored, restored
@@ -207,13 +207,12 @@ class _Restoring:
     made: list[StoredKey] = field(default_factory=list)
     same: int = 0
     other: list[str] = field(default_factory=list)
-    shredded: dict[str, str] = field(default_factory=dict)
 
 
 def restore(session: Session, cluster: Cluster, namespace: str, source: Path) -> None:
     """Put back the wrapped keys that are missing; nothing that is there is changed.
 
-    What was shredded in this cluster since the backup was made stays so.
+    What was destroyed for good in this cluster stays so: see its tombstones.
 
     Args:
         session: Of the command.
@@ -222,21 +221,44 @@ def restore(session: Session, cluster: Cluster, namespace: str, source: Path) ->
         source: The file.
 
     Raises:
-        CliError: It is no whole backup, its root key is not there, or something else is.
+        CliError: It is no whole backup, its root key is not there, or something else is; a
+            tombstone cannot be read, or all of it was destroyed for good.
     """
     backup = _load(source)
     keys = [_made_again(source, namespace, key) for key in backup.keys]
     _check_root_keys(cluster, namespace, keys, backup)
-    gone = shredded_keys(session, cluster)
+    left = _without_destroyed(session, cluster, namespace, keys)
     put_down(cluster, namespace, backup.record)
     done = _Restoring()
-    for key in keys:
-        record = gone.record_of(key.stored)
-        if record is None:
-            _put_back(cluster, namespace, key, done)
-        else:
-            done.shredded[key.secret["metadata"]["name"]] = record
+    for key in left:
+        _put_back(cluster, namespace, key, done)
     _tell_restored(session, backup, done)
+
+
+def _without_destroyed(
+    session: Session, cluster: Cluster, namespace: str, keys: list[RestoredKey]
+) -> list[RestoredKey]:
+    """Those keys that were not destroyed for good; it says which Secrets keep the others out."""
+    destroyed = destroyed_keys(cluster, namespace, [key.stored for key in keys])
+    found = [(key, destroyed.tombstone_of(key.stored)) for key in keys]
+    names = sorted({name for _, name in found if name is not None})
+    left = [key for key, name in found if name is None]
+    if not names:
+        return left
+    out = counted(len(keys) - len(left), "key")
+    told = (
+        f"{out} in the backup {'was' if len(keys) - len(left) == 1 else 'were'} destroyed for good"
+        f" and left out, as these Secrets in namespace {namespace} say:"
+        f" {', '.join(names[:_LISTED])}{' ...' if len(names) > _LISTED else ''}"
+    )
+    remedy = (
+        f"to have one back all the same: kubectl delete secret NAME -n {namespace}, and run the"
+        " command again"
+    )
+    if not left:
+        raise CliError(f"{told}; that is all of it, so nothing was restored", remedy)
+    session.err.print(f"{told}. {remedy[0].upper()}{remedy[1:]}")
+    return left
 
 
 def _load(source: Path) -> KeyBackup:
@@ -317,13 +339,6 @@ def _tell_restored(session: Session, backup: KeyBackup, done: _Restoring) -> Non
         f"backup {backup.record.id} of {backup.record.created_at}: {len(done.made)} restored,"
         f" {done.same} were there already, {len(done.other)} differ and were left as they are"
     )
-    if done.shredded:
-        records = sorted(set(done.shredded.values()))
-        session.err.print(
-            f"{counted(len(done.shredded), 'key')} in the backup"
-            f" {'was' if len(done.shredded) == 1 else 'were'} shredded since and not restored, by"
-            f" the record in ConfigMap {', '.join(records[:_LISTED])}"
-        )
     keysets = [stored for stored in done.made if isinstance(stored, WrappedKeyset)]
     if keysets:
         session.err.print(

@@ -1,15 +1,17 @@
-"""The record of a destruction: what was destroyed, when, and what can be read by nobody any more.
+"""What stays of a destruction: its record, for people, and tombstones, for ``keys restore``.
 
-It holds names, ids and digests of sealed files; no key, and nothing that opens one.
+They hold names, ids and digests of sealed files; no key, and nothing that opens one. A record
+stands where users may delete or forge it; a tombstone in the operator's namespace.
 """
 
 import hashlib
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leeward.formats.document import Document
+from leeward.formats.rootkey import Hex128
 
 MAX_ARTEFACTS = 200
 """Artefacts that are listed. Of all, there is the number and one digest."""
@@ -67,6 +69,36 @@ class DestructionRecord(Document):
     artefacts: list[DestroyedArtefact] = Field(default=[], max_length=MAX_ARTEFACTS)
     requested_by: str | None = None
     destroyed_at: str
+
+
+class Tombstone(Document):
+    """That a key was destroyed for good, and no backup is to bring it back.
+
+    It is written before the key is destroyed: alone, beside the key itself, it says nothing.
+
+    Attributes:
+        what: A vault with everything in it, or one artefact key.
+        id: Of the vault (its ``vault_id``), or of the artefact key.
+        vault_id, vault_namespace, vault: The vault.
+        namespace, owner: Of an artefact key: for whom it was, as ``Kind/name/uid``.
+        destroyed_at: RFC 3339.
+    """
+
+    format_version: Literal[1] = 1
+    what: Literal["Vault", "ArtefactKey"]
+    id: Hex128
+    vault_id: Hex128
+    vault_namespace: str
+    vault: str
+    namespace: str | None = None
+    owner: str | None = None
+    destroyed_at: str
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if self.what == "Vault" and self.id != self.vault_id:
+            raise ValueError("the tombstone of a vault has the id of that vault")
+        return self
 
 
 def ids_digest(key_ids: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from leeward.formats.destruction import Tombstone
 from leeward.formats.document import Document
 from leeward.formats.grantuse import GrantRecord
 from leeward.formats.keyset import KEYSET_FILE, PodKeyset
@@ -35,18 +36,22 @@ KEYSET_ROLE: Final = "keyset"
 ARTEFACT_ROLE: Final = "artefact-key"
 SHREDDED_KEYSET_ROLE: Final = "shredded-keyset"
 GRANT_ROLE: Final = "grant-use"
+DESTROYED_ROLE: Final = "destroyed-key"
 WRAPPED_LABEL: Final = "leeward.dev/wrapped"
 WRAPPED_SELECTOR: Final = f"{WRAPPED_LABEL}=true"
 KEYSET_SELECTOR: Final = f"{ROLE_LABEL}={KEYSET_ROLE}"
+DESTROYED_SELECTOR: Final = f"{ROLE_LABEL}={DESTROYED_ROLE}"
 UNPUBLISHED_SELECTOR: Final = f"{ROLE_LABEL}={ARTEFACT_ROLE},{PUBLISHED_LABEL}=false"
 
 _KEYSET: Final = "keyset-"
 _ARTEFACT: Final = "artefact-"
+_DESTROYED: Final = "destroyed-"
 _DATA_KEY: Final = {
     ROOT_ROLE: "root-key.json",
     KEYSET_ROLE: "keyset.json",
     ARTEFACT_ROLE: "artefact-key.json",
     GRANT_ROLE: "grant-use.json",
+    DESTROYED_ROLE: "tombstone.json",
 }
 
 StoredDocument = TypeVar("StoredDocument", bound=Document)
@@ -143,6 +148,11 @@ def grant_secret(namespace: str, name: str, record: GrantRecord) -> Manifest:
     return made
 
 
+def tombstone_secret(namespace: str, tombstone: Tombstone) -> Manifest:
+    """The Secret that says that a key was destroyed. Who looks for keys does not find it."""
+    return _secret(namespace, f"{_DESTROYED}{tombstone.id}", DESTROYED_ROLE, tombstone)
+
+
 def delivered_secret(action: DeliverKeys, keyset: PodKeyset) -> Manifest:
     """The Secret that a pod mounts."""
     return {
@@ -186,6 +196,19 @@ def read_artefact_key(secret: Manifest) -> WrappedArtefactKey | ShreddedArtefact
         return read_document(secret, WrappedArtefactKey, ARTEFACT_ROLE)
     except DamagedRecordError:
         return read_document(secret, ShreddedArtefactKey, ARTEFACT_ROLE)
+
+
+def read_tombstone(secret: Manifest) -> Tombstone:
+    """The tombstone in its Secret.
+
+    Raises:
+        DamagedRecordError: It is none that this release reads, or another one than its name says.
+    """
+    tombstone = read_document(secret, Tombstone, DESTROYED_ROLE)
+    name = secret["metadata"]["name"]
+    if name != f"{_DESTROYED}{tombstone.id}":
+        raise DamagedRecordError(f"Secret {name} holds another tombstone than its name says")
+    return tombstone
 
 
 def replacement(found: Manifest, made: Manifest) -> Manifest:

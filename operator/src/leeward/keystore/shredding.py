@@ -3,7 +3,7 @@
 A vault is shredded by one PUT: in the place of its keyset stands, from then on, which keys it had.
 Nothing that they wrapped opens any more. Then its artefact keys are removed, then that record. Each
 step can be repeated, and none begins before the one before it is done, so it does not matter where
-a process is killed, or that two do it.
+a process is killed, or that two do it. What is destroyed has a tombstone before: see there.
 """
 
 import asyncio
@@ -37,9 +37,11 @@ from leeward.keystore.records import (
     shredded_keyset_secret,
 )
 from leeward.keystore.rootkey import MANAGER, SecretClient
+from leeward.keystore.tombstones import Tombstones
 from leeward.keystore.vaults import VaultKeys
-from leeward.kube.errors import NotFoundError
+from leeward.kube.errors import NotFoundError, RefusedError
 from leeward.plans.shared.conditions import timestamp
+from leeward.plans.shared.faults import DeniedError
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeysOf,
@@ -80,6 +82,7 @@ class Shredder:
         self._now = now
         self._vaults = vaults
         self._backups = KnownBackups(client, namespace)
+        self._tombstones = Tombstones(client, namespace, now)
 
     async def look(
         self, need: ShredNeed
@@ -99,7 +102,18 @@ class Shredder:
                 return await self._artefact_keys(vault_id)
 
     async def perform(self, action: ShredAction) -> Outcome:
-        """Do it; doing it again changes nothing."""
+        """Do it; doing it again changes nothing.
+
+        Raises:
+            FaultError: It may work later. A refusal is none that a plan could act on: the key is
+                still there then, and its resource must not go.
+        """
+        try:
+            return await self._do(action)
+        except RefusedError as error:
+            raise DeniedError(str(error)) from None
+
+    async def _do(self, action: ShredAction) -> Outcome:
         match action:
             case ShredVault():
                 return await self._shred_vault(action)
@@ -118,7 +132,7 @@ class Shredder:
         return BackupsInfo(tuple(record.id for record in found))
 
     async def _shred_vault(self, action: ShredVault) -> Outcome:
-        found = await self._keyset(action.namespace, action.vault)
+        found = await self._keyset(action.namespace, action.vault, fresh=True)
         if found is None:
             return Outcome("Missing", "the keyset is not there")
         secret, keyset = found
@@ -128,6 +142,7 @@ class Shredder:
             return Outcome("Done", result=_record(keyset))
         left = self._shredded(keyset)
         made = shredded_keyset_secret(self._namespace, left)
+        await self._tombstones.for_vault(keyset)
         await self._client.replace(replacement(secret, made), MANAGER)
         for key in keyset.keys:
             for version in key.history:
@@ -194,7 +209,7 @@ class Shredder:
     async def _destroy(self, action: DestroyArtefactKey) -> Outcome:
         ref = secret_ref(self._namespace, artefact_name(action.id))
         try:
-            secret = await self._client.get(ref)
+            secret = await self._client.get(ref, fresh=True)
             key = read_artefact_key(secret)
         except NotFoundError:
             return Outcome("Missing", f"artefact key {action.id} is not there")
@@ -206,6 +221,7 @@ class Shredder:
             # Not as of a file that is to be cleaned up: it was published, and stays where it is.
             left = key.shredded().model_copy(update={"artefact": None})
             made = artefact_secret(self._namespace, left)
+            await self._tombstones.for_artefact_key(key)
             await self._client.replace(replacement(secret, made), MANAGER)
             _log.info("the key of a Dataset was shredded", extra={"key": action.id})
         return Outcome("Done", result=artefact_info(key))
@@ -222,12 +238,12 @@ class Shredder:
         return True
 
     async def _keyset(
-        self, namespace: str, vault: str
+        self, namespace: str, vault: str, *, fresh: bool = False
     ) -> tuple[Manifest, WrappedKeyset | ShreddedKeyset | None] | None:
         """What stands in the place of a keyset; None in place of what cannot be read."""
         try:
             ref = secret_ref(self._namespace, keyset_name(namespace, vault))
-            secret = await self._client.get(ref)
+            secret = await self._client.get(ref, fresh=fresh)
         except NotFoundError:
             return None
         try:
