@@ -104,7 +104,7 @@ def restore(
 ) -> None:
     """Put back wrapped keys that are missing.
 
-    Nothing that is there is written over.
+    Nothing that is there is written over, and what was shredded is left out.
     """
     from leeward.cli.backups import restore as restore_keys
     from leeward.cli.port import Target
