@@ -26,6 +26,19 @@ def states(status: dict[str, Any]) -> dict[str, str]:
     return {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}
 
 
+def waits(engine: Engine, world: WardWorld, reason: str) -> list[float]:
+    """Seconds to the next try after each of three that end so, 200 s apart."""
+    found: list[float] = []
+    while len(found) < 3:
+        plan = engine.reconcile(WARD)
+        assert plan is not None
+        assert plan.requeue_after is not None
+        if ready(plan.status)[1] == reason and plan.requeue_after > 1:
+            found.append(plan.requeue_after)
+            world.pass_time(200)
+    return found
+
+
 def test_the_key_of_a_dataset_is_delivered_and_acknowledged() -> None:
     world, engine, key_id = ward()
     world.pod("ward-0", loads=False)
@@ -112,6 +125,31 @@ def test_where_pods_may_not_be_marked_keys_are_delivered_all_the_same() -> None:
     for number in range(9):
         world.load(f"ward-{number}")
     assert states(looked(engine, world))["Acknowledged"] == "True AllAcknowledged"
+
+
+def test_a_namespace_that_is_enabled_is_seen_soon_whatever_was_wrong_before() -> None:
+    world, engine, _ = ward()
+    revoke_key(world)
+    looked(engine, world)
+    world.pass_time(480)
+    grant_all(world)
+    world.refusals.append(
+        lambda action: Outcome("Forbidden") if isinstance(action, PutKeys) else None
+    )
+    assert waits(engine, world, "NamespaceNotEnabled") == [15.0, 15.0, 15.0]
+    world.refusals.clear()
+    assert ready(looked(engine, world))[:2] == ("True", "KeysDelivered")
+
+
+def test_how_long_to_wait_goes_by_the_reason_not_by_what_was_wrong_before() -> None:
+    world, engine, _ = ward()
+    revoke_key(world)
+    looked(engine, world)
+    world.pass_time(200)
+    theirs = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}
+    world.add({**theirs, "metadata": {"name": SECRET.name, "namespace": SECRET.namespace}})
+    grant_all(world)
+    assert waits(engine, world, "NameTaken") == [15.0, 300.0, 300.0]
 
 
 def test_a_secret_of_somebody_else_is_not_touched() -> None:

@@ -30,7 +30,6 @@ from leeward.plans.dataset.keys import make_key
 from leeward.plans.dataset.rewrapping import CONDITION, NEW_ROLE, OLD_ROLE, Task
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import (
-    backoff,
     is_true,
     parse_timestamp,
 )
@@ -382,7 +381,7 @@ def _do(view: View, action: Action, *, missing_is_done: bool = False) -> Plan | 
 
 def _stuck(view: View, denied: Denied) -> Plan:
     view.draft.set(CONDITION, False, denied.reason, denied.message)
-    return Plan(view.status, requeue_after=backoff(view.draft.seconds_since(CONDITION)))
+    return Plan(view.status, requeue_after=view.draft.next_look(CONDITION))
 
 
 def _hold(view: View) -> None:

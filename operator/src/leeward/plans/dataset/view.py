@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from leeward.api.dataset import DatasetSpec
-from leeward.plans.shared.conditions import backoff
 from leeward.plans.shared.keys import KeyUse
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import Plan
@@ -30,7 +29,7 @@ class View(Look[DatasetSpec]):
     def not_ready(self, denied: Denied, requeue_after: float | None = None) -> Plan:
         """Say what is wrong, and look again later."""
         self.draft.set("Ready", False, denied.reason, denied.message)
-        again = requeue_after or backoff(self.draft.seconds_since("Ready"))
+        again = requeue_after or self.draft.next_look("Ready")
         return Plan(self.status, requeue_after=again)
 
     def stop(self, verdict: Denied | Unseen) -> Plan:

@@ -7,7 +7,7 @@ second look, some seconds later, finds those whose kubelet still had it in its c
 from typing import Final
 
 from leeward.plans.keydelivery.view import View
-from leeward.plans.shared.conditions import backoff, is_true, timestamp
+from leeward.plans.shared.conditions import is_true, timestamp
 from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import (
     Action,
@@ -40,7 +40,7 @@ def refuse(view: View, denied: Denied) -> Plan:
         return take_away(view, denied)
     view.draft.set("Admitted", False, denied.reason, denied.message)
     view.draft.set("Ready", False, denied.reason, denied.message)
-    return Plan(view.status, requeue_after=backoff(view.draft.seconds_since("Admitted")))
+    return Plan(view.status, requeue_after=view.draft.next_look("Admitted"))
 
 
 def take_away(view: View, denied: Denied) -> Plan:
@@ -50,7 +50,7 @@ def take_away(view: View, denied: Denied) -> Plan:
     view.draft.set("Admitted", False, denied.reason, denied.message)
     view.draft.set("Ready", False, denied.reason, denied.message)
     if not held and sweeps >= SWEEPS:
-        return Plan(view.status, requeue_after=backoff(view.draft.seconds_since("Admitted")))
+        return Plan(view.status, requeue_after=view.draft.next_look("Admitted"))
     namespace, name = view.owner.namespace, view.spec.secret_name
     remove = RemoveKeys(namespace, name, view.secret_type)
     removed = view.observed.done(remove)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leeward.api.keydelivery import KeyDeliverySpec
-from leeward.plans.shared.conditions import backoff, parse_timestamp
+from leeward.plans.shared.conditions import parse_timestamp
 from leeward.plans.shared.keys import Granted
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import (
@@ -142,4 +142,4 @@ class View(Look[KeyDeliverySpec]):
             self.draft.put(secret=None)
             self.draft.set("Admitted", False, denied.reason, denied.message)
         self.draft.set("Ready", False, denied.reason, denied.message)
-        return Plan(self.status, requeue_after=backoff(self.draft.seconds_since("Ready")))
+        return Plan(self.status, requeue_after=self.draft.next_look("Ready"))

@@ -18,6 +18,10 @@ NOT_YET: Final = frozenset(
     }
 )
 """Reasons of a condition that is False and is no fault: something takes its time."""
+_NOT_ENABLED: Final = "NamespaceNotEnabled"
+_SOON: Final = 15.0
+"""Seconds to the next look at what just went wrong, and always at whether a namespace is enabled by
+now, of which no watch tells."""
 
 
 def timestamp(moment: datetime.datetime) -> str:
@@ -130,6 +134,17 @@ class StatusDraft:
             return 0.0
         since = parse_timestamp(condition["lastTransitionTime"])
         return max(0.0, (self._now - since).total_seconds())
+
+    def next_look(self, type_: str) -> float:
+        """Seconds after which to look again at what this condition says is wrong."""
+        reason, before = (
+            (condition_of(status, type_) or {}).get("reason")
+            for status in (self.status, self._stored)
+        )
+        # How long it has been False says nothing of a reason that is new.
+        if reason == _NOT_ENABLED or reason != before:
+            return _SOON
+        return backoff(self.seconds_since(type_), _SOON)
 
 
 def backoff(seconds_waited: float, shortest: float = 15.0, longest: float = 300.0) -> float:

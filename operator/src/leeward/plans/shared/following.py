@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from leeward.plans.shared.clean import clean_config, clean_job
-from leeward.plans.shared.conditions import backoff, condition_of, is_over, is_true
+from leeward.plans.shared.conditions import condition_of, is_over, is_true
 from leeward.plans.shared.durations import whole_seconds
 from leeward.plans.shared.inventory import children, enter, secret_ref, strike
 from leeward.plans.shared.jobs import changed, config_ref, job_ref
@@ -201,7 +201,7 @@ def _keep(workload: Workload, run: Run, state: Active, job: Manifest) -> Plan:
     if state.phase == "Suspended":
         return Plan(run.status)
     if state.phase == "Stuck":
-        return Plan(run.status, requeue_after=backoff(run.draft.seconds_since("Running")))
+        return Plan(run.status, requeue_after=run.draft.next_look("Running"))
     return Plan(run.status, requeue_after=STARTING_INTERVAL)
 
 

@@ -21,7 +21,6 @@ from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.claims import release_steps
 from leeward.plans.shared.conditions import (
-    backoff,
     is_true,
     parse_timestamp,
     timestamp,
@@ -174,14 +173,14 @@ def not_admitted(run: Run, denied: Denied) -> Plan:
     """Say why it does not start, and look again later: it may yet come true."""
     run.draft.set("Admitted", False, denied.reason, denied.message)
     run.draft.set("Ready", False, denied.reason, denied.message)
-    return Plan(run.status, requeue_after=backoff(run.draft.seconds_since("Admitted")))
+    return Plan(run.status, requeue_after=run.draft.next_look("Admitted"))
 
 
 def hold_up(run: Run, denied: Denied) -> Plan:
     """Say why a job that was started does not go on."""
     run.draft.set("Running", False, denied.reason, denied.message)
     run.draft.set("Ready", False, denied.reason, denied.message)
-    return Plan(run.status, requeue_after=backoff(run.draft.seconds_since("Running")))
+    return Plan(run.status, requeue_after=run.draft.next_look("Running"))
 
 
 def carry_on(run: Run, steps: Progression, *, started: bool) -> Plan | None:
