@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from leeward.api import KINDS
+from leeward.api.keydelivery import KEYDELIVERY
 from leeward.api.keyvault import KEYVAULT
 from leeward.api.maskingjob import MASKINGJOB
 from leeward.cli.doctor.checks import POLICIES_LABEL
@@ -285,6 +286,44 @@ def test_enabling_lets_the_operator_write_secrets_and_read_none() -> None:
     assert leeward("namespace", "disable", "clinic", cluster=cluster).exit_code == 0
     assert cluster.find(ROLES, "clinic", ROLE) is None
     assert cluster.find(ROLE_BINDINGS, "clinic", ROLE) is None
+
+
+def test_disabling_names_the_keys_that_stay() -> None:
+    cluster = FakeCluster()
+    cluster.put(NAMESPACES, {"metadata": {"name": "clinic"}})
+    given: Manifest = resource("KeyDelivery", "ward")
+    given["spec"] = {"secretName": "ward-keys"}
+    given["status"] = {"secret": {"digest": "d", "writtenAt": "2027-01-01T00:00:00Z"}}
+    cluster.put(resource_of(KEYDELIVERY), given)
+    waits: Manifest = resource("KeyDelivery", "waits")
+    waits["spec"] = {"secretName": "no-keys"}
+    cluster.put(resource_of(KEYDELIVERY), waits)
+    runs: Manifest = resource("MaskingJob", "m")
+    child = {"apiVersion": "v1", "namespace": "clinic"}
+    runs["status"] = {
+        "children": [
+            {**child, "kind": "Secret", "name": "mj-m-keys"},
+            {**child, "kind": "ConfigMap", "name": "mj-m"},
+        ]
+    }
+    cluster.put(resource_of(MASKINGJOB), runs)
+    leeward("namespace", "enable", "clinic", cluster=cluster)
+    told = leeward("namespace", "disable", "clinic", cluster=cluster).stderr
+    named = [line for line in told.splitlines() if line.startswith("- ")]
+    assert named == ["- Secret mj-m-keys of MaskingJob m", "- Secret ward-keys of KeyDelivery ward"]
+    assert "neither renew nor remove" in told
+    assert "leeward namespace enable clinic" in told
+
+
+def test_a_namespace_is_disabled_also_by_who_may_not_see_what_stays() -> None:
+    cluster = FakeCluster()
+    cluster.put(NAMESPACES, {"metadata": {"name": "clinic"}})
+    leeward("namespace", "enable", "clinic", cluster=cluster)
+    cluster.refused[resource_of(KEYVAULT).path("clinic")] = ApiError(403, "forbidden")
+    result = leeward("namespace", "disable", "clinic", cluster=cluster)
+    assert result.exit_code == 0
+    assert "you may not see" in result.stderr
+    assert cluster.find(ROLES, "clinic", ROLE) is None
 
 
 def test_a_namespace_that_is_not_there_cannot_be_enabled() -> None:

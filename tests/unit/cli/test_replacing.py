@@ -77,6 +77,16 @@ def test_why_it_failed_is_told() -> None:
     assert "VolumeFull" in result.stderr
 
 
+def test_when_the_time_is_over_it_is_told_what_it_waits_for() -> None:
+    inspected = {**condition("Inspected", "True")[0], "type": "Ready", "message": "2 rows"}
+    waits = {**condition("AwaitingConsumers", "False")[0], "message": "KeyDelivery clinic/mute"}
+    stays = dataset(replacement={"phase": "Draining"}, conditions=[inspected, waits])
+    cluster = Asked(dataset(), stays)
+    result = leeward("dataset", "rewrap", "intake", "--timeout", "5s", cluster=cluster)
+    assert result.exit_code != 0
+    assert "within 5 seconds: AwaitingConsumers: KeyDelivery clinic/mute" in result.stderr
+
+
 def test_asking_alone_does_not_wait() -> None:
     cluster = Asked(dataset())
     assert leeward("dataset", "rewrap", "intake", "--no-wait", cluster=cluster).exit_code == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from leeward.plans.shared.acknowledgements import not_acknowledged, still_holding
-from leeward.plans.shared.model import Delete, MarkPod, Outcome, PutKeys
+from leeward.plans.shared.model import Delete, MarkPod, Outcome, PutKeys, RemoveKeys
 from unit.plans.clinic import SOURCE, VAULT
 from unit.plans.simulator import Engine, ready
 from unit.plans.wards import SECRET, WARD, WardWorld, grant_all, revoke_key, ward
@@ -103,6 +103,33 @@ def test_pods_that_come_and_go_are_counted_right() -> None:
     assert states(looked(engine, world))["Acknowledged"] == "True AllAcknowledged"
 
 
+def test_a_pod_that_mounts_the_secret_without_the_label_is_named_and_awaited() -> None:
+    world, engine, _ = ward()
+    looked(engine, world)
+    stray = world.pod("nurse-0", loads=False)
+    world.objects[stray]["metadata"]["labels"] = {"app": "nurse"}
+    status = looked(engine, world)
+    said = ready(status, "Acknowledged")
+    assert said[:2] == ("False", "AwaitingConsumers")
+    assert (status["consumerCount"], status["acknowledgedCount"]) == (1, 0)
+    assert "nurse-0: give them the labels of spec.selector (app: ward)" in said[2]
+    world.load("nurse-0")
+    said = ready(looked(engine, world), "Acknowledged")
+    assert said[:2] == ("True", "PodsNotSelected")
+    assert "1 pod has loaded every key" in said[2]
+    labels = {**world.objects[stray]["metadata"]["labels"], "app": "ward"}
+    world.objects[stray]["metadata"]["labels"] = labels
+    said = ready(looked(engine, world), "Acknowledged")
+    assert said == ("True", "AllAcknowledged", "1 pod has loaded every key in Secret ward-keys")
+
+
+def test_where_nothing_is_delivered_no_pods_are_counted() -> None:
+    world, engine, _ = ward()
+    revoke_key(world)
+    status = looked(engine, world)
+    assert (status["consumerCount"], status["acknowledgedCount"]) == (0, 0)
+
+
 def test_pods_are_marked_once_and_again_while_they_hang() -> None:
     world, engine, _ = ward()
     world.pod("ward-0", loads=False)
@@ -160,7 +187,8 @@ def test_a_secret_of_somebody_else_is_not_touched() -> None:
     assert ready(status)[:2] == ("False", "NameTaken")
     assert "secret" not in status
     revoke_key(world)
-    looked(engine, world)
+    status = looked(engine, world)
+    assert (status["consumerCount"], status["acknowledgedCount"]) == (0, 0)
     assert world.objects[SECRET]["data"] == {"a": "Yg=="}
 
 
@@ -235,11 +263,29 @@ def test_what_is_granted_no_more_is_taken_away_and_comes_back_when_it_is_granted
     assert states(status)["Admitted"] == "False KeyNotGranted"
     assert states(status)["KeysDelivered"] == "False KeysRemoved"
     assert "Acknowledged" not in states(status)
+    assert (status["consumerCount"], status["acknowledgedCount"]) == (0, 0)
     grant_all(world)
     world.pod("ward-0", loads=False)
     looked(engine, world)
     world.load()
     assert states(looked(engine, world))["Acknowledged"] == "True AllAcknowledged"
+
+
+def test_what_cannot_be_removed_is_said_to_be_there_still() -> None:
+    world, engine, _ = ward()
+    world.pod()
+    looked(engine, world)
+    world.refusals.append(
+        lambda action: Outcome("Forbidden") if isinstance(action, RemoveKeys) else None
+    )
+    revoke_key(world)
+    status = looked(engine, world)
+    assert ready(status)[:2] == ("False", "NamespaceNotEnabled")
+    assert ready(status, "KeysDelivered")[:2] == ("True", "KeysNotRemoved")
+    assert "kubectl delete secret ward-keys -n clinic" in ready(status, "KeysDelivered")[2]
+    assert not world.of_kind("Pod")
+    world.refusals.clear()
+    assert states(looked(engine, world))["KeysDelivered"] == "False KeysRemoved"
 
 
 def test_pods_of_other_labels_that_mount_the_secret_go_too() -> None:

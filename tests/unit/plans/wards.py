@@ -19,7 +19,6 @@ from leeward.plans.shared.model import (
     ObjectRef,
     Outcome,
     PodsHolding,
-    PodsSelected,
     PutKeys,
     RemoveKeys,
     WrittenKeys,
@@ -56,13 +55,6 @@ class WardWorld(World):
 
     def look(self, need: Need) -> Any:
         match need:
-            case PodsSelected(namespace, wanted):
-                return [
-                    copy.deepcopy(pod)
-                    for pod in self.of_kind("Pod")
-                    if pod["metadata"]["namespace"] == namespace
-                    and set(wanted) <= set((pod["metadata"].get("labels") or {}).items())
-                ]
             case PodsHolding(namespace, secret):
                 return [
                     copy.deepcopy(pod)

@@ -118,7 +118,9 @@ class KeyDeliverySpec(Model):
         description="What the pods are for. Grants of the data may name purposes."
     )
     selector: PodSelector = Field(
-        description="The pods that mount the Secret. No two KeyDeliveries share a Secret."
+        description="The pods that are to mount the Secret. No two KeyDeliveries share a Secret."
+        " Others that mount it are asked for what they have loaded, too, and named in condition"
+        " Acknowledged."
     )
     secret_name: Annotated[Name, IMMUTABLE] = Field(
         description="Name of the Secret, which the operator makes: /keyset.json in it holds the"
@@ -241,6 +243,7 @@ KEYDELIVERY: Final = Kind(
     spec=KeyDeliverySpec,
     status=KeyDeliveryStatus,
     description="Keys and certificates of long-lived pods, renewed while they run.",
+    selectable_fields=(".spec.secretName",),
     columns=(
         Column("Secret", "string", ".spec.secretName"),
         Column("Pods", "integer", ".status.consumerCount"),

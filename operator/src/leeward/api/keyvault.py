@@ -107,6 +107,13 @@ class KeyGrant(Model):
             " another kind",
             field_path=".operations",
         ),
+        Cel(
+            "!('KeyDelivery' in self.kinds) || 'MaskingJob' in self.kinds"
+            " || !('Seal' in self.operations || 'Mask' in self.operations)",
+            "a KeyDelivery neither seals nor masks: remove Seal and Mask, or grant them to a"
+            " MaskingJob",
+            field_path=".operations",
+        ),
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
+from leeward.api import KINDS, Kind
 from leeward.cli.conditions import condition_of
 from leeward.cli.errors import FORBIDDEN, ApiError, CliError
 from leeward.cli.installed import SERVICE_ACCOUNT
+from leeward.cli.kinds import resource_of
+from leeward.cli.output import print_raw
 from leeward.cli.port import (
     NAMESPACES,
     ROLE_BINDINGS,
@@ -15,6 +19,7 @@ from leeward.cli.port import (
     Cluster,
     Manifest,
 )
+from leeward.cli.refusals import NOT_FOUND
 from leeward.cli.session import Session
 
 ROLE: Final = "leeward-deliver-keys"
@@ -35,15 +40,50 @@ def enable_namespace(session: Session, cluster: Cluster, name: str, operator: st
     cluster.apply(ROLE_BINDINGS, binding(name, operator))
     session.err.print(
         f"namespace {name} is enabled: the operator in {operator} may create, update and delete"
-        " Secrets there, and read none, and mark pods that are to load new keys"
+        " Secrets there, and read none, and mark pods that are to load new keys; what waited for it"
+        " goes on within 15 seconds"
     )
 
 
 def disable_namespace(session: Session, cluster: Cluster, name: str) -> None:
-    """Delete Role and RoleBinding."""
+    """Delete Role and RoleBinding, and name the Secrets with keys that stay there."""
     gone = [cluster.delete(kind, name, ROLE) for kind in (ROLE_BINDINGS, ROLES)]
     state = "is disabled now" if any(gone) else "was not enabled by this command"
     session.err.print(f"namespace {name} {state}")
+    try:
+        left = [line for kind in KINDS for line in _secrets_of(kind, cluster, name)]
+    except ApiError as error:
+        if error.status == NOT_FOUND:
+            return  # the operator was uninstalled with its kinds
+        if error.status != FORBIDDEN:
+            raise
+        print_raw(session.err, f"warning: which keys stay in {name} you may not see: {error}")
+        return
+    if not any(gone) or not left:
+        return
+    print_raw(
+        session.err,
+        "warning: these Secrets with keys stay, and the operator can neither renew nor remove them"
+        " there any more, also when a grant ends:",
+    )
+    for line in left:
+        print_raw(session.err, f"- {line}")
+    print_raw(
+        session.err,
+        f"  enable {name} again to have them looked after (leeward namespace enable {name}), or"
+        " delete what they belong to, and the pods that mount them",
+    )
+
+
+def _secrets_of(kind: Kind, cluster: Cluster, namespace: str) -> Iterator[str]:
+    """Secrets with keys that resources of a kind have there, by what their statuses say."""
+    for found in cluster.list(resource_of(kind), namespace):
+        status: dict[str, Any] = found.get("status") or {}
+        names = [c["name"] for c in status.get("children") or () if c["kind"] == "Secret"]
+        if "writtenAt" in (status.get("secret") or {}):
+            names.append(found["spec"]["secretName"])
+        for name in names:
+            yield f"Secret {name} of {kind.kind} {found['metadata']['name']}"
 
 
 def check_enabled(cluster: Cluster, dataset: Manifest, operator: str | None) -> None:

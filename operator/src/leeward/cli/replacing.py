@@ -21,6 +21,7 @@ from leeward.cli.port import Cluster, Manifest
 from leeward.cli.session import Session
 from leeward.cli.waiting import watch
 
+_CONDITION: Final = "RotationComplete"
 _GOES_ON: Final = frozenset(
     {
         "Adding",
@@ -104,14 +105,24 @@ def replace_keys(session: Session, cluster: Cluster, request: ReplaceRequest) ->
 
     def reached(resource: Manifest) -> bool:
         status: dict[str, Any] = resource.get("status") or {}
-        done = condition_of(resource, "RotationComplete")
+        done = condition_of(resource, _CONDITION)
         if done is not None and done.current and not done.holds and done.reason not in _GOES_ON:
             raise CliError(f"the keys of Dataset {request.name} are as they were: {in_words(done)}")
         return status.get("keyId") != before and "replacement" not in status
 
     namespace, name = request.namespace, request.name
     goal = f"a file that is {kind}"
-    resource = watch(session, cluster, DATASET, namespace, name, request.timeout, goal, reached)
+    resource = watch(
+        session,
+        cluster,
+        DATASET,
+        namespace,
+        name,
+        request.timeout,
+        goal,
+        reached,
+        told_by=_CONDITION,
+    )
     session.err.print(
         f"the file of dataset/{name} is {kind}: it opens with key {resource['status']['keyId']}"
         " alone, and the old key is destroyed"

@@ -20,6 +20,7 @@ from leeward.cli.session import Session
 from leeward.cli.waiting import watch
 from leeward.plans.shared.needs import ORIGIN_REASONS
 
+_CONDITION: Final = "RotationComplete"
 _UNDER_WAY: Final = frozenset({"Rewrapping", "AwaitingConsumers"})
 """Reasons of RotationComplete that pass by themselves."""
 
@@ -37,7 +38,7 @@ def rotate_key(
 
     def reached(resource: Manifest) -> bool:
         state = _state(resource, key)
-        moved = condition_of(resource, "RotationComplete")
+        moved = condition_of(resource, _CONDITION)
         if state is None or state["versions"][0]["version"] <= before:
             if moved is not None and moved.current and moved.reason in ORIGIN_REASONS:
                 raise CliError(f"key {key} was not rotated (yet): {in_words(moved)}")
@@ -47,7 +48,9 @@ def rotate_key(
         return moved is None or moved.holds
 
     goal = f"a version {before + 1} of key {key}"
-    resource = watch(session, cluster, KEYVAULT, namespace, vault, timeout, goal, reached)
+    resource = watch(
+        session, cluster, KEYVAULT, namespace, vault, timeout, goal, reached, told_by=_CONDITION
+    )
     state = _state(resource, key) or {}
     session.err.print(
         f"key {key} of keyvault/{vault} is at version {state.get('primaryVersion')};"

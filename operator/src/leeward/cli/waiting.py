@@ -88,6 +88,7 @@ def watch(
     goal: str,
     reached: Callable[[Manifest], bool],
     shown: Callable[[Manifest], bool] = lambda resource: True,
+    told_by: str = "Ready",
 ) -> Manifest:
     """Look at a resource again and again, showing its progress, until ``reached`` says so.
 
@@ -101,6 +102,7 @@ def watch(
         goal: What is waited for, in words.
         reached: Whether it is there.
         shown: Which states are worth showing.
+        told_by: The condition that says what it waits for.
 
     Raises:
         WaitedOutError: The time is over.
@@ -122,7 +124,8 @@ def watch(
             if reached(resource):
                 return resource
             if session.clock.monotonic() >= deadline:
-                state = in_words(condition_of(resource, "Ready"))
+                why = condition_of(resource, told_by) or condition_of(resource, "Ready")
+                state = in_words(why)
                 raise WaitedOutError(
                     f"{kind.kind} {name} did not come to {goal} within {limit}: {state}",
                     f"see more: leeward describe {kind.kind.lower()} {name} -n {namespace}",

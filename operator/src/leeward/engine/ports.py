@@ -21,7 +21,6 @@ from leeward.plans.shared.model import (
     Outcome,
     PodsHolding,
     PodsOf,
-    PodsSelected,
     ProgressOf,
     ResultOf,
     SetFinalizer,
@@ -40,7 +39,7 @@ class Objects(Protocol):
     async def listing(self, need: Listing) -> list[Manifest]:
         """Objects that a field selector selects, in any order."""
 
-    async def pods_of(self, need: PodsOf | PodsSelected | PodsHolding) -> list[Manifest]:
+    async def pods_of(self, need: PodsOf | PodsHolding) -> list[Manifest]:
         """The pods of one Job, with those labels, or that name a Secret; in any order."""
 
     async def deliveries_of(self, need: DeliveriesOf) -> list[Manifest]:

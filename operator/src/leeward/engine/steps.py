@@ -45,7 +45,6 @@ from leeward.plans.shared.model import (
     Plan,
     PodsHolding,
     PodsOf,
-    PodsSelected,
     ProgressOf,
     PublishArtefactKey,
     PutKeys,
@@ -163,7 +162,7 @@ class Steps:
                 return await self._objects.get(need)
             case Listing():
                 return await self._objects.listing(need)
-            case PodsOf() | PodsSelected() | PodsHolding():
+            case PodsOf() | PodsHolding():
                 return await self._objects.pods_of(need)
             case DeliveriesOf():
                 return await self._objects.deliveries_of(need)

@@ -30,7 +30,6 @@ from leeward.plans.shared.model import (
     Outcome,
     PodsHolding,
     PodsOf,
-    PodsSelected,
     SetFinalizer,
 )
 from leeward.plans.shared.names import UID_ANNOTATION
@@ -96,13 +95,11 @@ class ObjectStore:
             raise DeniedError(str(error)) from None
         return [each for each in found if _field(each, need.field) == need.value]
 
-    async def pods_of(self, need: PodsOf | PodsSelected | PodsHolding) -> list[Manifest]:
-        """The pods of one Job, with those labels, or that name a Secret."""
+    async def pods_of(self, need: PodsOf | PodsHolding) -> list[Manifest]:
+        """The pods of one Job, or those that name a Secret."""
         match need:
             case PodsOf(namespace, job):
                 labels = f"batch.kubernetes.io/job-name={job}"
-            case PodsSelected(namespace, wanted):
-                labels = ",".join(f"{name}={value}" for name, value in wanted)
             case PodsHolding(namespace):
                 labels = ""
         try:

@@ -73,7 +73,8 @@ def disable(
 ) -> None:
     """Take that leave back.
 
-    Workloads there get condition NamespaceNotEnabled.
+    Workloads there get condition NamespaceNotEnabled. Secrets with keys that are there stay, and
+    are named.
     """
     from leeward.cli.enabling import disable_namespace
     from leeward.cli.port import Target

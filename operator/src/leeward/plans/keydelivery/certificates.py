@@ -101,18 +101,18 @@ def certified(view: View, item: DeliveryItem) -> CertifiedItem | None:
 def permission(view: View, item: CertifiedItem) -> Verdict:
     """What grants and specs say of it."""
     use, observed = item.use, view.observed
-    verdict = check_key_declared(use, observed) or check_key_permitted(
-        use, item.operation, view.owner, observed, view.context
-    )
-    if verdict is not None or item.member == "verification":
+    verdict = check_key_declared(use, observed)
+    if verdict is not None:
+        return verdict
+    verdict = check_key_permitted(use, item.operation, view.owner, observed, view.context)
+    if item.member == "verification":
         return verdict
     authority = declared_key(use, observed).authority
-    if authority is None:
-        return Denied(
-            "AuthorityMissing",
-            f"{use.label} is no certificate authority: give it authority.trustDomain there, or name"
-            " another key",
-        )
+    # Without it nobody can be granted this; but what pods have without a grant is taken away first.
+    if authority is None and (verdict is None or not view.stored_item(item.name)):
+        return _no_authority(item, is_granted=verdict is None)
+    if verdict is not None or authority is None:
+        return verdict
     try:
         request = _request(view, item, authority)
     except CertificateRefusedError as error:
@@ -120,6 +120,15 @@ def permission(view: View, item: CertifiedItem) -> Verdict:
     if isinstance(request, LeafRequest) and item.certificate is not None:
         return _check_limits(view, item, request, authority)
     return None
+
+
+def _no_authority(item: CertifiedItem, *, is_granted: bool) -> Denied:
+    grant = "" if is_granted else f", with a grant for operation {item.operation}"
+    return Denied(
+        "AuthorityMissing",
+        f"{item.use.label} is no certificate authority: its steward gives it"
+        f" authority.trustDomain there{grant}; or name another key",
+    )
 
 
 def _check_limits(

@@ -12,7 +12,7 @@ from leeward.api.meta import GROUP
 from leeward.formats.keysreport import KeysReport
 from leeward.plans.keydelivery.view import Content, View
 from leeward.plans.shared.conditions import parse_timestamp, timestamp
-from leeward.plans.shared.holders import may_hold, names_secret
+from leeward.plans.shared.holders import may_hold
 from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import (
     Action,
@@ -21,7 +21,7 @@ from leeward.plans.shared.model import (
     MarkPod,
     ObjectRef,
     PodEntry,
-    PodsSelected,
+    PodsHolding,
 )
 
 CONSUMER_LABEL: Final = f"{GROUP}/key-consumer"
@@ -62,16 +62,18 @@ class Holder:
         return self.loaded is not None and wanted <= self.loaded
 
 
-def pods_need(view: View) -> PodsSelected:
-    """The pods that the selector means."""
-    labels = tuple(sorted(view.spec.selector.match_labels.items()))
-    return PodsSelected(view.owner.namespace, labels)
+def pods_need(view: View) -> PodsHolding:
+    """The pods that mount the Secret, also those that the selector does not mean: they have it."""
+    return PodsHolding(view.owner.namespace, view.spec.secret_name)
 
 
 def holding(view: View, pods: Sequence[Manifest]) -> list[Manifest]:
-    """Those that mount the Secret and have not ended."""
-    secret, now = view.spec.secret_name, view.context.now
-    return [pod for pod in pods if names_secret(pod, secret) and may_hold(pod, now)]
+    """Those that have a node and have not ended."""
+    return [pod for pod in pods if may_hold(pod, view.context.now)]
+
+
+def _is_selected(view: View, pod: Manifest) -> bool:
+    return view.spec.selector.match_labels.items() <= (pod["metadata"].get("labels") or {}).items()
 
 
 def keys_need(view: View, pod: Manifest) -> KeysOf | None:
@@ -214,26 +216,40 @@ def judge(view: View, found: Sequence[Holder], wanted: frozenset[tuple[str, str]
         text = f"no pod mounts Secret {secret} now: those that will are given what it holds"
         view.draft.set("Acknowledged", True, "NoConsumers", text)
         return True
+    strays = _strays(view, found)
     if not late:
         noun = "pod has" if len(found) == 1 else "pods have"
-        text = f"{len(found)} {noun} loaded every key in Secret {secret}"
-        view.draft.set("Acknowledged", True, "AllAcknowledged", text)
+        text = f"{len(found)} {noun} loaded every key in Secret {secret}{strays}"
+        reason = "PodsNotSelected" if strays else "AllAcknowledged"
+        view.draft.set("Acknowledged", True, reason, text)
         return True
     longest = max((view.context.now - holder.since).total_seconds() for holder in late)
     named = listed([_described(view, holder) for holder in late], _NAMED)
     count = f"{len(late)} of {len(found)} pods have"
     said = f"{count} not loaded every key in Secret {secret}: {named}"
     if longest < PATIENCE:
-        view.draft.set("Acknowledged", False, "AwaitingConsumers", said)
+        view.draft.set("Acknowledged", False, "AwaitingConsumers", f"{said}{strays}")
     else:
         view.draft.set(
             "Acknowledged",
             False,
             "ConsumersNotAcknowledged",
             f"{said}. Nothing that they may still use is dropped meanwhile: see their logs, and"
-            " delete those that hang",
+            f" delete those that hang{strays}",
         )
     return False
+
+
+def _strays(view: View, found: Sequence[Holder]) -> str:
+    """What is said of pods that the selector does not mean; empty: there are none."""
+    names = [holder.name for holder in found if not _is_selected(view, holder.pod)]
+    if not names:
+        return ""
+    labels = [f"{name}: {value}" for name, value in sorted(view.spec.selector.match_labels.items())]
+    return (
+        f". Not selected, and they mount it: {listed(sorted(names), _NAMED)}: give them the labels"
+        f" of spec.selector ({listed(labels, _NAMED)}), or have them mount it no more"
+    )
 
 
 def _described(view: View, holder: Holder) -> str:

@@ -40,6 +40,8 @@ def refuse(view: View, denied: Denied) -> Plan:
         return take_away(view, denied)
     view.draft.set("Admitted", False, denied.reason, denied.message)
     view.draft.set("Ready", False, denied.reason, denied.message)
+    if not view.delivered:
+        view.draft.put(consumerCount=0, acknowledgedCount=0)
     return Plan(view.status, requeue_after=view.draft.next_look("Admitted"))
 
 
@@ -72,6 +74,13 @@ def take_away(view: View, denied: Denied) -> Plan:
     if failed is not None:
         wrong = refusal(namespace, *failed)
         view.draft.set("Ready", False, wrong.reason, f"{denied.message}; {wrong.message}")
+        if removed.code not in ("Done", "Conflict") and is_true(view.status, KEYS_DELIVERED):
+            text = (
+                f"Secret {name} still holds keys that are not granted, since the operator cannot"
+                f" remove it ({wrong.message}), or delete it: kubectl delete secret {name} -n"
+                f" {namespace}"
+            )
+            view.draft.set(KEYS_DELIVERED, True, "KeysNotRemoved", text)
         return Plan(view.status, requeue_after=SWEEP_PAUSE)
     done = 1 if held else sweeps + 1
     at = timestamp(view.context.now) if held else view.status["revocation"]["at"]
@@ -79,8 +88,8 @@ def take_away(view: View, denied: Denied) -> Plan:
         secret=None,
         items=None,
         consumers=None,
-        consumerCount=None,
-        acknowledgedCount=None,
+        consumerCount=0,
+        acknowledgedCount=0,
         revocation={"at": at, "sweeps": done},
     )
     view.draft.drop("Acknowledged")

@@ -139,7 +139,7 @@ class View(Look[KeyDeliverySpec]):
     def hold(self, denied: Denied) -> Plan:
         """Say what is in the way of the next step; what was delivered stays."""
         if not self.delivered:
-            self.draft.put(secret=None)
+            self.draft.put(secret=None, consumerCount=0, acknowledgedCount=0)
             self.draft.set("Admitted", False, denied.reason, denied.message)
         self.draft.set("Ready", False, denied.reason, denied.message)
         return Plan(self.status, requeue_after=self.draft.next_look("Ready"))

@@ -28,14 +28,6 @@ class PodsOf:
 
 
 @dataclass(frozen=True, slots=True)
-class PodsSelected:
-    """The pods of a namespace with these labels. Reading it yields a list of manifests."""
-
-    namespace: str
-    labels: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class PodsHolding:
     """The pods that name a Secret, whatever labels they have. It yields a list of manifests."""
 
@@ -157,7 +149,6 @@ Need: TypeAlias = (
     ObjectRef
     | Listing
     | PodsOf
-    | PodsSelected
     | PodsHolding
     | DeliveriesOf
     | ProgressOf
