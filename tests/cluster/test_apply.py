@@ -49,6 +49,13 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ),
         ["grants[0].operations", "a DatasetPreview only opens files: remove the other operations"],
     ),
+    "grant of what long-lived pods do not do": (
+        key_with(
+            algorithm="AES256_GCM",
+            grants=[{"name": "wards", "kinds": ["KeyDelivery"], "operations": ["Open", "Seal"]}],
+        ),
+        ["grants[0].operations", "a KeyDelivery neither seals nor masks: remove Seal and Mask"],
+    ),
     "unknown transform beside a known one": (
         job({"name": "phone", "redact": {}, "scramble": {}}),
         ["spec.columns", '"phone" has unknown transform "scramble": use one of keep, drop'],

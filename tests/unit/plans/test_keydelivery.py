@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import copy
 import datetime
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from leeward.plans.shared.acknowledgements import not_acknowledged, still_holding
-from leeward.plans.shared.model import Delete, MarkPod, Outcome, PutKeys, RemoveKeys
+from leeward.plans.shared.model import Delete, MarkPod, Outcome, PutKeys
 from unit.plans.clinic import SOURCE, VAULT
-from unit.plans.simulator import Engine, ready
-from unit.plans.wards import SECRET, WARD, WardWorld, grant_all, revoke_key, ward
+from unit.plans.simulator import ready
+from unit.plans.wards import SECRET, WARD, grant_all, looked, revoke_key, states, ward
 from unit.plans.world import CrashError, World
-
-
-def looked(engine: Engine, world: WardWorld) -> dict[str, Any]:
-    """Its status when nothing more is to be done."""
-    return engine.settle(WARD, times=8)
-
-
-def states(status: dict[str, Any]) -> dict[str, str]:
-    return {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}
-
-
-def waits(engine: Engine, world: WardWorld, reason: str) -> list[float]:
-    """Seconds to the next try after each of three that end so, 200 s apart."""
-    found: list[float] = []
-    while len(found) < 3:
-        plan = engine.reconcile(WARD)
-        assert plan is not None
-        assert plan.requeue_after is not None
-        if ready(plan.status)[1] == reason and plan.requeue_after > 1:
-            found.append(plan.requeue_after)
-            world.pass_time(200)
-    return found
 
 
 def test_the_key_of_a_dataset_is_delivered_and_acknowledged() -> None:
@@ -123,13 +100,6 @@ def test_a_pod_that_mounts_the_secret_without_the_label_is_named_and_awaited() -
     assert said == ("True", "AllAcknowledged", "1 pod has loaded every key in Secret ward-keys")
 
 
-def test_where_nothing_is_delivered_no_pods_are_counted() -> None:
-    world, engine, _ = ward()
-    revoke_key(world)
-    status = looked(engine, world)
-    assert (status["consumerCount"], status["acknowledgedCount"]) == (0, 0)
-
-
 def test_pods_are_marked_once_and_again_while_they_hang() -> None:
     world, engine, _ = ward()
     world.pod("ward-0", loads=False)
@@ -152,60 +122,6 @@ def test_where_pods_may_not_be_marked_keys_are_delivered_all_the_same() -> None:
     for number in range(9):
         world.load(f"ward-{number}")
     assert states(looked(engine, world))["Acknowledged"] == "True AllAcknowledged"
-
-
-def test_a_namespace_that_is_enabled_is_seen_soon_whatever_was_wrong_before() -> None:
-    world, engine, _ = ward()
-    revoke_key(world)
-    looked(engine, world)
-    world.pass_time(480)
-    grant_all(world)
-    world.refusals.append(
-        lambda action: Outcome("Forbidden") if isinstance(action, PutKeys) else None
-    )
-    assert waits(engine, world, "NamespaceNotEnabled") == [15.0, 15.0, 15.0]
-    world.refusals.clear()
-    assert ready(looked(engine, world))[:2] == ("True", "KeysDelivered")
-
-
-def test_how_long_to_wait_goes_by_the_reason_not_by_what_was_wrong_before() -> None:
-    world, engine, _ = ward()
-    revoke_key(world)
-    looked(engine, world)
-    world.pass_time(200)
-    theirs = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}
-    world.add({**theirs, "metadata": {"name": SECRET.name, "namespace": SECRET.namespace}})
-    grant_all(world)
-    assert waits(engine, world, "NameTaken") == [15.0, 300.0, 300.0]
-
-
-def test_a_secret_of_somebody_else_is_not_touched() -> None:
-    world, engine, _ = ward()
-    theirs = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"a": "Yg=="}}
-    world.add({**theirs, "metadata": {"name": SECRET.name, "namespace": SECRET.namespace}})
-    status = looked(engine, world)
-    assert ready(status)[:2] == ("False", "NameTaken")
-    assert "secret" not in status
-    revoke_key(world)
-    status = looked(engine, world)
-    assert (status["consumerCount"], status["acknowledgedCount"]) == (0, 0)
-    assert world.objects[SECRET]["data"] == {"a": "Yg=="}
-
-
-def test_pods_that_mount_a_secret_of_somebody_else_are_left_alone() -> None:
-    for crash in range(8):
-        world, engine, _ = ward()
-        theirs = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"a": "Yg=="}}
-        world.add({**theirs, "metadata": {"name": SECRET.name, "namespace": SECRET.namespace}})
-        pod = world.pod("theirs", loads=False)
-        world.crash_after = crash
-        with suppress(CrashError):
-            looked(engine, world)
-        world.crash_after = None
-        revoke_key(world)
-        looked(engine, world)
-        assert pod in world.objects
-        assert SECRET in world.objects
 
 
 def test_a_secret_that_was_deleted_comes_back() -> None:
@@ -269,23 +185,6 @@ def test_what_is_granted_no_more_is_taken_away_and_comes_back_when_it_is_granted
     looked(engine, world)
     world.load()
     assert states(looked(engine, world))["Acknowledged"] == "True AllAcknowledged"
-
-
-def test_what_cannot_be_removed_is_said_to_be_there_still() -> None:
-    world, engine, _ = ward()
-    world.pod()
-    looked(engine, world)
-    world.refusals.append(
-        lambda action: Outcome("Forbidden") if isinstance(action, RemoveKeys) else None
-    )
-    revoke_key(world)
-    status = looked(engine, world)
-    assert ready(status)[:2] == ("False", "NamespaceNotEnabled")
-    assert ready(status, "KeysDelivered")[:2] == ("True", "KeysNotRemoved")
-    assert "kubectl delete secret ward-keys -n clinic" in ready(status, "KeysDelivered")[2]
-    assert not world.of_kind("Pod")
-    world.refusals.clear()
-    assert states(looked(engine, world))["KeysDelivered"] == "False KeysRemoved"
 
 
 def test_pods_of_other_labels_that_mount_the_secret_go_too() -> None:

@@ -13,6 +13,7 @@ from leeward.plans.shared.model import (
     Action,
     DeliveriesOf,
     KeysOf,
+    Listing,
     Manifest,
     MarkPod,
     Need,
@@ -66,6 +67,13 @@ class WardWorld(World):
                     return None
                 keys = [{"role": r, "id": i, "version": 1} for r, i in sorted(self.held[pod])]
                 return {"formatVersion": 1, "keys": keys}
+            case Listing(_, kind, namespace, "spec.secretName", name):
+                return [
+                    copy.deepcopy(one)
+                    for one in self.of_kind(kind)
+                    if one["metadata"]["namespace"] == namespace
+                    and one["spec"]["secretName"] == name
+                ]
             case DeliveriesOf(target):
                 found = self.of_kind("KeyDelivery")
                 return [copy.deepcopy(one) for one in found if target in targets(one)]
@@ -186,3 +194,13 @@ def revoke_key(world: World) -> None:
         if key["name"] == "intake":
             key["grants"] = []
     world.change(vault_ref, spec=spec)
+
+
+def looked(engine: Engine, world: WardWorld) -> Manifest:
+    """Its status when nothing more is to be done."""
+    return engine.settle(WARD, times=8)
+
+
+def states(status: Manifest) -> dict[str, str]:
+    """Its conditions: type -> status and reason."""
+    return {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from leeward.api.algorithms import ALGORITHMS
+from leeward.api.authority import Authority
 from leeward.api.keydelivery import SHOWN_VERSIONS, CertificateRequest, DeliveryItem
-from leeward.api.keyvault import Authority
 from leeward.api.meta import KeyRef
 from leeward.formats.certificates import (
     CertificateRefusedError,

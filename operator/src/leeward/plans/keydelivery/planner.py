@@ -27,6 +27,7 @@ from leeward.plans.keydelivery.consumers import (
     shown_items,
 )
 from leeward.plans.keydelivery.revocation import refuse, take_away
+from leeward.plans.keydelivery.secretname import check_name
 from leeward.plans.keydelivery.view import AT_ONCE, Content, Todo, View
 from leeward.plans.shared.conditions import parse_timestamp, timestamp
 from leeward.plans.shared.look import read
@@ -111,12 +112,21 @@ def _deliver(view: View) -> Plan:
         case Denied():
             return view.hold(wanted)
         case Todo() | Content() if view.secret is None:
+            named = check_name(view)
+            if named is not None:
+                return _stop(view, named)
             view.draft.put(secret={"digest": "", "pending": True}, revocation=None)
             return Plan(view.status, requeue_after=AT_ONCE)
         case Todo():
             return Plan(view.status, actions=wanted.actions)
         case Content():
             return _write(view, wanted) or _follow(view, wanted)
+
+
+def _stop(view: View, verdict: Denied | Unseen) -> Plan:
+    if isinstance(verdict, Unseen):
+        return Plan(view.status, needs=verdict.needs)
+    return view.hold(verdict)
 
 
 def _write(view: View, wanted: Content) -> Plan | None:
@@ -161,7 +171,8 @@ def _written(view: View, wanted: Content, put: PutKeys, outcome: Outcome) -> Pla
         stored = {k: v for k, v in view.status["secret"].items() if k != "resourceVersion"}
         view.draft.put(secret=stored)
         return Plan(view.status, requeue_after=AT_ONCE)
-    return view.hold(refusal(view.owner.namespace, put, outcome))
+    verdict = check_name(view, is_refused=True) if outcome.code == "Conflict" else None
+    return _stop(view, verdict or refusal(view.owner.namespace, put, outcome))
 
 
 def _is_old(view: View) -> bool:

@@ -75,10 +75,12 @@ _OF_A_DATASET: Final = (
 def _conflict(action: Action, outcome: Outcome) -> Denied:
     if isinstance(action, Create) and is_claim(action.manifest):
         return contested(action.manifest, outcome.result)
+    other = "choose another name for this resource"
+    if isinstance(action, PutKeys):
+        other = "create another KeyDelivery with another spec.secretName, which cannot be changed"
     return Denied(
         "NameTaken",
-        f"{_object(action)} is there and belongs to somebody else: remove it, or choose"
-        " another name for this resource",
+        f"{_object(action)} is there and belongs to somebody else: remove it, or {other}",
     )
 
 
