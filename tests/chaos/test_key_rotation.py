@@ -85,9 +85,16 @@ def test_a_fault_at_any_call_rotates_once_and_loses_nothing(fault: Fault) -> Non
     assert not wrong, "\n".join(wrong[:20])
 
 
-def test_many_versions_that_are_due_at_once_are_destroyed_step_by_step() -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"algorithm": "AES256_GCM"},
+        {"algorithm": "ED25519", "authority": {"trustDomain": "clinic.example"}},
+    ],
+)
+def test_many_versions_that_are_due_at_once_are_destroyed_step_by_step(kind: Manifest) -> None:
     """As after a long time without an operator, or where destroyAfter is set for the first time."""
-    key = {"name": "data", "algorithm": "AES256_GCM"}
+    key = {"name": "data", **kind}
     spec = {"keys": [{**key, "rotation": {"retireAfter": "1s", "destroyAfter": "2s"}}]}
 
     async def main() -> None:

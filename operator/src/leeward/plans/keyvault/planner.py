@@ -50,9 +50,9 @@ from leeward.plans.shared.shredding import WAITING, with_finalizer
 from leeward.plans.shared.verdict import Denied, key_fault
 
 REWRAP_PAUSE: Final = 0.5
-STEPS_AT_ONCE: Final = 8
-"""Steps of rotations in one reconcile."""
 """Seconds between two batches of artefact keys: others get a turn."""
+STEPS_AT_ONCE: Final = 4
+"""Steps of rotations in one reconcile: each may also have public halves and trust published."""
 USERS_PAUSE: Final = 15.0
 """Seconds between looks at pods that use certificates of a version which is to be disabled."""
 
