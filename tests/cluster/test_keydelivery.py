@@ -198,6 +198,7 @@ def test_a_certificate_is_replaced_without_a_restart(talking: Clinic) -> None:
 
 
 @pytest.mark.skipif("LEEWARD_SOAK" not in os.environ, reason="it takes seven minutes")
+@pytest.mark.timeout(600)
 def test_a_certificate_is_renewed_at_two_thirds_of_its_life(talking: Clinic) -> None:
     change = [{"op": "replace", "path": "/spec/items/0/certificate/duration", "value": "10m"}]
     talking.run("patch", "keydelivery", "store", "--type=json", "-p", json.dumps(change))
