@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from types import TracebackType
+from typing import Final
+
+_TURNS: Final = 10
 
 
 class Proxy:
@@ -19,6 +22,8 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._target = port
         self._tasks: set[asyncio.Task[None]] = set()
+        self._transports: set[asyncio.WriteTransport] = set()
+        self._closing = False
         self.cuts = 0
         self.held = asyncio.Event()
         self.held.set()
@@ -36,9 +41,16 @@ class Proxy:
         at: TracebackType | None,
     ) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._closing = True
+        self.held.set()
+        # What was accepted, and is served by nobody yet, is so after some turns of the loop.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        while self._tasks:
+            # Not cancelled: their streams would have the loop tell of it as of an error.
+            for transport in self._transports:
+                transport.abort()
+            await asyncio.wait(self._tasks)
         await asyncio.sleep(0)  # a transport that was aborted is closed in the next turn
 
     @property
@@ -52,15 +64,22 @@ class Proxy:
         self._tasks.add(task)
         with ExitStack() as ends:
             ends.callback(self._tasks.discard, task)
-            ends.callback(writer.transport.abort)
+            self._end_with(ends, writer)
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            ends.callback(up_writer.transport.abort)
+            self._end_with(ends, up_writer)
+            if self._closing:
+                return
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._upwards(reader, up_writer))
                     group.create_task(self._downwards(up_reader, writer))
             except* (OSError, _CutError):
                 pass
+
+    def _end_with(self, ends: ExitStack, writer: asyncio.StreamWriter) -> None:
+        self._transports.add(writer.transport)
+        ends.callback(self._transports.discard, writer.transport)
+        ends.callback(writer.transport.abort)
 
     async def _upwards(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
