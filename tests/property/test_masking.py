@@ -2,11 +2,14 @@
 
 import base64
 import csv
+import datetime as dt
 import hashlib
 import hmac
 import io
 import re
 import tempfile
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +19,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward.api.transforms import FormatPreserving, PartialMask
+from leeward.api.valuetransforms import Noise, NumberRange, TimePart, TopBottomCode
 from leeward_masking import transforms
 from leeward_masking.content import PlainContent
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.csvtypes import TypeInference, parse_column
-from leeward_masking.dates import DateShift
+from leeward_masking.dates import DateShift, time_part
 from leeward_masking.errors import JobError
 from leeward_masking.ff1 import BatchFf1
 from leeward_masking.footer import read_row_groups
 from leeward_masking.formatpreserving import FormatPreservingMask
 from leeward_masking.keys import derive
+from leeward_masking.noise import NoiseMask
+from leeward_masking.randommask import RangeMask
 from leeward_masking.siv import BatchSiv
 from leeward_masking.stats import DistinctSketch
+from leeward_masking.topbottom import top_bottom_code
 from unit.masking import ff1reference
 
 TEXTS = st.lists(st.none() | st.text(max_size=60), max_size=40)
@@ -159,6 +166,80 @@ def test_partial_mask(first: int, last: int, values: list[str | None]) -> None:
     rule = PartialMask(keep_first=first, keep_last=last)
     masked = transforms.partial_mask(rule)(pl.Series("v", values, pl.String))
     assert masked.to_list() == [None if value is None else model(value) for value in values]
+
+
+DECIMALS = st.decimals(-(10**9), 10**9, places=2)
+PARTS: dict[str, Callable[[dt.datetime], int]] = {
+    "Year": lambda moment: moment.year,
+    "Quarter": lambda moment: (moment.month + 2) // 3,
+    "Month": lambda moment: moment.month,
+    "Week": lambda moment: moment.isocalendar().week,
+    "Weekday": lambda moment: moment.isoweekday(),
+    "Hour": lambda moment: moment.hour,
+}
+
+
+@given(st.sampled_from(sorted(PARTS)), st.lists(st.none() | st.datetimes()))
+def test_parts_of_times(part: str, moments: list[dt.datetime | None]) -> None:
+    rule = TimePart.model_validate({"part": part})
+    found = time_part(rule, pl.Series("v", moments, pl.Datetime("us"))).to_list()
+    assert found == [None if moment is None else PARTS[part](moment) for moment in moments]
+
+
+@given(st.lists(DECIMALS, min_size=2, max_size=2), st.lists(st.none() | DECIMALS))
+def test_top_and_bottom_codes(borders: list[Decimal], values: list[Decimal | None]) -> None:
+    low, high = sorted(borders)
+    rule = TopBottomCode(bottom=f"{low:f}", top=f"{high:f}")
+    expected = [None if value is None else min(max(value, low), high) for value in values]
+    column = pl.Series("v", values, pl.Decimal(38, 2))
+    assert top_bottom_code(rule, column).to_list() == expected
+    floats = top_bottom_code(rule, column.cast(pl.Float64)).to_list()
+    assert floats == [None if value is None else float(value) for value in expected]
+
+
+@given(
+    st.sampled_from(["Laplace", "Gaussian"]),
+    st.sampled_from(["0.05", "1", "2.5", "100"]),
+    st.lists(DECIMALS, min_size=2, max_size=2),
+    st.lists(st.none() | DECIMALS, max_size=20),
+    st.sampled_from([pl.Decimal(38, 2), pl.Float64()]),
+)
+def test_noise_is_rounded_and_clamped(
+    distribution: str,
+    step: str,
+    bounds: list[Decimal],
+    values: list[Decimal | None],
+    dtype: pl.DataType,
+) -> None:
+    low, high = sorted(bounds)
+    parameters = {"scale": "1000", "roundTo": step, "lower": f"{low:f}", "upper": f"{high:f}"}
+    rule = Noise.model_validate(parameters | {"distribution": distribution})
+    found = NoiseMask(rule)(pl.Series("v", values, pl.Decimal(38, 2)).cast(dtype))
+    for old, text in zip(values, found.cast(pl.String), strict=True):
+        assert (old is None) == (text is None)
+        if text is not None:
+            number = Decimal(text)
+            assert low <= number <= high
+            assert number in (low, high) or number % Decimal(step) == 0
+
+
+@given(
+    st.lists(DECIMALS, min_size=2, max_size=2),
+    st.lists(st.none() | st.lists(st.none() | st.integers(-100, 100), max_size=5), max_size=8),
+)
+def test_random_numbers_lie_in_their_range(
+    bounds: list[Decimal], lists: list[list[int | None] | None]
+) -> None:
+    low, high = sorted(bounds)
+    mask = RangeMask(NumberRange(lower=f"{low:f}", upper=f"{high:f}"))
+    for inner in (pl.Float64(), pl.Decimal(30, 2)):
+        column = pl.Series("v", lists, pl.List(pl.Int64)).cast(pl.List(inner))
+        found = mask(column).to_list()
+        assert [row and [v is None for v in row] for row in found] == [
+            row and [v is None for v in row] for row in lists
+        ]
+        numbers = [v for row in found for v in row or [] if v is not None]
+        assert all(low <= Decimal(str(v)) <= high for v in numbers)
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(1, 3650), TEXTS)

@@ -133,6 +133,46 @@ def test_formats_are_preserved_and_fernet_tokens_made(tmp_path: Path) -> None:
     assert first["after"]["holder"] != second["after"]["holder"]
 
 
+def test_numbers_and_dates(data: Path) -> None:
+    rules: list[dict[str, Any]] = [
+        {"name": "patient", "randomMask": {"suppress": "1"}},
+        {"name": "visited", "timePart": {"part": "Weekday"}},
+        {"name": "weight", "topBottomCode": {"top": "65"}},
+        {"name": "name", "drop": {}},
+        {"name": "note", "drop": {}},
+    ]
+    first, second, third = [pair["after"] for pair in pairs(data, VAULT, DATASET, job(rules))]
+    assert first == {"patient": None, "visited": "2", "weight": "61.5"}
+    assert second == {"patient": None, "visited": "3", "weight": "65.0"}
+    assert third == {"patient": None, "visited": "5", "weight": None}
+    rules[2] = {"name": "weight", "noise": {"scale": "5", "roundTo": "0.1", "lower": "40"}}
+    rules[0] = {"name": "patient", "drop": {}}
+    noisy = pairs(data, VAULT, DATASET, job(rules))[0]["after"]["weight"]
+    assert re.fullmatch(r"\d{2,3}\.\d", noisy)
+    rules[2] = {"name": "weight", "randomMask": {"range": {"lower": "1", "upper": "2"}}}
+    assert 1 <= float(pairs(data, VAULT, DATASET, job(rules))[1]["after"]["weight"]) <= 2
+
+
+VALUE_FAULTS: list[tuple[str, dict[str, Any], str]] = [
+    ("timePart", {"part": "Minute"}, "'Hour'"),
+    ("topBottomCode", {}, "has no border\n  give it bottom, top or both"),
+    ("topBottomCode", {"bottom": "many"}, "or a date, as"),
+    ("topBottomCode", {"bottom": "2000-02-30"}, "a date that does not exist"),
+    ("topBottomCode", {"bottom": "1", "top": "2000-01-01"}, "a number and top a date"),
+    ("topBottomCode", {"bottom": "-1", "top": "-1.5"}, "bottom is above top"),
+    ("topBottomCode", {"bottom": "2000-01-02", "top": "2000-01-01"}, "bottom is above top"),
+    ("noise", {"scale": "-1"}, "must be a decimal number above 0"),
+    ("noise", {"scale": "0.00"}, "scale is 0"),
+    ("noise", {"scale": "1", "roundTo": "0"}, "roundTo is 0"),
+    ("noise", {"scale": "1", "lower": "2", "upper": "1.9"}, "lower is above upper"),
+    ("noise", {"scale": "1", "distribution": "Uniform"}, "'Gaussian'"),
+    ("randomMask", {}, "give one of range, suppress"),
+    ("randomMask", {"suppress": "1.5"}, "must be a probability above 0"),
+    ("randomMask", {"suppress": "0.0"}, "suppress is 0"),
+    ("randomMask", {"range": {"lower": "2", "upper": "1"}}, "range.lower is above range.upper"),
+]
+
+
 def test_parquet_is_read_as_well(data: Path, tmp_path: Path) -> None:
     parquet = tmp_path / "visits.parquet"
     pl.read_csv(data, separator=";", try_parse_dates=True).write_parquet(parquet)
@@ -187,6 +227,10 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
         ((job([shaped(alphabet="Letters", checkDigit="Luhn")]),), "needs alphabet Digits"),
         ((job([shaped(checkDigit="Luhn", keepLast=1)]),), "the check digit is the last digit"),
         ((job([shaped(alphabet="digits")]),), "formatPreserving.alphabet"),
+        *(
+            ((job([{"name": "a", transform: parameters}]),), words)
+            for transform, parameters, words in VALUE_FAULTS
+        ),
         (({"kind": "MaskingJob", "metadata": "m", "spec": 3},), "MaskingJob, spec"),
     ],
 )

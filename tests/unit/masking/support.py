@@ -1,11 +1,14 @@
 """A volume with a source, keys, and a job on it."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pytest
 
 from leeward.api.dataset import CsvOptions, SchemaColumn
 from leeward.formats.jobconfig import (
@@ -19,6 +22,7 @@ from leeward.formats.result import Result
 from leeward.formats.sealed import ArtefactKey, open_reader, seal_file
 from leeward_masking.canonical import column_type
 from leeward_masking.engine import mask_file
+from leeward_masking.errors import JobError
 from leeward_masking.inspection import inspect_file
 from leeward_masking.progress import Progress
 
@@ -149,3 +153,29 @@ class Volume:
 
 def from_base64url(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def column(values: Sequence[Any], dtype: Any = None) -> pl.Series:
+    return pl.Series("c", values, dtype)
+
+
+def refused(transform: Callable[[pl.Series], object], values: pl.Series) -> JobError:
+    with pytest.raises(JobError) as caught:
+        transform(values)
+    assert caught.value.code == "UnsuitableColumn"
+    assert caught.value.column == "c"
+    return caught.value
+
+
+NUMBERS = {
+    "integers": column([5, -7, None]),
+    "short integers": column([0, 255, None], pl.UInt8),
+    "long integers": column([0, 2**64 - 1, None], pl.UInt64),
+    "decimals": column([Decimal("0.50"), Decimal("-7.25"), None], pl.Decimal(6, 2)),
+    "floats": column([0.5, -7.25, None]),
+    "short floats": column([0.5, -7.25, None], pl.Float32),
+    "no value": column([None, None], pl.Int64),
+    "nothing": column([], pl.Float64),
+    "one": column([1.5]),
+    "all equal": column([3] * 50),
+}

@@ -126,6 +126,49 @@ def test_the_report_says_what_is_linkable(volume: Volume) -> None:
     assert b'"linkable":false' not in result.canonical()
 
 
+def test_the_report_of_random_values(volume: Volume) -> None:
+    frame = pl.DataFrame(
+        {
+            "weight": [1.5, None, 2.5],
+            "list": [[1, 2], None, [3]],
+            "struct": [{"a": 1}, {"a": None}, None],
+            "age": [3, 95, None],
+        }
+    )
+    rules = [
+        rule("weight", "noise", {"scale": "10"}),
+        rule("list", "randomMask", {"range": {"lower": "10", "upper": "99"}}),
+        rule("struct", "randomMask", {"suppress": "1"}),
+        rule("age", "topBottomCode", {"top": "90"}),
+    ]
+    result = volume.mask(volume.source(volume.write_frame(frame), frame.schema), rules)
+    assert result.report is not None
+    found = {column.name: column for column in result.report.columns}
+    assert {name: (c.changed, c.nulls_after, c.distinct_after) for name, c in found.items()} == {
+        "weight": (2, 1, 2), "list": (2, 1, None), "struct": (2, 3, None), "age": (1, 1, 2),
+    }  # fmt: skip
+    assert [name for name, column in found.items() if column.note] == ["weight"]
+    assert "no differential privacy" in (found["weight"].note or "")
+    assert volume.masked().schema["list"] == pl.List(pl.Int64)
+
+
+@pytest.mark.parametrize(
+    ("transform", "parameters"),
+    [
+        ("topBottomCode", {"bottom": "9007199254740993", "top": "9007199254740992"}),
+        ("noise", {"scale": "0.0"}),
+    ],
+)
+def test_parameters_that_only_an_exact_look_refuses(
+    volume: Volume, transform: str, parameters: dict[str, object]
+) -> None:
+    frame = pl.DataFrame({"a": [1]})
+    source = volume.source(volume.write_frame(frame), frame.schema)
+    error = failure(volume, source, [rule("a", transform, parameters)])
+    assert error.code == "InvalidConfig"
+    assert error.message.startswith('rule "a": ')
+
+
 def test_an_unsuitable_value_is_named_by_its_row_in_the_file(volume: Volume) -> None:
     frame = pl.DataFrame({"card": [f"{number:06}" for number in range(20)] + ["SECRET"]})
     path = volume.write_frame(frame, rows=4)

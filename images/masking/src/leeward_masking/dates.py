@@ -1,12 +1,14 @@
-"""Date shift: every date of one subject moved by the same number of days."""
+"""Dates: those of one subject moved by the same number of days, or one part of each."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from leeward_masking.canonical import canonical_text, unsuitable
+from leeward.api.valuetransforms import TimePart
+from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.keys import derive
 from leeward_masking.siv import KEY_SIZE, BatchSiv
 
@@ -52,3 +54,28 @@ class DateShift:
             return (values.cast(pl.Int32) + days.cast(pl.Int32)).cast(pl.Date)
         # A day is 24 hours, also where the column has a time zone with summer time.
         return pl.select(pl.lit(values) + pl.duration(days=pl.lit(days))).to_series()
+
+
+_PARTS: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
+    "Year": lambda moment: moment.dt.year(),
+    "Quarter": lambda moment: moment.dt.quarter(),
+    "Month": lambda moment: moment.dt.month(),
+    "Week": lambda moment: moment.dt.week(),
+    "Weekday": lambda moment: moment.dt.weekday(),
+    "Hour": lambda moment: moment.dt.hour(),
+}
+
+
+def time_part(rule: TimePart, values: pl.Series) -> pl.Series:
+    """One part of each date or time, an integer; in a column with a time zone as clocks there show.
+
+    Raises:
+        JobError: ``UnsuitableColumn``: it holds no dates, or for Hour no times.
+    """
+    wanted = ("Datetime", "Time") if rule.part == "Hour" else ("Date", "Datetime")
+    if column_type(values.dtype) not in wanted:
+        raise unsuitable(
+            values.name, f"holds none of {' and '.join(wanted)}: timePart {rule.part} needs it"
+        )
+    part = _PARTS[rule.part](pl.lit(values)).cast(pl.Int32)
+    return pl.select(part.alias(values.name)).to_series()

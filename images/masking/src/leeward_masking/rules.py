@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import polars as pl
@@ -10,12 +11,15 @@ from leeward.api.transforms import ColumnRule
 from leeward.formats.jobconfig import RuleConfig
 from leeward_masking import transforms
 from leeward_masking.canonical import column_type, unsuitable
-from leeward_masking.dates import DateShift
+from leeward_masking.dates import DateShift, time_part
 from leeward_masking.errors import JobError
 from leeward_masking.formatpreserving import FormatPreservingMask
+from leeward_masking.noise import NoiseMask
+from leeward_masking.randommask import RangeMask, suppress
+from leeward_masking.topbottom import top_bottom_code
 
-_ANY_TYPE = frozenset({"keep", "drop", "redact", "replace"})
-"""Transforms that work on lists, structs and binary columns, too."""
+_ANY_TYPE = frozenset({"keep", "drop", "redact", "replace", "randomMask"})
+"""Transforms that work on lists, structs and binary columns, too, or look for themselves."""
 
 
 class MaterialOf(Protocol):
@@ -116,6 +120,8 @@ def compile_plan(
         _check_type(name, config.rule.transform, dtype)
         if config.rule.date_shift is not None and (config.subject or "") not in schema:
             raise missing(config.subject or "(no subject)")
+        if (fault := config.rule.fault()) is not None:
+            raise _invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
         keep.append(
             ColumnPlan(
                 name=name,
@@ -143,7 +149,21 @@ def _transform(config: RuleConfig, material_of: MaterialOf) -> Callable[..., pl.
         return transforms.generalize(rule.generalize)
     if rule.redact is not None:
         return transforms.redact
-    return transforms.keep
+    return _of_values(rule) or transforms.keep
+
+
+def _of_values(rule: ColumnRule) -> Callable[..., pl.Series] | None:
+    if rule.time_part is not None:
+        return partial(time_part, rule.time_part)
+    if rule.top_bottom_code is not None:
+        return partial(top_bottom_code, rule.top_bottom_code)
+    if rule.noise is not None:
+        return NoiseMask(rule.noise)
+    if rule.random_mask is None:
+        return None
+    if rule.random_mask.range is not None:
+        return RangeMask(rule.random_mask.range)
+    return suppress(rule.random_mask.suppress or "1")
 
 
 def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..., pl.Series]:

@@ -18,6 +18,10 @@ _ONE_TO_ONE: Final = frozenset({"keep", "hash", "tokenize"})
 """Transforms that leave the number of distinct values (of a hash, but for collisions)."""
 _ALWAYS_OTHER: Final = frozenset({"redact", "hash", "tokenize", "encrypt", "dateShift"})
 """Transforms that leave no value as it was."""
+_NOTES: Final = {
+    "noise": "attribute-level only: rows stay visible, and this is no differential privacy",
+}
+"""What must not be taken for more than it is."""
 
 
 class DistinctSketch:
@@ -141,7 +145,7 @@ def _count(column: _Column, before: pl.Series, after: pl.Series) -> None:
 
 
 def _changed(before: pl.Series, after: pl.Series) -> int:
-    if before.dtype == after.dtype and column_type(before.dtype) != "Other":
+    if before.dtype == after.dtype:
         return int(np.count_nonzero(before.ne_missing(after).to_numpy()))
     # Another type is another value wherever there was one.
     return int((before.is_not_null() | after.is_not_null()).sum())
@@ -152,6 +156,8 @@ def _column_report(column: _Column) -> ColumnReport:
     distinct_before = None if nested else column.before.count()
     one_to_one = column.plan.transform in _ONE_TO_ONE
     distinct_after = distinct_before if one_to_one else column.after.count()
+    if column.type_after == "Other":
+        distinct_after = None
     return ColumnReport(
         name=column.plan.name,
         transform=column.plan.transform,
@@ -163,6 +169,7 @@ def _column_report(column: _Column) -> ColumnReport:
         nulls_after=column.nulls_after,
         distinct_before=distinct_before,
         distinct_after=distinct_after,
+        note=_NOTES.get(column.plan.transform),
         linkable=column.plan.linkable or None,
         distinct_estimated=True if column.before.estimated or column.after.estimated else None,
     )

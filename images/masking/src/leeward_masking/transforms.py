@@ -21,14 +21,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from leeward.api.transforms import Generalize, PartialMask
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.keys import derive
+from leeward_masking.randomness import Random
 from leeward_masking.siv import KEY_SIZE, BatchSiv
 from leeward_masking.text64 import encode_one
 
 Transform = Callable[[pl.Series], pl.Series]
 """A column of a block in, the same number of rows out, under the same name."""
-
-Random = Callable[[int], bytes]
-"""Returns that many random bytes; ``os.urandom`` outside of tests."""
 
 Clock = Callable[[], float]
 """Seconds since 1970, UTC."""
@@ -192,8 +190,8 @@ def bins(borders: list[str]) -> Transform:
 
 
 def date_to(unit: str) -> Transform:
-    """The first day of the Day, Month, Quarter, Year or Decade, as a Date."""
-    every = {"Day": "1d", "Month": "1mo", "Quarter": "1q", "Year": "1y"}
+    """The first day of the Day, Week (Monday), Month, Quarter, Year or Decade, as a Date."""
+    every = {"Day": "1d", "Week": "1w", "Month": "1mo", "Quarter": "1q", "Year": "1y"}
 
     def apply(values: pl.Series) -> pl.Series:
         if column_type(values.dtype) not in ("Date", "Datetime"):

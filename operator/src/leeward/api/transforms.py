@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 from pydantic import Field
 
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
+from leeward.api.transformbase import Transform
+from leeward.api.valuetransforms import Noise, RandomMask, TimePart, TopBottomCode
 
 Scope = Literal["Vault", "Dataset", "Job"]
 
@@ -13,12 +15,6 @@ SCOPE: Final = Field(
     " (every job on this data), Job (this job only).",
 )
 KEY: Final = Field(description="The vault key; a key of its own is made under it per scope.")
-
-
-class Transform(Model):
-    """Base of all transforms."""
-
-    keeps_unknown: ClassVar = True
 
 
 class NoParameters(Transform):
@@ -157,7 +153,7 @@ class Generalize(Transform):
         ]
         | None
     ) = Field(default=None, description="Borders of half-open intervals [a, b).")
-    date_to: Literal["Day", "Month", "Quarter", "Year", "Decade"] | None = Field(
+    date_to: Literal["Day", "Week", "Month", "Quarter", "Year", "Decade"] | None = Field(
         default=None, description="The unit that a date is cut to."
     )
     prefix: Annotated[int, Field(ge=1, le=64)] | None = Field(
@@ -206,6 +202,10 @@ TRANSFORMS: Final = (
     "formatPreserving",
     "generalize",
     "dateShift",
+    "timePart",
+    "topBottomCode",
+    "noise",
+    "randomMask",
 )
 KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
     "hash": frozenset({"HMAC_SHA256"}),
@@ -239,6 +239,10 @@ class ColumnRule(Model):
     format_preserving: FormatPreserving | None = None
     generalize: Generalize | None = None
     date_shift: DateShift | None = None
+    time_part: TimePart | None = None
+    top_bottom_code: TopBottomCode | None = None
+    noise: Noise | None = None
+    random_mask: RandomMask | None = None
     keeps_unknown: ClassVar = True
     cel: ClassVar = (
         Cel(
@@ -271,6 +275,11 @@ class ColumnRule(Model):
         given = self.model_dump(by_alias=True, exclude_none=True)
         return next(name for name in TRANSFORMS if name in given)
 
+    def fault(self) -> tuple[str, str] | None:
+        """What is wrong with the parameters of the transform, and what to do; None: nothing."""
+        given = (self.top_bottom_code, self.noise, self.random_mask)
+        return next((found for one in given if one and (found := one.fault())), None)
+
     @property
     def column_names(self) -> tuple[str, ...]:
         """The columns that this rule is for."""
@@ -280,11 +289,14 @@ class ColumnRule(Model):
     def keeps_values(self) -> bool:
         """Whether values may come out as they are.
 
-        A date does when it is cut to its day. All other transforms change every value that is
-        there: partialMask and prefix mask one entirely that is not longer than what they keep.
+        A date does when it is cut to its day; a number between the borders of topBottomCode, or
+        whose noise is rounded away; and what suppression leaves. All other transforms change every
+        value that is there: partialMask and prefix mask one entirely that is not longer than what
+        they keep.
         """
         cut = self.generalize is not None and self.generalize.date_to == "Day"
-        return cut or self.keep is not None
+        spared = self.random_mask is not None and self.random_mask.suppress is not None
+        return cut or spared or any((self.keep, self.top_bottom_code, self.noise))
 
     @property
     def key_use(self) -> tuple[KeyRef, Scope] | None:

@@ -74,6 +74,8 @@ def check_rules(name: str, spec: MaskingJobSpec) -> None:
             _check_bins(f'MaskingJob {name}, rule "{rule.name}"', rule.generalize.bins)
         if rule.format_preserving is not None:
             _check_check_digit(f'MaskingJob {name}, rule "{rule.name}"', rule.format_preserving)
+        if (fault := rule.fault()) is not None:
+            raise CliError(f'MaskingJob {name}, rule "{rule.name}": {fault[0]}', fault[1])
     counts = Counter(column for rule in spec.columns for column in rule.column_names)
     twice = next((column for column, count in counts.items() if count > 1), None)
     if twice is not None:

@@ -84,6 +84,7 @@ class ColumnReport(Document):
         distinct_estimated: True where one of the two is an estimate; left out where both are exact.
         linkable: True where equal values have equal results of their own, so that it can be seen
             which rows are equal and how often; left out elsewhere.
+        note: What the transform does not give, where it could be taken for more.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ColumnReport(Document):
     distinct_after: int | None = None
     distinct_estimated: Literal[True] | None = None
     linkable: Literal[True] | None = None
+    note: str | None = None
 
 
 class MaskingReport(Document):

@@ -1,0 +1,91 @@
+"""Rules for numbers and dates that are wrong are refused by ``kubectl apply``, others are not."""
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from cluster.clinic import Manifest, masking_job
+
+pytestmark = pytest.mark.cluster
+
+RunKubectl = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def job(*columns: Manifest) -> Manifest:
+    return masking_job("job", "admissions", list(columns))
+
+
+BAD: dict[str, tuple[Manifest, list[str]]] = {
+    "part of a date that does not exist": (
+        job({"name": "seen", "timePart": {"part": "Minute"}}),
+        ["spec.columns[0].timePart.part", 'supported values: "Year", "Quarter"'],
+    ),
+    "no border": (
+        job({"name": "age", "topBottomCode": {}}),
+        ["spec.columns[0].topBottomCode", "topBottomCode needs bottom, top or both"],
+    ),
+    "border that is neither number nor date": (
+        job({"name": "age", "topBottomCode": {"top": "ninety"}}),
+        ["topBottomCode.top", 'must be a decimal number, as "90"', 'or a date, as "1930-01-01"'],
+    ),
+    "borders of two kinds": (
+        job({"name": "age", "topBottomCode": {"bottom": "18", "top": "2000-01-01"}}),
+        ["spec.columns[0].topBottomCode.bottom", "must both be numbers, or both dates"],
+    ),
+    "falling borders": (
+        job({"name": "age", "topBottomCode": {"bottom": "100", "top": "20"}}),
+        ["spec.columns[0].topBottomCode.bottom", "bottom is above top: exchange them"],
+    ),
+    "falling borders of dates": (
+        job({"name": "born", "topBottomCode": {"bottom": "2001-01-01", "top": "2000-12-31"}}),
+        ["spec.columns[0].topBottomCode.bottom", "bottom is above top: exchange them"],
+    ),
+    "noise of no size": (
+        job({"name": "income", "noise": {"scale": "0.0"}}),
+        ["spec.columns[0].noise.scale", 'must be a decimal number above 0, as "2"'],
+    ),
+    "noise between falling bounds": (
+        job({"name": "income", "noise": {"scale": "5", "lower": "9", "upper": "-9"}}),
+        ["spec.columns[0].noise.lower", "lower is above upper: exchange them"],
+    ),
+    "two kinds of random values": (
+        job(
+            {"name": "age", "randomMask": {"range": {"lower": "0", "upper": "9"}, "suppress": "1"}}
+        ),
+        ["spec.columns[0].randomMask", "needs exactly one of range, suppress"],
+    ),
+    "falling range": (
+        job({"name": "age", "randomMask": {"range": {"lower": "9", "upper": "0"}}}),
+        ["spec.columns[0].randomMask.range.lower", "lower is above upper: exchange them"],
+    ),
+    "probability above one": (
+        job({"name": "age", "randomMask": {"suppress": "1.5"}}),
+        ["spec.columns[0].randomMask.suppress", "must be a probability above 0, at most 1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_parameters_are_refused(run_kubectl: RunKubectl, namespace: str, name: str) -> None:
+    manifest, messages = BAD[name]
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert done.returncode != 0
+    assert [message for message in messages if message not in done.stderr] == [], done.stderr
+
+
+def test_parameters_at_their_bounds_are_taken(run_kubectl: RunKubectl, namespace: str) -> None:
+    """A rule that was never met by a good value could refuse all."""
+    manifest = job(
+        {"name": "seen", "timePart": {"part": "Week"}},
+        {"name": "born", "topBottomCode": {"bottom": "1930-01-01", "top": "1930-01-01"}},
+        {"name": "age", "topBottomCode": {"bottom": "-1.5", "top": "90"}},
+        {"name": "admitted", "generalize": {"dateTo": "Week"}},
+        {"name": "income", "noise": {"scale": "0.5", "roundTo": "10", "lower": "0", "upper": "0"}},
+        {"name": "weight", "noise": {"scale": "9" * 19, "distribution": "Gaussian"}},
+        {"name": "note", "randomMask": {"suppress": "1.0"}},
+        {"name": "score", "randomMask": {"range": {"lower": "-3", "upper": "0.5"}}},
+    )
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,54 @@
+"""Whether the rules of a MaskingJob suit the types and tags of the columns."""
+
+from typing import Any
+
+import pytest
+
+from unit.plans.clinic import JOB, RULES, SOURCE, clinic, dataset_spec, job_spec
+from unit.plans.simulator import ready
+
+NUMBERS = {"lower": "0", "upper": "9"}
+
+
+def denied(column: str, transform: dict[str, Any], **source: Any) -> tuple[str, str]:
+    world, engine = clinic()
+    kept = [rule for rule in RULES if rule["name"] != column]
+    world.change(JOB, spec=job_spec(columns=[*kept, {"name": column, **transform}]))
+    world.change(SOURCE, spec=dataset_spec(**source))
+    _, reason, message = ready(engine.settle(JOB), "Admitted")
+    return reason, message
+
+
+@pytest.mark.parametrize(
+    ("column", "transform", "words"),
+    [
+        ("ward", {"timePart": {"part": "Year"}}, "type String, and timePart Year needs a date"),
+        ("born", {"timePart": {"part": "Hour"}}, "type Date, and timePart Hour needs a time"),
+        ("ward", {"topBottomCode": {"top": "9"}}, "with numbers needs a number"),
+        ("born", {"topBottomCode": {"top": "9"}}, "with numbers needs a number"),
+        ("ward", {"topBottomCode": {"bottom": "2000-01-01"}}, "with dates needs a date"),
+        ("born", {"noise": {"scale": "9"}}, "noise needs a number"),
+        ("ward", {"randomMask": {"range": NUMBERS}}, "needs a number, or a list of numbers"),
+    ],
+)
+def test_other_types_are_refused(column: str, transform: dict[str, Any], words: str) -> None:
+    reason, message = denied(column, transform)
+    assert reason == "UnsuitableColumn"
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("transform", "kept"),
+    [
+        ({"topBottomCode": {"top": "2000-01-01"}}, True),
+        ({"randomMask": {"suppress": "0.9"}}, True),
+        ({"timePart": {"part": "Year"}}, False),
+        ({"generalize": {"dateTo": "Week"}}, False),
+    ],
+)
+def test_identifiers_of_which_some_would_stay_are_refused(
+    transform: dict[str, Any], kept: bool
+) -> None:
+    tagged = [{"name": "born", "tags": ["DirectIdentifier"]}]
+    reason, _ = denied("born", transform, columns=tagged)
+    assert (reason == "IdentifierKept") == kept
