@@ -56,6 +56,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ),
         ["spec.columns[0].randomMask", "needs exactly one of range, suppress"],
     ),
+    "no bit of an address": (
+        job({"name": "ip", "generalize": {"ipPrefix": {"v4": 0}}}),
+        ["spec.columns[0].generalize.ipPrefix.v4", "greater than or equal to 1"],
+    ),
     "falling range": (
         job({"name": "age", "randomMask": {"range": {"lower": "9", "upper": "0"}}}),
         ["spec.columns[0].randomMask.range.lower", "lower is above upper: exchange them"],
@@ -84,6 +88,7 @@ def test_parameters_at_their_bounds_are_taken(run_kubectl: RunKubectl, namespace
         {"name": "admitted", "generalize": {"dateTo": "Week"}},
         {"name": "income", "noise": {"scale": "0.5", "roundTo": "10", "lower": "0", "upper": "0"}},
         {"name": "weight", "noise": {"scale": "9" * 19, "distribution": "Gaussian"}},
+        {"name": "ip", "generalize": {"ipPrefix": {}}},
         {"name": "note", "randomMask": {"suppress": "1.0"}},
         {"name": "score", "randomMask": {"range": {"lower": "-3", "upper": "0.5"}}},
     )

@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeward.api.transforms import FormatPreserving, PartialMask
+from leeward.api.transforms import FormatPreserving, Generalize, IpPrefix, PartialMask
 from leeward.api.valuetransforms import Noise, NumberRange, TimePart, TopBottomCode
 from leeward_masking import transforms
 from leeward_masking.content import PlainContent
@@ -184,6 +185,19 @@ def test_parts_of_times(part: str, moments: list[dt.datetime | None]) -> None:
     rule = TimePart.model_validate({"part": part})
     found = time_part(rule, pl.Series("v", moments, pl.Datetime("us"))).to_list()
     assert found == [None if moment is None else PARTS[part](moment) for moment in moments]
+
+
+@given(st.integers(1, 31), st.integers(1, 127), st.lists(st.none() | st.ip_addresses()))
+def test_networks_hold_their_addresses(
+    v4: int, v6: int, addresses: list[IPv4Address | IPv6Address | None]
+) -> None:
+    column = pl.Series("v", [a and str(a) for a in addresses], pl.String)
+    found = transforms.generalize(Generalize(ip_prefix=IpPrefix(v4=v4, v6=v6)))(column)
+    for address, text in zip(addresses, found, strict=True):
+        plain = getattr(address, "ipv4_mapped", None) or address
+        assert text == (
+            plain and str(ip_network((plain, v4 if plain.version == 4 else v6), strict=False))
+        )
 
 
 @given(st.lists(DECIMALS, min_size=2, max_size=2), st.lists(st.none() | DECIMALS))

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from leeward.api.transforms import Generalize, PartialMask
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
+from leeward_masking.ipprefix import IpPrefixMask
 from leeward_masking.keys import derive
 from leeward_masking.randomness import Random
 from leeward_masking.siv import KEY_SIZE, BatchSiv
@@ -155,11 +156,13 @@ def encrypt_fernet(material: bytes, clock: Clock = time.time) -> Transform:
 
 
 def generalize(rule: Generalize) -> Transform:
-    """A coarser value: a bin's label, the first day of a unit of time, or the first characters."""
+    """A coarser value: a bin, the first day of a unit of time, a network, the first characters."""
     if rule.bins is not None:
         return bins(rule.bins)
     if rule.date_to is not None:
         return date_to(rule.date_to)
+    if rule.ip_prefix is not None:
+        return IpPrefixMask(rule.ip_prefix)
     return prefix(rule.prefix or 0)
 
 

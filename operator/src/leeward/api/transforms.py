@@ -129,6 +129,18 @@ class FormatPreserving(Transform):
     )
 
 
+class IpPrefix(Model):
+    """How many bits of an IP address are kept."""
+
+    v4: Annotated[int, Field(ge=1, le=31)] = Field(default=24, description="Of IPv4 addresses.")
+    v6: Annotated[int, Field(ge=1, le=127)] = Field(default=48, description="Of IPv6 addresses.")
+    unsuitable: Literal["Fail", "Redact"] = Field(
+        default="Fail",
+        description="What becomes of a value that is no IP address: the job fails and names the"
+        " row, or the value is removed (null).",
+    )
+
+
 class Generalize(Transform):
     """A coarser value. Exactly one member."""
 
@@ -161,10 +173,14 @@ class Generalize(Transform):
         description="Characters kept from the start; the rest becomes '*'. A value that is not"
         " longer is masked entirely.",
     )
+    ip_prefix: IpPrefix | None = Field(
+        default=None, description="IP addresses become the network that they are in."
+    )
     cel: ClassVar = (
         Cel(
-            "[has(self.bins), has(self.dateTo), has(self.prefix)].filter(x, x).size() == 1",
-            "generalize needs exactly one of bins, dateTo, prefix",
+            "[has(self.bins), has(self.dateTo), has(self.prefix), has(self.ipPrefix)]"
+            ".filter(x, x).size() == 1",
+            "generalize needs exactly one of bins, dateTo, prefix, ipPrefix",
         ),
     )
 

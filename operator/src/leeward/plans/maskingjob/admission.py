@@ -27,6 +27,7 @@ from leeward.plans.shared.sources import (
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
 DATES: Final = frozenset({"Date", "Datetime"})
+TEXTS: Final = frozenset({"String"})
 FORMATTED: Final = frozenset({"String", "Integer"})
 HOURS: Final = frozenset({"Datetime", "Time"})
 NUMBERS: Final = frozenset({"Integer", "Float", "Decimal"})
@@ -137,6 +138,8 @@ def _wanted(rule: ColumnRule) -> tuple[frozenset[str], str]:
         return DATES, "generalize.dateTo needs a date"
     if rule.generalize is not None and rule.generalize.bins is not None:
         return NUMBERS, "generalize.bins needs a number"
+    if rule.generalize is not None and rule.generalize.ip_prefix is not None:
+        return TEXTS, "generalize.ipPrefix needs text"
     if rule.format_preserving is not None:
         return FORMATTED, "formatPreserving needs text or whole numbers"
     return _wanted_by_values(rule)
