@@ -13,7 +13,7 @@ class IpPrefixMask:
     """Networks in CIDR notation (RFC 4632, RFC 5952): ``192.0.2.17`` becomes ``192.0.2.0/24``.
 
     IPv4 addresses that are mapped into IPv6 (``::ffff:192.0.2.17``, RFC 4291) are taken for what
-    they are. The library reads one address at a time (2 microseconds), each that occurs in a block once.
+    they are. The library reads one address at a time, each that occurs in a block once.
 
     Args:
         rule: The parameters.
