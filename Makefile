@@ -131,6 +131,10 @@ bench-algorithms: venv ## What each algorithm costs here, for docs/choosing-algo
 bench-masking: venv ## Masking against a bare Polars scan and write
 	@$(BIN)/python tests/bench/bench_masking.py
 
+.PHONY: bench-anonymity
+bench-anonymity: venv ## k-anonymity of a million rows on one core, against looking at every node
+	@$(BIN)/python tests/bench/bench_anonymity.py
+
 .PHONY: bench-operator
 bench-operator: venv cluster-up ## The operator against a bare client
 	@$(CLUSTER) exec -- $(BIN)/python tests/bench/bench_operator.py

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward_masking.anonymity.counts import Counter, CountTable, count_block, merge
+from leeward_masking.anonymity.grouping import CodeArray, IntArray, SubjectArray
 from leeward_masking.anonymity.hierarchy import Hierarchy, from_columns
 from leeward_masking.anonymity.lattice import make_lattice
 from leeward_masking.anonymity.models import (
@@ -67,38 +68,37 @@ class Rows:
         return len({self.subjects[row] for row in rows} - {None})
 
 
-@st.composite
-def hierarchies(draw: st.DrawFn, name: str, values: int, *, closed: bool = False) -> Hierarchy:
-    columns = [[str(value) for value in range(values)]]
-    for _ in range(draw(st.integers(0, 2))):
-        groups = sorted(set(columns[-1]))
-        parents = {group: str(draw(st.integers(0, len(groups) - 1))) for group in groups}
-        columns.append([parents[group] for group in columns[-1]])
-    made = from_columns(name, [pl.Series(column) for column in columns])
-    if not closed and draw(st.booleans()):
-        return made
-    made = made.with_any()
-    if closed and made.height < 2:
-        return from_columns(name, [made.labels[0], pl.Series(["*"])])
-    return made
+def hierarchy(random: np.random.Generator, name: str, values: int, *, closed: bool) -> Hierarchy:
+    """Levels that join groups of the one before at random; ``closed``: all of them in the end."""
+    columns = [np.arange(values)]
+    for _ in range(random.integers(0, 3)):
+        groups = int(columns[-1].max()) + 1
+        parents = np.sort(random.integers(0, max(1, groups - 1), groups))
+        columns.append(parents[columns[-1]])
+    if closed:
+        columns.append(np.zeros(values, np.int64))
+    return from_columns(name, [pl.Series(column) for column in columns])
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> Rows:
-    sizes = draw(st.lists(st.integers(1, 5), min_size=1, max_size=3))
-    row = st.tuples(*(st.integers(0, size - 1) for size in sizes))
-    codes = draw(st.lists(row, max_size=24))
-    count = len(codes)
-    subject = st.none() | st.integers(0, 2**64 - 1) | st.integers(0, 6)
-    subjects = draw(st.none() | st.lists(subject, min_size=count, max_size=count))
+    """Few values and rows, so that all that matters happens often: drawn by a seed."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    sizes = random.integers(1, 6, draw(st.integers(1, 3)))
+    count = draw(st.sampled_from([0, 1, 5, 12, 24, 40]))
+    one_each = draw(st.booleans())
+    subjects = random.integers(0, max(1, count // 2), count)
+    known = random.random(count) > 0.1
     size = draw(st.integers(1, 4))
-    values = draw(st.lists(st.integers(0, size - 1), min_size=count, max_size=count))
+    skewed = random.integers(0, size, count) * (random.random(count) > 0.4)
     return Rows(
-        [draw(hierarchies(f"q{i}", size)) for i, size in enumerate(sizes)],
-        codes,
-        subjects,
-        values,
-        draw(hierarchies("s", size, closed=True)),
+        [hierarchy(random, f"q{i}", n, closed=draw(st.booleans())) for i, n in enumerate(sizes)],
+        [tuple(row) for row in random.integers(0, sizes, (count, len(sizes))).tolist()],
+        None
+        if one_each
+        else [s if k else None for s, k in zip(subjects.tolist(), known, strict=True)],
+        skewed.tolist(),
+        hierarchy(random, "s", size, closed=True),
     )
 
 
@@ -169,19 +169,22 @@ def best_by_definition(
 @st.composite
 def several_models(draw: st.DrawFn, rows: Rows) -> list[Model]:
     whole = np.bincount(np.array(rows.values, np.int64), minlength=rows.tree.values)
-    number = st.floats(1, 4) | st.sampled_from([1.0, 2.0, 3.0])
-    one: st.SearchStrategy[Model] = st.one_of(
+    models: list[st.SearchStrategy[Model]] = [
         st.builds(KAnonymity, st.integers(1, 6)),
         st.builds(DistinctLDiversity, st.integers(1, 4)),
-        st.builds(EntropyLDiversity, number),
+        st.builds(EntropyLDiversity, st.floats(1.2, 3.5) | st.sampled_from([1.0, 2.0, 3.0])),
+    ]
+    models += [
         st.builds(
             TCloseness,
-            st.floats(0, 1) | st.sampled_from([0.0, 0.25, 0.5]),
+            st.floats(0, 0.6) | st.sampled_from([0.0, 0.25, 0.5]),
             st.just(whole),
-            st.sampled_from(["Equal", "Ordered", rows.tree]),
-        ),
-    )
-    return draw(st.lists(one, min_size=1, max_size=3))
+            st.just(distance),
+        )
+        for distance in ("Equal", "Ordered", rows.tree)
+    ]
+    chosen = draw(st.lists(st.sampled_from(range(6)), min_size=1, max_size=2, unique=True))
+    return [draw(models[i]) for i in chosen]
 
 
 def found(
@@ -213,6 +216,28 @@ def test_the_search_finds_the_optimum_of_the_definitions(
     check_what_is_released(rows, models, limit, pruned)
 
 
+@given(st.data(), st.integers(0, 2**32), st.sampled_from(LIMITS[:3]), st.integers(20, 200))
+def test_pruning_misses_nothing(
+    data: st.DataObject, seed: int, limit: Fraction, count: int
+) -> None:
+    """On lattices that are too large to go through by definition each time."""
+    random = np.random.default_rng(seed)
+    sizes = random.integers(2, 8, 4)
+    made = [hierarchy(random, f"q{i}", n, closed=True) for i, n in enumerate(sizes)]
+    people = random.integers(0, count, count).tolist()
+    values = random.integers(0, 4, count) * (random.random(count) > 0.3)
+    codes = (random.integers(0, sizes, (count, 4)) * (random.random((count, 4)) > 0.3)).tolist()
+    tree = hierarchy(random, "s", 4, closed=True)
+    rows = Rows(made, [tuple(row) for row in codes], people, values.tolist(), tree)
+    models = data.draw(several_models(rows))
+    table = rows.table().settle()
+    pruned = found(table, rows, models, limit, prune=True)
+    exhaustive = found(table, rows, models, limit, prune=False)
+    assert (pruned is None) == (exhaustive is None)
+    if pruned and exhaustive:
+        assert (pruned.node, pruned.loss) == (exhaustive.node, exhaustive.loss)
+
+
 def check_what_is_released(
     rows: Rows, models: Sequence[Model], limit: Fraction, answer: Answer
 ) -> None:
@@ -238,7 +263,7 @@ def check_what_is_released(
 
 
 def same(one: CountTable, other: CountTable) -> bool:
-    pairs = [
+    pairs: list[tuple[IntArray | CodeArray | SubjectArray, ...]] = [
         (one.codes, other.codes),
         (one.rows, other.rows),
         (one.settled, other.settled),
@@ -250,7 +275,7 @@ def same(one: CountTable, other: CountTable) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-@given(tables(), st.lists(st.integers(0, 24), max_size=5))
+@given(tables(), st.lists(st.integers(0, 40), max_size=5))
 def test_merged_parts_are_the_whole(rows: Rows, cuts: list[int]) -> None:
     ends = sorted({0, len(rows.codes), *(min(cut, len(rows.codes)) for cut in cuts)})
     pieces = [rows.table(slice(a, b)) for a, b in pairwise(ends)]

@@ -90,7 +90,7 @@ class CountTable:
     sensitive: tuple[SensitiveCounts, ...] = ()
 
     def __len__(self) -> int:
-        return self.codes.shape[1]
+        return len(self.rows)
 
     @property
     def entries(self) -> int:

@@ -43,17 +43,20 @@ def intervals(values: pl.Series, edges: Sequence[Sequence[float]]) -> Hierarchy:
         raise unsuitable(values.name, "holds no numbers: intervals need a numeric column")
     if any(low >= high for level in edges for low, high in pairwise(level)):
         raise _invalid(values.name, "edges must rise", "order them, each once")
+    if not all(edges):
+        fault = f"level {[len(level) for level in edges].index(0) + 1} has no edge"
+        raise _invalid(values.name, fault, "give each level at least one edge")
     for level, (fine, coarse) in enumerate(pairwise(edges), 1):
         if not set(coarse) <= set(fine):
             fault = f"level {level + 1} has an edge that level {level} lacks"
             raise _invalid(values.name, fault, "take the edges of a level from the one before")
     numbers = values.cast(pl.Float64).fill_nan(None)
     columns = [canonical_text(values)]
-    for level in edges:
-        ends = ["", *(f"{edge:.15g}" for edge in level), ""]
+    for borders in edges:
+        ends = ["", *(f"{edge:.15g}" for edge in borders), ""]
         names = [f"[{low}, {high})" for low, high in pairwise(ends)]
         names[0], names[-1] = f"< {ends[1]}", f">= {ends[-2]}"
-        place = pl.Series(level, dtype=pl.Float64).search_sorted(numbers, side="right")
+        place = pl.Series(borders, dtype=pl.Float64).search_sorted(numbers, side="right")
         columns.append(pl.Series(names).gather(place.set(numbers.is_null(), None)))
     return from_columns(values.name, columns)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from leeward_masking.anonymity.counts import CountTable, SensitiveCounts
 from leeward_masking.anonymity.grouping import BoolArray, FloatArray, IntArray
@@ -174,7 +173,7 @@ class TCloseness:
             groups = self.distance.levels[level]
             size = self.distance.size(level)
             joined = SensitiveCounts.of(
-                size, counts.entry, groups[counts.value], counts.rows, len(table)
+                size, counts.entry, groups[counts.value].astype(np.int64), counts.rows, len(table)
             )
             whole = np.bincount(groups, self.whole, size).astype(np.int64)
             distance += _equal(joined, table.rows, whole)
@@ -193,7 +192,8 @@ def _equal(counts: SensitiveCounts, rows: IntArray, whole: IntArray) -> FloatArr
     """Half the sum of absolute differences, by the values that the class has."""
     parts = counts.rows / rows[counts.entry]
     common = np.minimum(parts, (whole / max(int(whole.sum()), 1))[counts.value])
-    return np.maximum(0.0, 1.0 - np.bincount(counts.entry, common, len(rows)))
+    distance: FloatArray = np.maximum(0.0, 1.0 - np.bincount(counts.entry, common, len(rows)))
+    return distance
 
 
 def _ordered(counts: SensitiveCounts, rows: IntArray, whole: IntArray) -> FloatArray:
@@ -208,9 +208,7 @@ def _ordered(counts: SensitiveCounts, rows: IntArray, whole: IntArray) -> FloatA
         stop = min(start + step, len(rows))
         first, last = np.searchsorted(counts.entry, [start, stop])
         place = (counts.entry[first:last] - start) * size + counts.value[first:last]
-        dense: npt.NDArray[np.float64] = np.bincount(
-            place, counts.rows[first:last], (stop - start) * size
-        ).reshape(stop - start, size)
-        dense /= rows[start:stop, None]
+        held = np.bincount(place, counts.rows[first:last], (stop - start) * size)
+        dense = held.reshape(stop - start, size) / rows[start:stop, None]
         distance[start:stop] = np.abs(np.cumsum(dense, axis=1) - total).sum(axis=1) / (size - 1)
     return distance

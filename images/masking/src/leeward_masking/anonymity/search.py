@@ -223,7 +223,8 @@ class _Search:
 
     def _open(self) -> BoolArray:
         loss, rank = self._best
-        return (self._floor < loss) | ((self._floor == loss) & (self._ranks < rank))
+        left: BoolArray = (self._floor < loss) | ((self._floor == loss) & (self._ranks < rank))
+        return left
 
     def _chain(self) -> Iterator[Node]:
         """From the top to the bottom, by the step that saves most each time."""
