@@ -78,6 +78,32 @@ def test_masked_copy_appears_sealed_and_complete(
     assert not any(value in json.dumps(rows) for value in PLANTED[:3])
 
 
+def test_numbers_and_dates_and_what_the_report_says_of_noise(
+    people: Clinic, leeward: Callable[..., str]
+) -> None:
+    rules: list[Manifest] = [
+        {"name": "patient", "randomMask": {"range": {"lower": "100", "upper": "999"}}},
+        {"name": "name", "randomMask": {"suppress": "1"}},
+        {"name": "born", "topBottomCode": {"bottom": "1955-01-01"}},
+        {"name": "seen", "timePart": {"part": "Month"}},
+        {"name": "income", "noise": {"scale": "500", "roundTo": "100", "lower": "0"}},
+    ]
+    people.apply(masking_job("values", "people", rules, defaultAction="Drop"))
+    people.reason("maskingjob", "values", "Published")
+    stored = people.get("maskingjob", "values")["status"]["report"]
+    report = json.loads(people.get("configmap", stored)["data"]["report.json"])
+    (noted,) = [column for column in report["columns"] if "note" in column]
+    assert noted["name"] == "income"
+    assert "no differential privacy" in noted["note"]
+    arguments = ("-n", people.namespace, "--purpose", "research", "--rows", "3", "-o", "json")
+    shown = json.loads(leeward("dataset", "preview", "values-out", *arguments))
+    assert all(100 <= int(row["patient"]) <= 999 for row in shown["rows"])
+    assert [row["name"] for row in shown["rows"]] == [None] * 3
+    assert [row["born"] for row in shown["rows"]] == ["1955-01-01", "1961-04-05", "1955-01-01"]
+    assert [row["seen"] for row in shown["rows"]] == ["5", "5", "6"]
+    assert {int(row["income"]) % 100 for row in shown["rows"]} == {0}
+
+
 def test_nothing_readable_is_on_the_volume(people: Clinic) -> None:
     people.reason("maskingjob", "whole", "Published")
     (sealed,) = [path for path in people.files() if path.startswith("/data/masked/whole")]
