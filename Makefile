@@ -135,6 +135,10 @@ bench-masking: venv ## Masking against a bare Polars scan and write
 bench-anonymity: venv ## k-anonymity of a million rows on one core, against looking at every node
 	@$(BIN)/python tests/bench/bench_anonymity.py
 
+.PHONY: bench-freetext
+bench-freetext: venv ## Personal data found in free text against Presidio's pattern recognizers
+	@$(BIN)/python tests/bench/bench_freetext.py
+
 .PHONY: bench-operator
 bench-operator: venv cluster-up ## The operator against a bare client
 	@$(CLUSTER) exec -- $(BIN)/python tests/bench/bench_operator.py

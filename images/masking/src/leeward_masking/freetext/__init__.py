@@ -1,0 +1,21 @@
+"""Free text: finding personal data in notes, putting other text in its place, and measuring it."""
+
+from leeward_masking.freetext.custom import CustomDictionary, CustomPattern
+from leeward_masking.freetext.detector import ENTITIES, FreeTextDetector
+from leeward_masking.freetext.evaluation import Score, evaluate, read_labelled
+from leeward_masking.freetext.replacement import label, normalised, replaced
+from leeward_masking.freetext.spans import SPAN_SCHEMA
+
+__all__ = [
+    "ENTITIES",
+    "SPAN_SCHEMA",
+    "CustomDictionary",
+    "CustomPattern",
+    "FreeTextDetector",
+    "Score",
+    "evaluate",
+    "label",
+    "normalised",
+    "read_labelled",
+    "replaced",
+]

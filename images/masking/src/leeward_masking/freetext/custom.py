@@ -1,0 +1,135 @@
+"""What the author of a job adds: patterns of their own, and dictionaries."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from leeward_masking.errors import JobError
+from leeward_masking.freetext.spans import SPAN_SCHEMA, locate, spans
+
+MAX_PATTERN: Final = 4096
+_REASON: Final = re.compile(r"^error: (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomPattern:
+    """A pattern in the syntax of Rust's regex crate, without look-around and back-references.
+
+    Attributes:
+        entity: What its matches are called.
+        name: Named in errors and as detector.
+    """
+
+    entity: str
+    name: str
+    pattern: str
+    confidence: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_pattern(self.name, self.pattern)
+
+    def find(self, notes: pl.DataFrame) -> pl.DataFrame:
+        """Its matches in the notes as they are, without folding of wide forms."""
+        return spans(
+            locate(notes, self.pattern, column="raw"), self.entity, self.name, self.confidence
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CustomDictionary:
+    """Words to find, as a whole where letters or digits of their own writing stand around them.
+
+    Attributes:
+        terms: At least one; none is empty.
+        ignore_case: Of ASCII letters only.
+    """
+
+    entity: str
+    name: str
+    terms: Sequence[str]
+    ignore_case: bool = True
+    confidence: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.terms or not all(term.strip() for term in self.terms):
+            raise JobError(
+                "InvalidConfig",
+                f'the dictionary "{self.name}" is empty, or has an empty term',
+                "give it one term or more, each with at least one letter",
+            )
+
+    def find(self, notes: pl.DataFrame) -> pl.DataFrame:
+        """Its terms in the notes: one pass, however many terms there are (Aho-Corasick)."""
+        options = {"ascii_case_insensitive": self.ignore_case}
+        terms = list(dict.fromkeys(self.terms))
+        hits = notes.filter(pl.col("raw").str.contains_any(terms, **options))
+        if hits.is_empty():
+            return SPAN_SCHEMA.to_frame()
+        raw = pl.col("raw")
+        found = hits.select(
+            "row",
+            "raw",
+            offset=raw.str.find_many(terms, leftmost=True, **options),
+            text=raw.str.extract_many(terms, leftmost=True, **options),
+        ).explode("offset", "text", empty_as_null=False)
+        found = _in_characters(found)
+        edge = r"[\p{L}\p{M}\p{N}_--\p{Han}]"
+        whole = pl.lit(True)
+        for side, inner in (("left", f"^{edge}"), ("right", f"{edge}$")):
+            outer = f"{edge}$" if side == "left" else f"^{edge}"
+            whole &= ~(pl.col("text").str.contains(inner) & pl.col(side).str.contains(outer))
+        return spans(found.filter(whole), self.entity, self.name, self.confidence)
+
+
+def _in_characters(found: pl.DataFrame) -> pl.DataFrame:
+    """From offsets in bytes to places in characters; one pass over each note that has a match."""
+    notes = found.unique("row", maintain_order=True)
+    text = notes.get_column("raw")
+    sizes = text.str.len_bytes().to_numpy().astype(np.int64)
+    codes = np.frombuffer("".join(text.to_list()).encode(), np.uint8)
+    counts = np.concatenate(([0], np.cumsum((codes & 0xC0) != 0x80)))
+    bases = np.concatenate(([0], np.cumsum(sizes)))[:-1]
+    base = found.join(
+        notes.select("row", base=pl.Series(bases)), on="row", how="left", maintain_order="left"
+    )
+    begins = base.get_column("base").to_numpy()
+    places = found.get_column("offset").to_numpy().astype(np.int64)
+    start = counts[begins + places] - counts[begins]
+    end = start + found.get_column("text").str.len_chars().to_numpy()
+    frame = found.with_columns(start=pl.Series(start), end=pl.Series(end))
+    return frame.with_columns(
+        left=pl.col("raw").str.slice(
+            (pl.col("start") - 1).clip(0), (pl.col("start") > 0).cast(int)
+        ),
+        right=pl.col("raw").str.slice(pl.col("end"), 1),
+    )
+
+
+def check_pattern(name: str, pattern: str) -> None:
+    """Refuse a pattern that does not compile, is too long, or matches the empty text.
+
+    Raises:
+        JobError: ``InvalidConfig``, with the name of the pattern and the reason.
+    """
+    if len(pattern) > MAX_PATTERN:
+        raise _refused(name, f"has more than {MAX_PATTERN} characters")
+    try:
+        empty = bool(pl.Series([""]).str.contains(pattern)[0])
+    except pl.exceptions.ComputeError as error:
+        found = _REASON.search(str(error))
+        reason = found[1] if found else "it is too large when compiled"
+        raise _refused(name, f"does not compile: {reason}") from None
+    if empty:
+        raise _refused(name, "matches the empty text, so it would match everywhere")
+
+
+def _refused(name: str, reason: str) -> JobError:
+    return JobError(
+        "InvalidConfig",
+        f'the pattern "{name}" {reason}',
+        "correct it; it is in the syntax of Rust's regex crate",
+    )

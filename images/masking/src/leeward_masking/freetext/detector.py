@@ -1,0 +1,85 @@
+"""Detection of personal data in a batch of notes."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+import polars as pl
+
+from leeward_masking.errors import JobError
+from leeward_masking.freetext.custom import CustomDictionary, CustomPattern
+from leeward_masking.freetext.national import find_national_ids
+from leeward_masking.freetext.numbers import (
+    find_cards,
+    find_ibans,
+    find_ips,
+    find_mail,
+    find_phones,
+    find_urls,
+)
+from leeward_masking.freetext.persons import find_persons
+from leeward_masking.freetext.spans import SPAN_SCHEMA, prepared, resolved
+from leeward_masking.freetext.worded import find_addresses, find_births, find_record_numbers
+
+_FINDERS: Final[dict[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
+    "Mail": find_mail,
+    "Url": find_urls,
+    "Ip": find_ips,
+    "Card": find_cards,
+    "Iban": find_ibans,
+    "NationalId": find_national_ids,
+    "Phone": find_phones,
+    "MedicalRecordNumber": find_record_numbers,
+    "DateOfBirth": find_births,
+    "Address": find_addresses,
+    "Person": find_persons,
+}
+ENTITIES: Final = tuple(_FINDERS)
+"""What can be found without patterns or dictionaries of one's own."""
+
+
+class FreeTextDetector:
+    """Finds personal data in notes. No detection is complete. Safe to use from several threads.
+
+    Args:
+        entities: Which of ``ENTITIES``.
+        custom: Patterns and dictionaries besides.
+        min_confidence: Spans that are less sure are left out, from 0 to 1.
+
+    Raises:
+        JobError: ``InvalidConfig``: an entity is unknown, or nothing is to be found.
+    """
+
+    def __init__(
+        self,
+        entities: Collection[str] = ENTITIES,
+        custom: Sequence[CustomPattern | CustomDictionary] = (),
+        min_confidence: float = 0.0,
+    ) -> None:
+        unknown = sorted(set(entities) - set(ENTITIES))
+        if unknown:
+            raise JobError(
+                "InvalidConfig",
+                f"no detector finds {', '.join(unknown)}",
+                f"name some of {', '.join(ENTITIES)}",
+            )
+        if not entities and not custom:
+            raise JobError("InvalidConfig", "nothing is to be found in free text", "name an entity")
+        finders = [_FINDERS[entity] for entity in ENTITIES if entity in entities]
+        self._finders: Final = [*finders, *(one.find for one in custom)]
+        self._min_confidence: Final = min_confidence
+
+    def find(self, notes: pl.Series) -> pl.DataFrame:
+        """What is personal in each note.
+
+        Args:
+            notes: String; nulls and empty notes have no spans.
+
+        Returns:
+            Spans in the form of ``SPAN_SCHEMA``, by row and place, without overlap: the longest of
+            those that overlap is kept, then the one whose entity comes first in ``PRIORITY``.
+        """
+        frame = prepared(notes)
+        if frame.is_empty():
+            return SPAN_SCHEMA.to_frame()
+        found = pl.concat([find(frame) for find in self._finders])
+        return resolved(found.filter(pl.col("confidence") >= self._min_confidence))
