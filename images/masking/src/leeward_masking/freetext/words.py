@@ -85,7 +85,8 @@ COMMON: Final = frozenset(
     " madison brooklyn savannah georgia virginia carolina dakota india china asia africa devon"
     " chad charity christian constant prudence patience stormy candy cherry ginger honey star"
     " angel destiny harmony heaven genesis journey justice serenity trinity true blessing precious"
-    " lot station milan lima sofia vienna verona victoria alexandria sydney orlando said ali an do my so no in de la le van von der den da di el al".split()
+    " lot station milan lima sofia vienna verona victoria alexandria sydney orlando"
+    " said ali an do my so no in de la le van von der den da di el al".split()
 )
 """Names that are words or places as well: alone they say nothing."""
 HAN_SURNAMES: Final = (
@@ -97,8 +98,8 @@ HAN_SURNAMES: Final = (
     "谭贡劳逄姬申扶堵冉宰郦雍郤璩桑桂濮牛寿边扈燕冀郏浦尚农温庄晏柴瞿阎慕连茹习宦艾鱼容古易慎戈廖庾暨衡步耿满弘匡国文"
     "寇广禄阙欧沃利蔚越夔隆师巩聂晁勾敖融冷訾辛阚简饶曾沙鞠丰巢关蒯荆红游竺权盖益桓佟麦肖闫付代涂岳帅覃"
 )
-"""Surnames of one character: the Hundred Family Surnames (Song dynasty, public domain) without those
-that are mostly other words, and common ones that it lacks."""
+"""Surnames of one character: the Hundred Family Surnames (Song dynasty, public domain) without
+those that are mostly other words, and common ones that it lacks."""
 HAN_DOUBLE_SURNAMES: Final = (
     "欧阳 司马 上官 夏侯 诸葛 东方 赫连 皇甫 尉迟 公羊 澹台 公冶 宗政 濮阳 淳于 单于 申屠 公孙"
     " 仲孙 轩辕 令狐 钟离"
@@ -120,7 +121,8 @@ HAN_NOT_FIRST: Final = (
 """Characters that do not stand behind a surname in a name."""
 HAN_NOT_LAST: Final = (
     HAN_NOT_FIRST
-    + "表示住电今昨主岁反应诊断可能将以先太小姐任长同意签字服药术给予咳嗽头随访复拟转联系现既往步家属身份证号"
+    + "表示住电今昨主岁反应诊断可能将以先太小姐任长同意签字服药术给予咳嗽头随访复拟转联系现既往"
+    "步家属身份证号"
     "性别龄手机话"
 )
 """Characters that do not continue a name after a cue."""
