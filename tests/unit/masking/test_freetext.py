@@ -206,6 +206,16 @@ def test_a_pattern_that_cannot_work_is_refused(pattern: str, reason: str) -> Non
     assert "secret" not in refused.value.message
 
 
+def test_letters_that_match_ascii_ones_without_case_are_none() -> None:
+    note = "ſsſmra85t10a562s GB82WEſT12345698765432 12345678\u212a x1234567\u212a"
+    assert found(note) == []
+    assert ("NationalId", "rssmra85t10a562s") in found("rssmra85t10a562s")
+
+
+def test_empty_matches_are_no_spans() -> None:
+    assert found("ab cd", FreeTextDetector([], [CustomPattern("X", "edges", r"\b|cd")])) == []
+
+
 def test_senseless_configurations_are_refused() -> None:
     with pytest.raises(JobError, match="no detector finds Iris"):
         FreeTextDetector(["Iris"])

@@ -138,6 +138,9 @@ def _find(notes: pl.DataFrame, form: NationalFormat) -> pl.DataFrame:
     if form.plain:
         candidates = candidates.filter(pl.col("worded") | ~pl.col("text").str.contains(form.plain))
     values = compact(candidates.get_column("text")).str.tail(form.length)
+    # Without case, [A-Z] matches two letters beyond ASCII, too (long s, Kelvin sign).
+    whole = (values.str.len_chars() == form.length).to_numpy()
+    candidates, values = where(candidates, whole), values.filter(pl.Series(whole))
     table = characters(values, form.length)
     good = where(candidates, form.check(table if form.codes else table - 48))
     sure = pl.when(pl.col("worded")).then(1.0).otherwise(0.9)

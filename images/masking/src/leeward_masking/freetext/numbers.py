@@ -127,7 +127,8 @@ def find_cards(notes: pl.DataFrame) -> pl.DataFrame:
 
 def find_ibans(notes: pl.DataFrame) -> pl.DataFrame:
     """IBANs (ISO 13616-1): length of the country, and 1 modulo 97."""
-    found = locate(notes, _IBAN)
+    # Without case, [A-Z] matches two letters beyond ASCII, too (long s, Kelvin sign).
+    found = locate(notes, _IBAN).filter(~pl.col("text").str.contains(r"[^\x00-\x7f]"))
     lengths = np.array([_iban_length(text) for text in found.get_column("text")], np.int64)
     ended = found.with_columns(end=pl.col("start") + pl.Series(lengths, dtype=pl.Int64))
     return spans(where(ended, lengths > 0), "Iban", "iban", 1.0)

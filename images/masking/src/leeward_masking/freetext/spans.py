@@ -78,7 +78,7 @@ def locate(
 
     Args:
         notes: As ``prepared`` gives them.
-        value: Pattern of what is searched; it must not match the empty text.
+        value: Pattern of what is searched; empty matches are left out.
         before: Pattern that must stand before it, and is no part of it.
         after: Pattern that must stand behind it.
         column: Which text is searched.
@@ -108,7 +108,8 @@ def _positions(parts: pl.DataFrame) -> pl.DataFrame:
     begins = np.concatenate(([0], ends))[:-1] if len(ends) else ends
     firsts = np.concatenate(([0], np.cumsum(counts)))[:-1] if len(counts) else counts
     base = np.repeat(begins[firsts] if len(counts) else counts, counts)
-    matches = np.flatnonzero((np.arange(len(rows)) - np.repeat(firsts, counts)) % 2)
+    odd = (np.arange(len(rows)) - np.repeat(firsts, counts)) % 2 == 1
+    matches = np.flatnonzero(odd & (ends > begins))
     return pl.DataFrame(
         {
             "row": pl.Series(rows[matches], dtype=pl.Int64),
