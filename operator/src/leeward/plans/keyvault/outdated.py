@@ -33,8 +33,11 @@ def described(found: LaterVersion, vault_id: str) -> str:
     )
 
 
-def is_outdated(draft: StatusDraft, info: KeysetInfo, usage: KeyUsage | None) -> bool:
-    """Say so in the status where it is so; where nothing new was counted, what was said stays."""
+def say_outdated(draft: StatusDraft, info: KeysetInfo, usage: KeyUsage | None) -> bool:
+    """Say so in the status where it is so, and return whether that stands there.
+
+    Where nothing new was counted, what was said stays.
+    """
     if usage is None:
         told = condition_of(draft.status, "RotationComplete")
         return told is not None and told["reason"] == REASON

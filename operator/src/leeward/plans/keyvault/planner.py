@@ -31,7 +31,6 @@ from leeward.plans.shared.model import (
     Event,
     KeysetInfo,
     KeysetOf,
-    KeyUsage,
     KeyUsageOf,
     LaterVersion,
     Manifest,
@@ -320,24 +319,19 @@ def _say_complete(owner: Owner, spec: KeyVaultSpec, draft: StatusDraft, round_: 
     beyond = beyond_primary(owner, spec, round_.info)
     if beyond is not None:
         draft.set("RotationComplete", False, "MinimumVersionTooHigh", beyond)
-    elif outdated.is_outdated(draft, round_.info, _usage(owner, round_)):
-        pass
-    elif (
-        any(len(versions) > 1 for versions in round_.info.history.values())
-        or condition_of(draft.status, "RotationComplete") is not None
+        return
+    if outdated.say_outdated(
+        draft, round_.info, round_.observed.get(_usage_of(owner, round_.info))
     ):
+        return
+    rotated = any(len(versions) > 1 for versions in round_.info.history.values())
+    if rotated or condition_of(draft.status, "RotationComplete") is not None:
         draft.set(
             "RotationComplete",
             True,
             "Complete",
             "every artefact key is wrapped by the primary version of its key",
         )
-
-
-def _usage(owner: Owner, round_: Round) -> KeyUsage | None:
-    """What depends on the keys, as far as it is told now."""
-    found: KeyUsage | None = round_.observed.get(_usage_of(owner, round_.info))
-    return found
 
 
 def _usage_of(owner: Owner, info: KeysetInfo) -> KeyUsageOf:
