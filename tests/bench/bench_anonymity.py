@@ -20,6 +20,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from figures import figure
 
 from leeward_masking.anonymity.counts import Counter, CountTable, count_block
 from leeward_masking.anonymity.grouping import CodeArray
@@ -99,14 +100,6 @@ def anonymize(
     return table, answer
 
 
-def figure(name: str, value: float, unit: str, limit: float, ok: bool) -> bool:
-    """Print one figure; returns `ok`."""
-    print(
-        f"figure {name} {value:.9g} {unit} limit {limit:.9g} {'ok' if ok else 'SHORT'}", flush=True
-    )
-    return ok
-
-
 def main() -> int:
     """Measure; 0 where both figures hold."""
     parser = argparse.ArgumentParser(description="k-anonymity against looking at every node")
@@ -129,7 +122,7 @@ def main() -> int:
         flush=True,
     )
     same = (answer.node, answer.loss) == (optimum.node, optimum.loss)
-    good &= figure("anonymity-loss", answer.loss, "of-1", optimum.loss, same)
+    good &= figure("anonymity-loss", answer.loss, "of-1", optimum.loss, same, digits=9)
     return 0 if good else 1
 
 

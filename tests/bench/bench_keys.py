@@ -31,7 +31,7 @@ from kubernetes.aio.client import Configuration
 for folder in ("tests", "tests/bench"):
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / folder))
 
-from bench_seal import figure  # noqa: E402
+from figures import figure  # noqa: E402
 from rotationcourse import rotate  # noqa: E402
 
 from fakeapi.server import ApiServer  # noqa: E402

@@ -27,6 +27,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from figures import figure
 from polars.io.plugins import register_io_source
 
 from leeward.formats.sealed import ArtefactKey, seal_file
@@ -211,14 +212,6 @@ def compare(case: Case, folder: Path, rows: int, rounds: int) -> tuple[float, fl
             flush=True,
         )
     return statistics.median(ratios), max(peaks)
-
-
-def figure(name: str, value: float, unit: str, limit: float, ok: bool) -> bool:
-    """Print one figure; returns `ok`."""
-    print(
-        f"figure {name} {value:.3g} {unit} limit {limit:.3g} {'ok' if ok else 'SHORT'}", flush=True
-    )
-    return ok
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from figures import figure
 from kubernetes.aio.client import Configuration
 from operatorprocess import Operator, until
 from vaultwatch import watching
@@ -120,7 +121,7 @@ class Figures:
     def show(self, name: str, value: float, unit: str, limit: float) -> None:
         good = value <= limit
         self.short = self.short or not good
-        print(f"figure {name} {value:.3g} {unit} limit {limit:g} {'ok' if good else 'SHORT'}")
+        figure(name, value, unit, limit, good)
 
 
 async def bare(client: KubeClient, prefix: str, count: int, keyset_size: int) -> float:

@@ -22,6 +22,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from figures import figure
 from sealpeers import MIB, TAG, Age, Tink, Work, bare_loop, openssl_speed
 
 from leeward.formats.sealed import ArtefactKey, SealedWriter, open_file, seal_file
@@ -65,12 +66,6 @@ def seconds(work: Work, source: Path, target: Path) -> float:
     begin = time.perf_counter()
     measured = work(source, target)
     return measured or time.perf_counter() - begin
-
-
-def figure(name: str, value: float, unit: str, limit: float, ok: bool) -> bool:
-    """Print one figure; returns `ok`."""
-    print(f"figure {name} {value:.2f} {unit} limit {limit} {'ok' if ok else 'SHORT'}", flush=True)
-    return ok
 
 
 def ratio(name: str, ours: Job, theirs: Job, target: Path, rounds: int, size: int) -> float:
