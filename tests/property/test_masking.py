@@ -36,6 +36,7 @@ from leeward_masking.randommask import RangeMask
 from leeward_masking.siv import BatchSiv
 from leeward_masking.stats import DistinctSketch
 from leeward_masking.topbottom import top_bottom_code
+from leeward_masking.volumestorage import VolumeFile
 from unit.masking import ff1reference
 
 TEXTS = st.lists(st.none() | st.text(max_size=60), max_size=40)
@@ -286,7 +287,7 @@ def test_csv_as_the_standard_library_writes_it(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
         path.write_bytes(text.getvalue().encode())
-        with path.open("rb", buffering=0) as file:
+        with VolumeFile(path) as file:
             reader = CsvReader(PlainContent(file, ""), None, None, block_bytes=block_bytes)
             found = pl.concat(reader.blocks())
     assert found.rows() == [tuple(cell or None for cell in row) for row in rows]

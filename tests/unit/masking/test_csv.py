@@ -8,6 +8,7 @@ from leeward.api.dataset import CsvOptions
 from leeward_masking.content import PlainContent
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.errors import JobError
+from leeward_masking.volumestorage import VolumeFile
 from unit.masking.support import Volume, keep
 
 SECRET = "SECRET-Žofie"
@@ -230,7 +231,7 @@ def test_blocks_of_any_size_give_the_same_rows(volume: Volume, size: int) -> Non
     path = volume.write("a.csv", GOOD)
 
     def rows(block_bytes: int) -> pl.DataFrame:
-        with path.open("rb", buffering=0) as file:
+        with VolumeFile(path) as file:
             reader = CsvReader(PlainContent(file, ""), None, None, block_bytes=block_bytes)
             return pl.concat(reader.blocks())
 

@@ -8,8 +8,9 @@ import pytest
 from leeward.formats.sealed import SealedWriter
 from leeward_masking.errors import SOURCE, JobError
 from leeward_masking.errors import volume as reading
-from leeward_masking.sink import SealedOutput, temporary_siblings
+from leeward_masking.sink import SealedOutput
 from leeward_masking.stats import SKETCH_SIZE
+from leeward_masking.volumestorage import temporary_siblings
 from unit.masking.support import OUTPUT_KEY, Volume, keep, rule
 
 FRAME = pl.DataFrame(

@@ -11,6 +11,7 @@ from leeward_masking.content import PlainContent
 from leeward_masking.errors import JobError
 from leeward_masking.footer import read_row_groups
 from leeward_masking.parquetsource import ParquetReader
+from leeward_masking.volumestorage import VolumeFile
 from unit.masking.support import Volume, keep
 
 FRAME = pl.DataFrame(
@@ -57,7 +58,7 @@ def test_inspection(volume: Volume) -> None:
 def test_compressions(volume: Volume, compression: str) -> None:
     path = volume.folder / "a.parquet"
     FRAME.write_parquet(path, compression=compression, row_group_size=4)  # type: ignore[arg-type]
-    with path.open("rb", buffering=0) as file:
+    with VolumeFile(path) as file:
         assert pl.concat(ParquetReader(PlainContent(file, ""), None).blocks()).equals(FRAME)
 
 
@@ -116,7 +117,7 @@ def test_a_row_group_that_does_not_fit_in_memory(
 ) -> None:
     data = volume.write_frame(FRAME, rows=100).read_bytes()
     with (
-        volume.write("a.parquet", data).open("rb", buffering=0) as file,
+        VolumeFile(volume.write("a.parquet", data)) as file,
         pytest.raises(JobError) as caught,
     ):
         list(ParquetReader(PlainContent(file, ""), None, max_row_group=100).blocks())

@@ -8,13 +8,9 @@ that every chunk was authenticated under the very header that the digest covers.
 
 import hashlib
 import io
-import os
-import stat
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Final, Protocol
 
 from leeward.formats.result import ResultFile
@@ -28,8 +24,9 @@ from leeward.formats.sealed import (
     inspect,
 )
 from leeward.formats.sealed.layout import CHUNKS_OFFSET, SLOT_MAGIC
-from leeward.formats.sealed.streams import read_full
+from leeward.formats.sealed.streams import SeekableFile, read_full
 from leeward_masking.errors import SOURCE, JobError, from_sealed_error, volume
+from leeward_masking.storage import Storage, StoredFile
 
 WHAT: Final = SOURCE
 _LOOKS: Final = 3
@@ -58,7 +55,7 @@ class Content(Protocol):
 class PlainContent:
     """A file that is not sealed."""
 
-    def __init__(self, file: io.FileIO, path: str) -> None:
+    def __init__(self, file: StoredFile, path: str) -> None:
         self._file = file
         self._path = path
         self._hash = hashlib.sha256()
@@ -79,8 +76,10 @@ class PlainContent:
 
     def peek_at(self, offset: int, size: int) -> bytes:
         """See ``Content``."""
+        buffer = bytearray(size)
         with volume(WHAT):
-            return os.pread(self._file.fileno(), size, offset)
+            count = self._file.read_at(offset, memoryview(buffer))
+        return bytes(buffer[:count])
 
     def describe(self) -> ResultFile:
         """See ``Content``."""
@@ -94,7 +93,7 @@ class PlainContent:
 class SealedContent:
     """A file of format LWE1, opened chunk by chunk."""
 
-    def __init__(self, file: io.FileIO, path: str, keys: Sequence[Unwrapper]) -> None:
+    def __init__(self, file: StoredFile, path: str, keys: Sequence[Unwrapper]) -> None:
         self._path = path
         with volume(WHAT):
             self._file = _FixedFront(file)
@@ -132,7 +131,7 @@ class SealedContent:
 class _FixedFront(io.RawIOBase):
     """A file whose headers are read once: nobody can show others to the next reader."""
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: StoredFile) -> None:
         self._file = file
         buffer = memoryview(bytearray(CHUNKS_OFFSET))
         file.seek(0)
@@ -153,25 +152,27 @@ class _FixedFront(io.RawIOBase):
             buffer[: len(front)] = front
             count = len(front)
         else:
-            count = os.preadv(self._file.fileno(), [buffer], self._position)
+            count = self._file.read_at(self._position, memoryview(buffer))
         self._position += count
         return count
 
 
 @contextmanager
-def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Content]:
+def open_content(
+    storage: Storage, path: str, keys: Sequence[Unwrapper] | None
+) -> Iterator[Content]:
     """Open a source.
 
     Args:
+        storage: Where it lies.
         path: The file.
         keys: What opens it; None: it is plain.
 
     Raises:
         JobError: It is missing, empty, of the other kind, or does not open.
     """
-    with open_itself(path) as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        magic = os.pread(file.fileno(), len(SLOT_MAGIC), 0)
+    with storage.open(path) as file:
+        magic = _magic(file)
         if not magic:
             raise empty()
         if keys is None:
@@ -181,16 +182,22 @@ def open_content(path: Path, keys: Sequence[Unwrapper] | None) -> Iterator[Conte
                     "the source is a sealed file, and the Dataset says that it is plain",
                     "create another Dataset, with sealedWith, for it",
                 )
-            yield PlainContent(file, str(path))
+            yield PlainContent(file, path)
         else:
             with _sealed_errors(file):
-                content = _opened_at_rest(file, str(path), keys)
+                content = _opened_at_rest(file, path, keys)
             if not content.size:
                 raise empty("holds an empty file (0 bytes), sealed")
             yield content
 
 
-def _opened_at_rest(file: io.FileIO, path: str, keys: Sequence[Unwrapper]) -> SealedContent:
+def _magic(file: StoredFile) -> bytes:
+    buffer = bytearray(len(SLOT_MAGIC))
+    with volume(WHAT):
+        return bytes(buffer[: file.read_at(0, memoryview(buffer))])
+
+
+def _opened_at_rest(file: StoredFile, path: str, keys: Sequence[Unwrapper]) -> SealedContent:
     """Open a file of which the recipients may be changed in this very moment.
 
     Who reads the front meanwhile can see one slot before and one after a step of a rewrap.
@@ -202,49 +209,7 @@ def _opened_at_rest(file: io.FileIO, path: str, keys: Sequence[Unwrapper]) -> Se
     return SealedContent(file, path, keys)
 
 
-def open_itself(path: Path) -> io.FileIO:
-    """Open the file itself: a link on the volume could lead to the pod's own files and keys.
-
-    Raises:
-        JobError: It is missing, no file, or behind a link.
-    """
-    if os.path.realpath(path) != str(path):
-        raise linked()
-    # Not blocking: else the pod would wait for ever at a named pipe.
-    flags = os.O_NOFOLLOW | os.O_NONBLOCK
-    with volume(WHAT):
-        file = io.FileIO(path, opener=lambda name, given: os.open(name, given | flags))
-    try:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise JobError(
-                "WrongFormat",
-                "the path of the source leads to something that is not a file",
-                "put a file there, or create a Dataset with the path of one",
-            )
-        # Once more, of what was opened: a folder may have become a link meanwhile.
-        if sys.platform == "linux" and _opened(file) != str(path):
-            raise linked()
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _opened(file: io.FileIO) -> str:
-    """The path of a file as the kernel knows it, whatever led there."""
-    return os.readlink(f"/proc/self/fd/{file.fileno()}").removesuffix(" (deleted)")
-
-
-def linked() -> JobError:
-    """The path is not that of the file itself."""
-    return JobError(
-        "WrongFormat",
-        "the path of the source leads through a symbolic link, and links are not followed",
-        "put the file itself there, or create a Dataset with the path that the link leads to",
-    )
-
-
-def recipient_ids(file: io.FileIO) -> list[str]:
+def recipient_ids(file: SeekableFile) -> list[str]:
     """Ids of the keys that a sealed file names, unauthenticated; none where it cannot be read."""
     try:
         return [recipient.key_id.hex() for recipient in inspect(file).recipients]
@@ -252,19 +217,19 @@ def recipient_ids(file: io.FileIO) -> list[str]:
         return []
 
 
-def describe_headers(path: Path) -> ResultFile:
+def describe_headers(storage: Storage, path: str) -> ResultFile:
     """What a sealed file says without a key; file id and recipients are not authenticated.
 
     Raises:
         JobError: It is missing, not sealed, or damaged.
     """
-    with volume(WHAT), open_itself(path) as file, _sealed_errors(file):
+    with volume(WHAT), storage.open(path) as file, _sealed_errors(file):
         if file.seek(0, io.SEEK_END) == 0:
             raise empty()
         info = inspect(file)
         file.seek(0)
         return ResultFile(
-            path=str(path),
+            path=path,
             digest="sha256:" + core_digest(file).hex(),
             bytes=file.seek(0, io.SEEK_END),
             file_id=info.file_id.hex(),
@@ -297,7 +262,7 @@ def empty(how: str = "is empty (0 bytes)") -> JobError:
 
 
 @contextmanager
-def _sealed_errors(file: io.FileIO | None = None) -> Iterator[None]:
+def _sealed_errors(file: SeekableFile | None = None) -> Iterator[None]:
     try:
         yield
     except SealedError as error:

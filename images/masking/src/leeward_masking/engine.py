@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -19,6 +18,7 @@ from leeward_masking.rules import MaskPlan, MaterialOf, compile_plan
 from leeward_masking.sink import csv_ready, sealed_output
 from leeward_masking.source import Source, open_source
 from leeward_masking.stats import ReportBuilder
+from leeward_masking.volumestorage import VolumeStorage
 
 WORKERS: Final = max(2, min(4, len(os.sched_getaffinity(0))))
 
@@ -48,7 +48,7 @@ def mask_file(
         plan = compile_plan(config.rules, schema, material_of)
         masked_schema = _masked_schema(plan, schema, config)
         report = ReportBuilder(plan, schema)
-        with sealed_output(Path(config.output.path), recipient) as output:
+        with sealed_output(VolumeStorage(), config.output.path, recipient) as output:
             frames = masked_blocks(source, plan, report, progress)
             with closing(frames):
                 output.write_frames(frames, masked_schema, config.output.format)

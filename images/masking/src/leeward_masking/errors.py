@@ -15,6 +15,8 @@ from leeward.formats.sealed import NoKeyForFile, NotSealed, SealedError, Unsuppo
 
 SOURCE: Final = "the source"
 """What the file that is read is called in messages."""
+OUTPUT: Final = "the output"
+"""And the one that is written."""
 _REMEDY: Final = re.compile(r"[:;] ((?:use|copy|check) [^:;]*)$")
 
 

@@ -1,8 +1,6 @@
 """Inspecting a Dataset's file: does it exist, does it open, digest, rows, schema."""
 
-from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from leeward.api.dataset import CsvOptions, SchemaColumn
@@ -14,9 +12,10 @@ from leeward_masking.canonical import column_type
 from leeward_masking.content import describe_headers
 from leeward_masking.csvtypes import TypeInference
 from leeward_masking.delimiter import check_delimiter
-from leeward_masking.errors import SOURCE, JobError, volume
+from leeward_masking.errors import JobError
 from leeward_masking.progress import Progress
 from leeward_masking.source import Source, open_source
+from leeward_masking.volumestorage import VolumeStorage
 
 _POLL: Final = 2.0
 """Seconds between two looks for a file that is not there yet."""
@@ -37,18 +36,17 @@ def inspect_file(
     Raises:
         JobError: It does not come, does not open, or cannot be read to its end.
     """
-    path = Path(config.source.path)
-    with volume(SOURCE):
-        is_folder = path.is_dir()
-    if is_folder:
+    path = config.source.path
+    storage = VolumeStorage()
+    if storage.is_folder(path):
         raise JobError(
             "WrongFormat",
             "the path of the source leads to a folder",
             "put a file there, or create a Dataset whose path names a file",
         )
-    _wait_for(path, config.wait_seconds, progress)
+    _wait_for(lambda: storage.size(path), config.wait_seconds, progress)
     if config.sealed and config.source.key_role is None:
-        return Result(outcome="Succeeded", source=describe_headers(path))
+        return Result(outcome="Succeeded", source=describe_headers(storage, path))
     with open_source(config.source, keys if config.sealed else None, typed=False) as source:
         if config.source.format == "CSV":
             check_delimiter(source.reader.schema.names(), config.source.csv or CsvOptions())
@@ -85,38 +83,27 @@ def _check_names(names: Sequence[str]) -> None:
             )
 
 
-def _wait_for(path: Path, seconds: int, progress: Progress) -> None:
+def _wait_for(size_of: Callable[[], int | None], seconds: int, progress: Progress) -> None:
     """Wait until the file is there and has stopped growing; an empty one is given some time."""
     progress.begin("waiting", seconds)
     waited = empty = 0.0
-    size = _size(path)
+    size = size_of()
     while waited < seconds and empty < _EMPTY:
-        if size > 0 and waited == 0.0:
+        if size and waited == 0.0:
             return
         progress.wait(min(_POLL, seconds - waited))
         waited += _POLL
         progress.advance(min(seconds, int(waited)))
-        size, before = _size(path), size
-        if size > 0 and size == before:
+        size, before = size_of(), size
+        if size and size == before:
             return
         empty = empty + _POLL if size == 0 else 0.0
-    if size < 0:
+    if size is None:
         raise JobError(
             "FileMissing",
-            "the file of the Dataset is not on the volume",
+            "the file of the Dataset is not there",
             "put the file at the Dataset's path, or correct the path",
         )
-
-
-def _size(path: Path) -> int:
-    """Bytes of the file, -1 where there is none.
-
-    Raises:
-        JobError: ``SourceUnreadable``: its folder cannot be entered.
-    """
-    with suppress(OSError), volume(SOURCE, PermissionError):
-        return path.stat().st_size if path.is_file() else -1
-    return -1
 
 
 def _read_all(source: Source, is_csv: bool, progress: Progress) -> tuple[list[SchemaColumn], int]:

@@ -19,6 +19,7 @@ from leeward_masking.keys import key_size
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.rules import MaterialOf, compile_plan
 from leeward_masking.source import open_source
+from leeward_masking.volumestorage import VolumeStorage
 
 _NESTED = "(list, struct or binary)"
 
@@ -43,7 +44,7 @@ def first_rows(
     Raises:
         JobError: It cannot be read.
     """
-    with open_content(path.resolve(), keys) as content:
+    with open_content(VolumeStorage(), str(path.resolve()), keys) as content:
         if form == "Parquet":
             blocks = ParquetReader(content, None).blocks()
         else:

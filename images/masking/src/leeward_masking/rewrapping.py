@@ -21,11 +21,11 @@ from leeward.formats.sealed import (
     reencrypt_file,
     rewrap_file,
 )
-from leeward_masking.content import changed, open_itself
+from leeward_masking.content import changed
 from leeward_masking.errors import SOURCE, JobError, from_os_error, from_sealed_error
 from leeward_masking.podkeys import recipient, unwrappers
 from leeward_masking.progress import Progress
-from leeward_masking.sink import temporary_siblings
+from leeward_masking.volumestorage import open_itself, temporary_siblings
 
 
 def rewrap_source(config: RewrapConfig, keyset: PodKeyset) -> Result:

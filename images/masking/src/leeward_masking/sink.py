@@ -1,10 +1,8 @@
 """Writing blocks as one sealed file, which appears complete and verified, or not at all."""
 
 import io
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import polars as pl
@@ -13,14 +11,14 @@ from polars.io.plugins import register_io_source
 from leeward.api.dataset import DataFormat
 from leeward.formats.result import ResultFile
 from leeward.formats.sealed import Recipient, SealedError, SealedWriter
+from leeward.formats.sealed.streams import SeekableFile
 from leeward_masking.canonical import canonical_text
-from leeward_masking.errors import from_sealed_error, volume
+from leeward_masking.errors import OUTPUT, from_sealed_error, volume
+from leeward_masking.storage import Storage
 
-WHAT: Final = "the output"
 ZSTD_LEVEL: Final = 1
 """Tokens and hashes do not compress: level 3 takes twice the time for 3 % less. Statistics of them
 help no reader either."""
-_FILE_MODE: Final = 0o640
 _PLAIN_CSV: Final = frozenset(
     {pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64, pl.Categorical, pl.Enum}
 )
@@ -69,7 +67,7 @@ class SealedOutput:
         return scan
 
     def _write(self, data: memoryview) -> int:
-        with self._noted(), volume(WHAT):
+        with self._noted(), volume(OUTPUT):
             return self._writer.write(data)
 
     @contextmanager
@@ -95,55 +93,26 @@ class _Target(io.RawIOBase):
 
 
 @contextmanager
-def sealed_output(path: Path, recipient: Recipient) -> Iterator[SealedOutput]:
+def sealed_output(storage: Storage, path: str, recipient: Recipient) -> Iterator[SealedOutput]:
     """A new sealed file that takes the name ``path`` when the block ends well.
 
-    Until then it is ``.NAME.RANDOM.part`` in the same folder, which is removed on any failure. What
-    an earlier try of the same job left is replaced, or removed if that one was killed.
+    Nothing is left of it on any failure.
 
     Raises:
-        JobError: The volume is full or read-only, or reads back other bytes than were written.
+        JobError: It cannot be written, or reads back other bytes than were written.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
-    with volume(WHAT):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left in temporary_siblings(path):
-            left.unlink(missing_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        number = os.open(temporary, flags, _FILE_MODE)
-    try:
-        with volume(WHAT), io.FileIO(number, "r+") as file:
-            with SealedWriter(file, [recipient], with_digest=True) as writer:
-                output = SealedOutput(writer)
-                yield output
-            os.fsync(file.fileno())
-            _verify(writer, file)
-            size = file.seek(0, io.SEEK_END)
-        with volume(WHAT):
-            temporary.replace(path)
-            _sync_folder(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with storage.create(path) as file:
+        with SealedWriter(file, [recipient], with_digest=True) as writer:
+            output = SealedOutput(writer)
+            yield output
+        size = file.publish(lambda written: _verify(writer, written))
     info = writer.info
     output.result = ResultFile(
-        path=str(path),
+        path=path,
         digest=f"sha256:{writer.digest.hex()}",
         bytes=size,
         file_id=info.file_id.hex(),
         key_ids=[recipient.key_id.hex() for recipient in info.recipients],
-    )
-
-
-def temporary_siblings(path: Path) -> list[Path]:
-    """What an interrupted job may have left beside ``path``."""
-    if not path.parent.is_dir():
-        return []
-    prefix = f".{path.name}."
-    return sorted(
-        sibling
-        for sibling in path.parent.iterdir()
-        if sibling.name.startswith(prefix) and sibling.name.endswith(".part")
     )
 
 
@@ -166,16 +135,8 @@ def _is_plain(dtype: pl.DataType) -> bool:
     return naive or dtype.is_integer() or dtype.base_type() in _PLAIN_CSV
 
 
-def _verify(writer: SealedWriter, file: io.FileIO) -> None:
+def _verify(writer: SealedWriter, file: SeekableFile) -> None:
     try:
         writer.verify_written(file)
     except SealedError as error:
-        raise from_sealed_error(error, WHAT, []) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        raise from_sealed_error(error, OUTPUT, []) from None

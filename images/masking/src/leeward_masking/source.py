@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from leeward.formats.jobconfig import SourceFile
 from leeward.formats.result import ResultFile
@@ -13,6 +12,7 @@ from leeward_masking.content import Content, check_digest, open_content
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.errors import JobError
 from leeward_masking.parquetsource import ParquetReader
+from leeward_masking.volumestorage import VolumeStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def open_source(
             "the schema of the source is not known",
             "wait until the Dataset is inspected",
         )
-    with open_content(Path(config.path), keys) as content:
+    with open_content(VolumeStorage(), config.path, keys) as content:
         reader: BlockReader
         if config.format == "CSV":
             reader = CsvReader(content, config.csv, columns)
