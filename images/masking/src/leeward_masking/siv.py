@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from numpy.typing import NDArray
 
 from leeward_masking.aes import BLOCK, BlockCipher, Bytes, block_cipher, encrypt_blocks
-from leeward_masking.text64 import encode_one, encode_rows
+from leeward_masking.text64 import copy_columns, encode_one, encode_rows
 
 Lengths = NDArray[np.int64]
 Positions = NDArray[np.int64]
@@ -111,12 +111,12 @@ class BatchSiv:
         counters.view(">u4")[:, :, 3] += np.arange(width // BLOCK, dtype=np.uint32)
         stream = encrypt_blocks(self._ctr, counters).reshape(plain.shape)
         longest = int(lengths.max())
-        sealed = np.zeros((count, -(-(BLOCK + longest) // 3) * 3), np.uint8)
-        sealed[:, :BLOCK] = vector
-        body = sealed[:, BLOCK : BLOCK + longest]
-        np.bitwise_xor(plain[:, :longest], stream[:, :longest], out=body)
+        np.bitwise_xor(plain, stream, out=stream)
         if int(lengths.min()) < longest:
-            body *= _within(longest, lengths).view(np.uint8)
+            stream *= _within(width, lengths).view(np.uint8)
+        sealed = np.zeros((count, -(-(BLOCK + longest) // 3) * 3), np.uint8)
+        copy_columns(vector, sealed, 0, BLOCK)
+        copy_columns(stream, sealed, BLOCK, longest)
         return encode_rows(sealed, lengths + BLOCK)
 
     def _s2v(self, plain: Bytes, lengths: Lengths) -> Bytes:
