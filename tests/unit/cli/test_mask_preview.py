@@ -106,6 +106,36 @@ def test_a_column_that_names_people_is_not_kept(
     assert "Lovelace" not in result.stdout + result.stderr
 
 
+def test_columns_are_matched_as_the_operator_does(data: Path) -> None:
+    tagged = [{"name": "name", "tags": ["DirectIdentifier"]}]
+    dataset = {**DATASET, "spec": DATASET["spec"] | {"columns": tagged}}
+    rules = [
+        {"name": "named", "match": {"tag": "DirectIdentifier"}, "redact": {}},
+        {"name": "dates", "match": {"type": "Date"}, "generalize": {"dateTo": "Year"}},
+        {"name": "rest", "match": {"pattern": "weight|note"}, "keep": {}},
+        RULES[0],
+    ]
+    first, *_ = pairs(data, VAULT, dataset, job(rules))
+    assert first["after"]["name"] is None
+    assert first["after"]["visited"] == "2027-01-01"
+    assert first["after"]["weight"] == "61.5"
+
+
+@pytest.mark.parametrize(
+    ("match", "told"),
+    [
+        ({"detected": "Iban"}, 'rule "x" fits no column of the file (detected Iban)'),
+        ({"pattern": "("}, "must be a regular expression (RE2)"),
+        ({}, "match has neither names alone nor one or more of"),
+    ],
+)
+def test_a_match_that_cannot_be_is_told(data: Path, match: dict[str, str], told: str) -> None:
+    path = manifest(data.parent, VAULT, DATASET, job([{"name": "x", "match": match, "drop": {}}]))
+    result = leeward("mask", "preview", "-f", path, str(data))
+    assert result.exit_code == 1
+    assert told in result.stderr
+
+
 def test_dates_of_one_subject_move_together(data: Path) -> None:
     first, _, third = pairs(data, VAULT, DATASET, job(RULES))
     shift = [

@@ -12,6 +12,7 @@ from leeward_masking.canonical import column_type
 from leeward_masking.content import describe_headers
 from leeward_masking.csvtypes import TypeInference
 from leeward_masking.delimiter import check_delimiter
+from leeward_masking.detection import ContentSample, detect
 from leeward_masking.errors import JobError
 from leeward_masking.progress import Progress
 from leeward_masking.source import Source, open_source
@@ -110,6 +111,7 @@ def _read_all(source: Source, is_csv: bool, progress: Progress) -> tuple[list[Sc
     """Read every row; the schema is that of the whole file, not of its first rows."""
     schema = source.reader.schema
     inference = {name: TypeInference() for name in schema}
+    samples = {name: ContentSample(name) for name in schema}
     nullable = dict.fromkeys(schema, False)
     rows = 0
     progress.begin("bytes", source.reader.position()[1])
@@ -117,14 +119,17 @@ def _read_all(source: Source, is_csv: bool, progress: Progress) -> tuple[list[Sc
         rows += block.height
         for column in block.iter_columns():
             nullable[column.name] = nullable[column.name] or column.null_count() > 0
+            samples[column.name].add(column)
             if is_csv:
                 inference[column.name].add(column)
         progress.advance(source.reader.position()[0])
+    detected = dict(zip(samples, detect(list(samples.values())), strict=True))
     columns = [
         SchemaColumn(
             name=name,
             type=inference[name].type() if is_csv else column_type(dtype),
             nullable=nullable[name],
+            detected=detected[name],
         )
         for name, dtype in schema.items()
     ]

@@ -36,6 +36,21 @@ ColumnType = Literal[
     "String", "Integer", "Float", "Boolean", "Date", "Datetime", "Decimal", "Time", "Other"
 ]
 
+Detected = Literal[
+    "Mail",
+    "Url",
+    "Ip",
+    "Card",
+    "Iban",
+    "NationalId",
+    "Phone",
+    "MedicalRecordNumber",
+    "DateOfBirth",
+    "Address",
+    "Person",
+]
+"""What the values of a column can be taken for, as in free text."""
+
 INSPECT_ANNOTATION: Final = "leeward.dev/inspect"
 """Set to a new value, it asks for another inspection of the data."""
 
@@ -203,6 +218,10 @@ class SchemaColumn(StatusModel):
     name: ColumnName = Field(description="Name of the column.")
     type: ColumnType = Field(description="Type of its values.")
     nullable: bool = Field(default=True, description="Whether values may be missing.")
+    detected: Detected | None = Field(
+        default=None,
+        description="What most of its first values look like. A hint: no detection is complete.",
+    )
 
 
 class ProducedBy(StatusModel):

@@ -61,7 +61,8 @@ class MaskingJobSpec(WorkloadSpec):
                 # then names; comparing every pair would exceed the API server's cost limit.
                 Cel(
                     "self.transformMapEntry(i, r, has(r.match)"
-                    " ? r.match.names.transformMapEntry(j, n, {n: i}) : {r.name: i}).size() >= 0",
+                    " ? (has(r.match.names) ? r.match.names.transformMapEntry(j, n, {n: i}) : {})"
+                    " : {r.name: i}).size() >= 0",
                     "two rules for one column: it has a rule of its own twice, or also stands in a"
                     " match, or in two: remove one",
                 ),

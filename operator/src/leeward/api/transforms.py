@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
+from leeward.api.columnmatch import Match
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
 from leeward.api.transformbase import Transform
 from leeward.api.valuetransforms import Noise, RandomMask, TimePart, TopBottomCode
@@ -198,14 +199,6 @@ class DateShift(Transform):
     scope: Annotated[Scope, SCOPE] = "Vault"
 
 
-class Match(Model):
-    """Columns that one rule stands for."""
-
-    names: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)] = Field(
-        description="Names of the columns."
-    )
-
-
 TRANSFORMS: Final = (
     "keep",
     "drop",
@@ -292,14 +285,14 @@ class ColumnRule(Model):
         return next(name for name in TRANSFORMS if name in given)
 
     def fault(self) -> tuple[str, str] | None:
-        """What is wrong with the parameters of the transform, and what to do; None: nothing."""
-        given = (self.top_bottom_code, self.noise, self.random_mask)
+        """What is wrong with match or parameters, and what to do; None: nothing."""
+        given = (self.match, self.top_bottom_code, self.noise, self.random_mask)
         return next((found for one in given if one and (found := one.fault())), None)
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The columns that this rule is for."""
-        return tuple(self.match.names) if self.match else (self.name,)
+        """The columns that this rule names; where it matches by anything else: none."""
+        return (self.name,) if self.match is None else tuple(self.match.names or ())
 
     @property
     def keeps_values(self) -> bool:

@@ -6,7 +6,9 @@ from pydantic import BeforeValidator, Field
 
 from leeward.api.meta import (
     IMMUTABLE,
+    MAX_COLUMNS,
     Cel,
+    ColumnName,
     Digest,
     Duration,
     Hex128,
@@ -168,6 +170,15 @@ class UsedKey(StatusModel):
     version: int = Field(ge=1, description="Version of the vault key that wraps it.")
 
 
+class SelectedColumns(StatusModel):
+    """The columns that one rule was found to be for, where it does not name them."""
+
+    rule: str = Field(max_length=256, description="Name of the rule.")
+    columns: Annotated[list[ColumnName], Field(max_length=MAX_COLUMNS)] = Field(
+        description="Names of the columns."
+    )
+
+
 class Admission(StatusModel):
     """What was decided when the job was admitted; it is never decided again."""
 
@@ -179,6 +190,10 @@ class Admission(StatusModel):
         default=[], description="Artefact keys that it was given."
     )
     source_digest: Digest | None = Field(default=None, description="Digest of the source's file.")
+    selected: Annotated[list[SelectedColumns], Field(max_length=200)] = Field(
+        default=[],
+        description="Columns of rules that match by pattern, tag, type or detected content.",
+    )
     admitted_at: Timestamp = Field(description="When it was admitted.")
 
 

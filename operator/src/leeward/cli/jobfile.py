@@ -34,13 +34,6 @@ class JobFile:
     source: DatasetSpec | None
     algorithms: dict[tuple[str, str], str]
 
-    def transform_of(self, column: str) -> str:
-        """What happens to a column."""
-        for rule in self.spec.columns:
-            if column in rule.column_names:
-                return rule.transform
-        return {"Keep": "keep", "Drop": "drop", "Fail": ""}[self.spec.default_action]
-
     def algorithm_of(self, key: KeyRef) -> str | None:
         """The algorithm of a key, where a manifest says it."""
         return self.algorithms.get((key.vault.name, key.key))

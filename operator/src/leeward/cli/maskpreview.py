@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leeward.cli.errors import CliError
-from leeward.cli.jobfile import JobFile, read_job_file
+from leeward.cli.jobfile import read_job_file
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import print_json, print_plainly
 from leeward.cli.rowtable import value_text
@@ -38,7 +38,8 @@ def show_mask_preview(
             f"the masking engine is not installed ({error.name})", EXTRA_REMEDY
         ) from error
     file = read_job_file(job)
-    before, after = mask_rows(file, data, rows, session.random)
+    shown = mask_rows(file, data, rows, session.random)
+    before, after = shown.before, shown.after
     if output is RowsFormat.JSON:
         pairs = [{"before": b, "after": a} for b, a in zip(before, after, strict=True)]
         print_json(session.out, pairs)
@@ -48,13 +49,13 @@ def show_mask_preview(
     beside = max(1, min(MAX_SIDE_BY_SIDE, session.out.width // WIDTH_OF_ROW))
     for first in range(0, len(before), beside):
         last = min(first + beside, len(before))
-        _print_rows(session, file, before[first:last], after[first:last], first + 1)
+        _print_rows(session, shown.transforms, before[first:last], after[first:last], first + 1)
     session.err.print("made with keys of this run only: tokens and hashes of a real job differ")
 
 
 def _print_rows(
     session: Session,
-    file: JobFile,
+    transforms: dict[str, str],
     before: list[dict[str, Any]],
     after: list[dict[str, Any]],
     number: int,
@@ -71,5 +72,5 @@ def _print_rows(
         for old, new in zip(before, after, strict=True):
             cells.append(value_text(old[column]))
             cells.append(value_text(new[column]) if column in new else Text("dropped", "dim"))
-        table.add_row(column, file.transform_of(column), *cells)
+        table.add_row(column, transforms[column], *cells)
     print_plainly(session.out, table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,10 @@ from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
 from leeward.cli.jobfile import JobFile
 from leeward.formats.jobconfig import RuleConfig
+from leeward.plans.maskingjob.selection import Selection, Traits, select
+from leeward_masking.canonical import column_type
 from leeward_masking.delimiter import DelimiterError
+from leeward_masking.detection import ContentSample, detect
 from leeward_masking.errors import JobError
 from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
 
@@ -37,12 +41,25 @@ REMEDIES: Final = {
 """What to do here, where the engine would speak of a Dataset on a volume."""
 
 Row = dict[str, Any]
+RuleOf = dict[str, ColumnRule]
 
 
-def mask_rows(
-    job: JobFile, data: Path, count: int, random: Callable[[int], bytes]
-) -> tuple[list[Row], list[Row]]:
-    """The first rows of a file before and after, values as text.
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """The first rows of a file.
+
+    Attributes:
+        before, after: The rows, values as text.
+        transforms: What happens to each column.
+    """
+
+    before: list[Row]
+    after: list[Row]
+    transforms: dict[str, str]
+
+
+def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], bytes]) -> Masked:
+    """Mask the first rows of a file.
 
     Raises:
         CliError: The data cannot be read, or the rules do not fit it; row and column are named.
@@ -57,19 +74,47 @@ def mask_rows(
         raise CliError(f"{data} {what}", "name a CSV or Parquet file on this machine")
     csv = job.source.csv if job.source and form == "CSV" else None
     try:
-        frame = first_rows(data, form, max(count, TYPED_ROWS), csv=csv).head(count)
-        _check_rules(job, frame.columns)
-        _check_identifiers(job, frame.columns)
-        rules = [_rule_config(job, rule) for rule in job.spec.columns]
+        typed = first_rows(data, form, max(count, TYPED_ROWS), csv=csv)
+        selection = _selected(job, typed)
+        rule_of = selection.rule_of
+        _check_rules(job, rule_of, typed.columns)
+        _check_identifiers(job, rule_of, typed.columns)
+        rules = [_rule_config(job, rule, selection.columns_of(rule)) for rule in job.spec.columns]
         if job.spec.default_action == "Keep":
-            rules.extend(_kept(job, frame.columns))
+            rules.extend(_kept(rule_of, typed.columns))
+        frame = typed.head(count)
         masked = preview_frame(frame, rules, ephemeral_keys(rules, random))
     except DelimiterError as error:
         raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
     except JobError as error:
         remedy = REMEDIES.get(error.code, error.remedy)
         raise CliError(f"{data}: {error.message}", remedy) from error
-    return _texts(frame), _texts(masked)
+    rest = "keep" if job.spec.default_action == "Keep" else "drop"
+    transforms = {
+        name: rule_of[name].transform if name in rule_of else rest for name in frame.columns
+    }
+    return Masked(_texts(frame), _texts(masked), transforms)
+
+
+def _selected(job: JobFile, frame: pl.DataFrame) -> Selection:
+    """Which rule each column has, as the operator finds it of the same rows.
+
+    Raises:
+        CliError: Rules clash, or match nothing.
+    """
+    tags = {column.name: column.tags for column in (job.source.columns if job.source else ())}
+    samples = [ContentSample(name) for name in frame.columns]
+    for sample, column in zip(samples, frame.iter_columns(), strict=True):
+        sample.add(column)
+    columns = {
+        column.name: Traits(column_type(column.dtype), tags.get(column.name, []), detected)
+        for column, detected in zip(frame.iter_columns(), detect(samples), strict=True)
+    }
+    selection = select(job.spec.columns, columns, "the file")
+    if selection.fault is not None:
+        what, _, remedy = selection.fault.message.partition(": ")
+        raise CliError(f"MaskingJob {job.name}: {what}", remedy)
+    return selection
 
 
 def _delimiter_remedy(job: JobFile, error: DelimiterError) -> str:
@@ -81,9 +126,8 @@ def _delimiter_remedy(job: JobFile, error: DelimiterError) -> str:
     )
 
 
-def _check_rules(job: JobFile, columns: list[str]) -> None:
-    named = {name for rule in job.spec.columns for name in rule.column_names}
-    bare = [name for name in columns if name not in named]
+def _check_rules(job: JobFile, rule_of: RuleOf, columns: list[str]) -> None:
+    bare = [name for name in columns if name not in rule_of]
     if bare and job.spec.default_action == "Fail":
         listed = ("column " if len(bare) == 1 else "columns ") + ", ".join(
             f'"{name}"' for name in bare
@@ -94,16 +138,15 @@ def _check_rules(job: JobFile, columns: list[str]) -> None:
         )
 
 
-def _check_identifiers(job: JobFile, columns: list[str]) -> None:
+def _check_identifiers(job: JobFile, rule_of: RuleOf, columns: list[str]) -> None:
     """As the operator does: no column that names a person is kept as it is."""
-    rules = {name: rule for rule in job.spec.columns for name in rule.column_names}
     tagged = [
         column.name
         for column in (job.source.columns if job.source else ())
         if "DirectIdentifier" in column.tags and column.name in columns
     ]
     for name in tagged:
-        rule = rules.get(name)
+        rule = rule_of.get(name)
         if rule.keeps_values if rule else job.spec.default_action == "Keep":
             raise CliError(
                 f'MaskingJob {job.name} would keep column "{name}", which the Dataset tags'
@@ -112,14 +155,13 @@ def _check_identifiers(job: JobFile, columns: list[str]) -> None:
             )
 
 
-def _kept(job: JobFile, columns: list[str]) -> list[RuleConfig]:
-    named = {name for rule in job.spec.columns for name in rule.column_names}
-    rest = [name for name in columns if name not in named]
+def _kept(rule_of: RuleOf, columns: list[str]) -> list[RuleConfig]:
+    rest = [name for name in columns if name not in rule_of]
     rule = ColumnRule.model_validate({"name": "rest", "keep": {}})
     return [RuleConfig(rule=rule, columns=rest)] if rest else []
 
 
-def _rule_config(job: JobFile, rule: ColumnRule) -> RuleConfig:
+def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConfig:
     role = algorithm = subject = None
     if rule.key_use is not None:
         key, scope = rule.key_use
@@ -141,7 +183,7 @@ def _rule_config(job: JobFile, rule: ColumnRule) -> RuleConfig:
             )
     return RuleConfig(
         rule=rule,
-        columns=list(rule.column_names),
+        columns=columns,
         key_role=role,
         key_algorithm=algorithm,
         subject=subject,

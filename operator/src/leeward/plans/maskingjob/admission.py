@@ -80,6 +80,11 @@ def check_columns_exist(case: MaskingCase) -> Verdict:
     )
 
 
+def check_selection(case: MaskingCase) -> Verdict:
+    """Every rule that matches is for some column, and no two are for one."""
+    return case.selection.fault
+
+
 def check_every_column_has_a_rule(case: MaskingCase) -> Verdict:
     """Under defaultAction Fail no column is left to chance."""
     bare = [name for name in case.types if name not in case.rule_of]
@@ -241,6 +246,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_output_key,
     check_rule_keys,
     check_columns_exist,
+    check_selection,
     check_every_column_has_a_rule,
     check_identifiers,
     check_suitable,
@@ -259,9 +265,11 @@ _IN_THE_SPEC: Final = frozenset(
         "ColumnMissing",
         "ColumnWithoutRule",
         "IdentifierKept",
+        "MatchesNothing",
         "NoColumnsLeft",
         "OutputNameTaken",
         "OutputPathIsSource",
+        "RulesClash",
         "SubjectMissing",
         "TooManyKeys",
         "UnsuitableColumn",

@@ -8,6 +8,7 @@ from leeward.api.dataset import ColumnType, Tag
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule, Scope
 from leeward.formats.document import canonical_json
+from leeward.plans.maskingjob.selection import Selection, Traits, select
 from leeward.plans.shared.keys import KeyUse
 from leeward.plans.shared.model import Context, Observed
 from leeward.plans.shared.names import Owner
@@ -46,9 +47,18 @@ class MaskingCase(Case):
         return {column.name: column.tags for column in self.dataset.columns}
 
     @cached_property
+    def selection(self) -> Selection:
+        """Which rule each column has."""
+        columns = {
+            column.name: Traits(column.type, self.tags.get(column.name, []), column.detected)
+            for column in self.dataset_status.columns
+        }
+        return select(self.spec.columns, columns, self.source_label)
+
+    @property
     def rule_of(self) -> dict[str, ColumnRule]:
         """The rule of every column that has one."""
-        return {name: rule for rule in self.spec.columns for name in rule.column_names}
+        return self.selection.rule_of
 
     def subject_of(self, rule: ColumnRule) -> str | None:
         """The column that says whose dates a rule shifts."""

@@ -49,11 +49,22 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
         return "the output is sealed with another key"
     if source is None or source.digest != admission.get("sourceDigest"):
         return "the source is not the one that was admitted"
-    return _column_faults(spec, output, result)
+    return _column_faults(_transforms(spec, admission), spec, output, result)
 
 
-def _column_faults(spec: MaskingJobSpec, output: ResultFile, result: Result) -> str | None:
-    transforms = {name: rule.transform for rule in spec.columns for name in rule.column_names}
+def _transforms(spec: MaskingJobSpec, admission: Manifest) -> dict[str, str]:
+    """The transform of each column that has a rule, as it was admitted."""
+    selected = {entry["rule"]: entry["columns"] for entry in admission.get("selected", ())}
+    return {
+        name: rule.transform
+        for rule in spec.columns
+        for name in rule.column_names or selected.get(rule.name, ())
+    }
+
+
+def _column_faults(
+    transforms: dict[str, str], spec: MaskingJobSpec, output: ResultFile, result: Result
+) -> str | None:
     for column in output.columns:
         transform = transforms.get(column.name)
         if transform == "drop" or (transform is None and spec.default_action != "Keep"):

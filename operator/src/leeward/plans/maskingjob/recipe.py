@@ -44,6 +44,11 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
         source_digest=case.dataset_status.digest,
         grants=_grants(case),
         replaced_key=case.dataset_status.replaced_key_id,
+        selected=tuple(
+            (rule.name, tuple(case.selection.columns_of(rule)))
+            for rule in case.spec.columns
+            if not rule.column_names
+        ),
     )
 
 
@@ -152,7 +157,7 @@ def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
         algorithm = ready_key(use, case.observed).key.algorithm
     return RuleConfig(
         rule=rule,
-        columns=list(rule.column_names),
+        columns=case.selection.columns_of(rule),
         key_role=role,
         key_algorithm=algorithm,
         subject=case.subject_of(rule),

@@ -125,6 +125,10 @@ def _settle(run: Run, recipe: Recipe) -> None:
         admission["secret"] = secret_name(run.context.random)
     if recipe.source_digest is not None:
         admission["sourceDigest"] = recipe.source_digest
+    if recipe.selected:
+        admission["selected"] = [
+            {"rule": rule, "columns": list(columns)} for rule, columns in recipe.selected
+        ]
     run.draft.put(admission=admission)
     _enter(run, admission)
 

@@ -79,6 +79,7 @@ class Recipe:
         source_digest: Of the file that it reads.
         grants: By what it may use those keys.
         replaced_key: The artefact key that opened the file before the one that does now.
+        selected: Rule and columns, of rules that do not name their columns.
     """
 
     config: Document
@@ -87,6 +88,7 @@ class Recipe:
     source_digest: str | None
     grants: tuple[Granted, ...] = ()
     replaced_key: str | None = None
+    selected: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def counts(self) -> tuple[Action, ...]:

@@ -1,0 +1,35 @@
+"""Patterns of column names: RE2, of the whole name, and in linear time."""
+
+import pytest
+from pydantic import ValidationError
+
+from leeward.api.columnmatch import Match
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [
+        ("addr_.*", "addr_street", True),
+        ("addr_.*", "my_addr_street", False),
+        ("a|b", "ab", False),
+        ("(?i)PHONE[0-9]?", "phone2", True),
+        ("name", "name\n", False),
+        ("straße|街道", "街道", True),
+        ("(a+)+b", "a" * 256, False),
+    ],
+)
+def test_a_pattern_is_of_the_whole_name(pattern: str, name: str, fits: bool) -> None:
+    assert Match(pattern=pattern).fits(name, "String", [], None) is fits
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=a)", r"(a)\1", "a)|(b", r"\d{1000}{1000}", ""])
+def test_what_is_none_is_refused_with_an_example(pattern: str) -> None:
+    with pytest.raises(ValidationError):
+        Match(pattern=pattern)
+
+
+@pytest.mark.parametrize("members", [{}, {"names": ["a"], "type": "Date"}])
+def test_names_stand_alone(members: dict[str, object]) -> None:
+    fault = Match.model_validate(members).fault()
+    assert fault is not None
+    assert "names alone" in fault[0]
