@@ -72,7 +72,7 @@ def test_columns_are_found_by_what_is_known_of_them(
 
 
 def test_a_pattern_is_of_the_whole_name() -> None:
-    world, engine = setting(matched("found", pattern="war"), defaultAction="Drop")
+    _, engine = setting(matched("found", pattern="war"), defaultAction="Drop")
     assert ready(engine.settle(JOB), "Admitted")[1] == "MatchesNothing"
 
 
