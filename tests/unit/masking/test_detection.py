@@ -54,7 +54,12 @@ def test_only_the_first_values_are_looked_at() -> None:
 
 
 def test_each_column_is_told_by_itself() -> None:
-    columns = {"mail": ["a@b.example"], "nothing": [None], "ward": ["A"], "ip": ["192.0.2.1"]}
+    columns: dict[str, list[str | None]] = {
+        "mail": ["a@b.example"],
+        "nothing": [None],
+        "ward": ["A"],
+        "ip": ["192.0.2.1"],
+    }
     samples = [ContentSample(name) for name in columns]
     for sample, (name, values) in zip(samples, columns.items(), strict=True):
         sample.add(pl.Series(name, values, pl.String))
