@@ -39,8 +39,10 @@ def rule(
     *,
     columns: Sequence[str] | None = None,
     key: str | None = None,
+    role: str | None = None,
     subject: str | None = None,
 ) -> RuleConfig:
+    """A rule; ``role``: the algorithm of a key that stands deeper in the parameters."""
     given: dict[str, object] = dict(parameters or {})
     if key:
         given["key"] = KEY_REF
@@ -48,8 +50,8 @@ def rule(
         {
             "rule": {"name": name, transform: given},
             "columns": list(columns or [name]),
-            "keyRole": f"rule:{name}" if key else None,
-            "keyAlgorithm": key,
+            "keyRole": f"rule:{name}" if key or role else None,
+            "keyAlgorithm": key or role,
             "subject": subject,
         }
     )

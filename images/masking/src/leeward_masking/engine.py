@@ -13,6 +13,7 @@ import polars as pl
 from leeward.formats.jobconfig import MaskingConfig
 from leeward.formats.result import Result
 from leeward.formats.sealed import Recipient, Unwrapper
+from leeward_masking.freetext import Measured, check_recall, measure
 from leeward_masking.progress import Progress
 from leeward_masking.rules import MaskPlan, MaterialOf, compile_plan
 from leeward_masking.sink import csv_ready, sealed_output
@@ -47,7 +48,7 @@ def mask_file(
         schema = source.reader.schema
         plan = compile_plan(config.rules, schema, material_of)
         masked_schema = _masked_schema(plan, schema, config)
-        report = ReportBuilder(plan, schema)
+        report = ReportBuilder(plan, schema, checked_recall(plan))
         with sealed_output(VolumeStorage(), config.output.path, recipient) as output:
             frames = masked_blocks(source, plan, report, progress)
             with closing(frames):
@@ -62,6 +63,20 @@ def mask_file(
         output=written.model_copy(update={"rows": report.rows}),
         report=report.report(time.monotonic() - began),
     )
+
+
+def checked_recall(plan: MaskPlan) -> dict[str, tuple[Measured, ...]]:
+    """How well each column of notes is searched, as measured on labelled notes.
+
+    Raises:
+        JobError: ``RecallTooLow``.
+    """
+    found: dict[str, tuple[Measured, ...]] = {}
+    for column in plan.columns:
+        if column.free_text is not None:
+            found[column.name] = measure(column.free_text)
+            check_recall(column.name, column.free_text, found[column.name])
+    return found
 
 
 def masked_blocks(

@@ -15,6 +15,7 @@ from leeward_masking.content import open_content
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.csvtypes import TypeInference, parse_column
 from leeward_masking.delimiter import check_delimiter
+from leeward_masking.engine import checked_recall
 from leeward_masking.keys import key_size
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.rules import MaterialOf, compile_plan
@@ -68,9 +69,11 @@ def preview_frame(
         material_of: Keys of the rules by role.
 
     Raises:
-        JobError: A rule does not fit the columns.
+        JobError: A rule does not fit the columns, or ``RecallTooLow``.
     """
-    return compile_plan(rules, frame.schema, material_of).mask(frame)
+    plan = compile_plan(rules, frame.schema, material_of)
+    checked_recall(plan)
+    return plan.mask(frame)
 
 
 def ephemeral_keys(

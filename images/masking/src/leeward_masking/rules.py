@@ -7,13 +7,15 @@ from typing import Protocol
 
 import polars as pl
 
+from leeward.api.freetext import FreeText
 from leeward.api.transforms import ColumnRule
 from leeward.formats.jobconfig import RuleConfig
 from leeward_masking import transforms
-from leeward_masking.canonical import column_type, unsuitable
+from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.dates import DateShift, time_part
 from leeward_masking.errors import JobError
 from leeward_masking.formatpreserving import FormatPreservingMask
+from leeward_masking.freetext import FreeTextMask, normalised
 from leeward_masking.noise import NoiseMask
 from leeward_masking.randommask import RangeMask, suppress
 from leeward_masking.topbottom import top_bottom_code
@@ -42,6 +44,7 @@ class ColumnPlan:
         apply: The transform; given the column, and of a date shift the subject, too.
         subject: The column that says whose row it is; only for dateShift.
         linkable: Whether the key gives every value a result of its own: equal ones stay equal.
+        free_text: The same as ``apply``, where it searches notes: it counts what it found.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ColumnPlan:
     apply: Callable[..., pl.Series]
     subject: str | None = None
     linkable: bool = False
+    free_text: FreeTextMask | None = None
 
     def mask(self, frame: pl.DataFrame) -> pl.Series:
         """The masked column of a block.
@@ -122,14 +126,16 @@ def compile_plan(
             raise missing(config.subject or "(no subject)")
         if (fault := config.rule.fault()) is not None:
             raise _invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
+        apply = _transform(config, material_of)
         keep.append(
             ColumnPlan(
                 name=name,
                 rule=config.rule.name,
                 transform=config.rule.transform,
-                apply=_transform(config, material_of),
+                apply=apply,
                 subject=config.subject if config.rule.date_shift else None,
                 linkable=_is_linkable(config),
+                free_text=apply if isinstance(apply, FreeTextMask) else None,
             )
         )
     if not keep:
@@ -139,6 +145,8 @@ def compile_plan(
 
 def _transform(config: RuleConfig, material_of: MaterialOf) -> Callable[..., pl.Series]:
     rule = config.rule
+    if rule.free_text is not None:
+        return _free_text(config, rule.free_text, material_of)
     if rule.key_use is not None:
         return _keyed(config, rule, _material(config, material_of))
     if rule.replace is not None:
@@ -150,6 +158,17 @@ def _transform(config: RuleConfig, material_of: MaterialOf) -> Callable[..., pl.
     if rule.redact is not None:
         return transforms.redact
     return _of_values(rule) or transforms.keep
+
+
+def _free_text(
+    config: RuleConfig, rule: FreeText, material_of: MaterialOf
+) -> Callable[..., pl.Series]:
+    if rule.replacement.keyed is None:
+        return FreeTextMask(rule)
+    material = _material(config, material_of)
+    if rule.replacement.hash is not None:
+        return FreeTextMask(rule, transforms.keyed_hash(material, rule.replacement.hash.length))
+    return FreeTextMask(rule, transforms.tokenize(material))
 
 
 def _of_values(rule: ColumnRule) -> Callable[..., pl.Series] | None:
@@ -168,9 +187,9 @@ def _of_values(rule: ColumnRule) -> Callable[..., pl.Series] | None:
 
 def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..., pl.Series]:
     if rule.hash is not None:
-        return transforms.keyed_hash(material, rule.hash.length)
+        return _normalizing(rule.hash.normalize, transforms.keyed_hash(material, rule.hash.length))
     if rule.tokenize is not None:
-        return transforms.tokenize(material)
+        return _normalizing(rule.tokenize.normalize, transforms.tokenize(material))
     if rule.format_preserving is not None:
         return FormatPreservingMask(material, rule.format_preserving)
     if rule.date_shift is not None:
@@ -180,6 +199,15 @@ def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..
     if config.key_algorithm == "FERNET":
         return transforms.encrypt_fernet(material)
     return transforms.encrypt_gcm(material)
+
+
+def _normalizing(
+    entity: str | None, apply: Callable[[pl.Series], pl.Series]
+) -> Callable[..., pl.Series]:
+    """The transform on the normal form that free text gives to values of this kind."""
+    if entity is None:
+        return apply
+    return lambda values: apply(normalised(entity, canonical_text(values)).alias(values.name))
 
 
 def _is_linkable(config: RuleConfig) -> bool:

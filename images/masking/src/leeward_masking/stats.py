@@ -1,14 +1,16 @@
 """Counts for the report, in bounded memory."""
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from leeward.formats.result import ColumnReport, MaskingReport
+from leeward.formats.result import ColumnReport, FreeTextReport, MaskingReport, RecallReport
 from leeward_masking.canonical import column_type
+from leeward_masking.freetext import Measured
 from leeward_masking.rules import ColumnPlan, MaskPlan
 
 SKETCH_SIZE: Final = 4096
@@ -19,6 +21,7 @@ _ONE_TO_ONE: Final = frozenset({"keep", "hash", "tokenize"})
 _ALWAYS_OTHER: Final = frozenset({"redact", "hash", "tokenize", "encrypt", "dateShift"})
 """Transforms that leave no value as it was."""
 _NOTES: Final = {
+    "freeText": "no detection is complete: the notes are still personal data",
     "noise": "attribute-level only: rows stay visible, and this is no differential privacy",
 }
 """What must not be taken for more than it is."""
@@ -83,7 +86,13 @@ class _Column:
 class ReportBuilder:
     """Adds up what was done, block by block; safe to use from several threads."""
 
-    def __init__(self, plan: MaskPlan, schema: pl.Schema) -> None:
+    def __init__(
+        self,
+        plan: MaskPlan,
+        schema: pl.Schema,
+        recall: Mapping[str, Sequence[Measured]] | None = None,
+    ) -> None:
+        self._recall = recall or {}
         self._plan = plan
         self._schema = schema
         self._columns = [_Column(column) for column in plan.columns]
@@ -112,6 +121,11 @@ class ReportBuilder:
             rows=self.rows,
             columns=[reports[name] for name in self._schema],
             seconds=f"{seconds:.3f}",
+            free_text=[
+                _free_text_report(column, self._recall.get(column.name, ()))
+                for column in self._plan.columns
+                if column.free_text is not None
+            ],
         )
 
     def _dropped(self, name: str, rule: str) -> ColumnReport:
@@ -172,4 +186,26 @@ def _column_report(column: _Column) -> ColumnReport:
         note=_NOTES.get(column.plan.transform),
         linkable=column.plan.linkable or None,
         distinct_estimated=True if column.before.estimated or column.after.estimated else None,
+    )
+
+
+def _free_text_report(column: ColumnPlan, measured: Sequence[Measured]) -> FreeTextReport:
+    mask = column.free_text
+    if mask is None:
+        raise AssertionError
+    return FreeTextReport(
+        column=column.name,
+        rule=column.rule,
+        found=mask.found(),
+        recall=[
+            RecallReport(
+                entity=one.entity,
+                language=one.language,
+                labelled=one.score.labelled,
+                recall=f"{one.score.recall:.3f}",
+                precision=f"{one.score.precision:.3f}" if one.score.found else None,
+            )
+            for one in measured
+        ],
+        min_recall=mask.rule.min_recall,
     )

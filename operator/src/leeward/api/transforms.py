@@ -1,21 +1,19 @@
 """What a MaskingJob may do with a column: one model per transform."""
 
-from typing import Annotated, ClassVar, Final, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
 from leeward.api.columnmatch import Match
+from leeward.api.freetext import Entity, FindingHash, FindingToken, FreeText
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
-from leeward.api.transformbase import Transform
+from leeward.api.transformbase import KEY, SCOPE, Scope, Transform
 from leeward.api.valuetransforms import Noise, RandomMask, TimePart, TopBottomCode
 
-Scope = Literal["Vault", "Dataset", "Job"]
-
-SCOPE: Final = Field(
-    description="Where equal values get equal results: Vault (every job with this key), Dataset"
-    " (every job on this data), Job (this job only).",
+NORMALIZE: Final = Field(
+    description="Values get the normal form that freeText gives to findings of this kind, before"
+    " anything else; under one key and scope the results in columns and in notes are then equal.",
 )
-KEY: Final = Field(description="The vault key; a key of its own is made under it per scope.")
 
 
 class NoParameters(Transform):
@@ -53,6 +51,7 @@ class Hash(Transform):
     length: Annotated[int, Field(ge=16, le=64)] = Field(
         default=64, description="Hexadecimal digits kept, four bits each."
     )
+    normalize: Annotated[Entity, NORMALIZE] | None = None
 
 
 class Tokenize(Transform):
@@ -60,6 +59,7 @@ class Tokenize(Transform):
 
     key: Annotated[KeyRef, KEY]
     scope: Annotated[Scope, SCOPE] = "Vault"
+    normalize: Annotated[Entity, NORMALIZE] | None = None
 
 
 class Encrypt(Transform):
@@ -215,6 +215,7 @@ TRANSFORMS: Final = (
     "topBottomCode",
     "noise",
     "randomMask",
+    "freeText",
 )
 KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
     "hash": frozenset({"HMAC_SHA256"}),
@@ -224,6 +225,10 @@ KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
     "dateShift": frozenset({"HMAC_SHA256", "AES256_SIV"}),
 }
 """Transforms that need a key, and the algorithms that key may have."""
+
+Keyed: TypeAlias = (
+    Hash | Tokenize | Encrypt | FormatPreserving | DateShift | FindingHash | FindingToken
+)
 
 _CHOICE: Final = (
     f"{', '.join(TRANSFORMS)} (those without parameters are written with braces: keep: {{}})"
@@ -252,6 +257,7 @@ class ColumnRule(Model):
     top_bottom_code: TopBottomCode | None = None
     noise: Noise | None = None
     random_mask: RandomMask | None = None
+    free_text: FreeText | None = None
     keeps_unknown: ClassVar = True
     cel: ClassVar = (
         Cel(
@@ -286,7 +292,7 @@ class ColumnRule(Model):
 
     def fault(self) -> tuple[str, str] | None:
         """What is wrong with match or parameters, and what to do; None: nothing."""
-        given = (self.match, self.top_bottom_code, self.noise, self.random_mask)
+        given = (self.match, self.top_bottom_code, self.noise, self.random_mask, self.free_text)
         return next((found for one in given if one and (found := one.fault())), None)
 
     @property
@@ -299,25 +305,35 @@ class ColumnRule(Model):
         """Whether values may come out as they are.
 
         A date does when it is cut to its day; a number between the borders of topBottomCode, or
-        whose noise is rounded away; and what suppression leaves. All other transforms change every
-        value that is there: partialMask and prefix mask one entirely that is not longer than what
-        they keep.
+        whose noise is rounded away; what suppression leaves; and a note in which nothing is found.
+        All other transforms change every value that is there: partialMask and prefix mask one
+        entirely that is not longer than what they keep.
         """
         cut = self.generalize is not None and self.generalize.date_to == "Day"
         spared = self.random_mask is not None and self.random_mask.suppress is not None
-        return cut or spared or any((self.keep, self.top_bottom_code, self.noise))
+        return cut or spared or any((self.keep, self.top_bottom_code, self.noise, self.free_text))
 
     @property
     def key_use(self) -> tuple[KeyRef, Scope] | None:
         """The key that the transform needs, and its scope."""
+        use = self._keyed
+        return None if use is None else (use.key, use.scope)
+
+    @property
+    def key_transform(self) -> str:
+        """The transform that uses the key, as in a manifest; of freeText that of its findings."""
+        if self.free_text is None:
+            return self.transform
+        return "hash" if self.free_text.replacement.hash else "tokenize"
+
+    @property
+    def _keyed(self) -> Keyed | None:
         keyed = (
             self.hash,
             self.tokenize,
             self.encrypt,
             self.format_preserving,
             self.date_shift,
+            self.free_text.replacement.keyed if self.free_text else None,
         )
-        for use in keyed:
-            if use is not None:
-                return use.key, use.scope
-        return None
+        return next((use for use in keyed if use is not None), None)

@@ -165,9 +165,9 @@ def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConf
     role = algorithm = subject = None
     if rule.key_use is not None:
         key, scope = rule.key_use
-        algorithm = job.algorithm_of(key) or PREFERRED[rule.transform]
-        if algorithm not in KEYED_TRANSFORMS[rule.transform]:
-            fitting = ", ".join(sorted(KEYED_TRANSFORMS[rule.transform]))
+        algorithm = job.algorithm_of(key) or PREFERRED[rule.key_transform]
+        if algorithm not in KEYED_TRANSFORMS[rule.key_transform]:
+            fitting = ", ".join(sorted(KEYED_TRANSFORMS[rule.key_transform]))
             raise CliError(
                 f'rule "{rule.name}": {rule.transform} cannot use key {key.key}, which is'
                 f" {algorithm}",

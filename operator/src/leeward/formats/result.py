@@ -36,6 +36,7 @@ ErrorCode = Literal[
     "SourceUnreadable",
     "OutputNotWritable",
     "TooLarge",
+    "RecallTooLow",
     "InvalidConfig",
     "Interrupted",
     "Internal",
@@ -102,12 +103,51 @@ class ColumnReport(Document):
     note: str | None = None
 
 
+class RecallReport(Document):
+    """How well one kind of finding was found in labelled notes.
+
+    Attributes:
+        entity: The kind.
+        language: Of the notes; None: they are a sample of the user's own.
+        labelled: Values that persons have marked.
+        recall: Share of them of which nothing is left.
+        precision: Share of the findings of this kind that touch a marked value of this kind; left
+            out where nothing was found.
+    """
+
+    entity: str
+    language: str | None = None
+    labelled: int
+    recall: str
+    precision: str | None = None
+
+
+class FreeTextReport(Document):
+    """What was found in one column of notes.
+
+    Attributes:
+        found: Findings by kind.
+        recall: On labelled notes, before anything was written.
+        min_recall: What the rule wanted of each kind.
+    """
+
+    column: str
+    rule: str
+    found: dict[str, int]
+    recall: list[RecallReport]
+    min_recall: str | None = None
+    note: Literal["no detection is complete: the notes are still personal data"] = (
+        "no detection is complete: the notes are still personal data"
+    )
+
+
 class MaskingReport(Document):
     """The report of a masking job."""
 
     rows: int
     columns: list[ColumnReport]
     seconds: str
+    free_text: list[FreeTextReport] = Field(default=[])
 
 
 class RewrappedFile(Document):

@@ -3,6 +3,8 @@
 from leeward_masking.freetext.custom import CustomDictionary, CustomPattern
 from leeward_masking.freetext.detector import ENTITIES, FreeTextDetector
 from leeward_masking.freetext.evaluation import Score, evaluate, read_labelled
+from leeward_masking.freetext.gate import Measured, check_recall, measure
+from leeward_masking.freetext.mask import FreeTextMask
 from leeward_masking.freetext.replacement import label, normalised, replaced
 from leeward_masking.freetext.spans import SPAN_SCHEMA
 
@@ -12,9 +14,13 @@ __all__ = [
     "CustomDictionary",
     "CustomPattern",
     "FreeTextDetector",
+    "FreeTextMask",
+    "Measured",
     "Score",
+    "check_recall",
     "evaluate",
     "label",
+    "measure",
     "normalised",
     "read_labelled",
     "replaced",

@@ -16,11 +16,18 @@ from leeward_masking.freetext.numbers import (
     find_phones,
     find_urls,
 )
-from leeward_masking.freetext.persons import find_persons
+from leeward_masking.freetext.persons import find_chinese_persons, find_persons
 from leeward_masking.freetext.spans import SPAN_SCHEMA, prepared, resolved
-from leeward_masking.freetext.worded import find_addresses, find_births, find_record_numbers
+from leeward_masking.freetext.worded import (
+    find_addresses,
+    find_births,
+    find_chinese_addresses,
+    find_record_numbers,
+)
 
-_FINDERS: Final[dict[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
+LANGUAGES: Final = ("en", "zh")
+Finder = Callable[[pl.DataFrame], pl.DataFrame]
+_FINDERS: Final[dict[str, Finder | dict[str, Finder]]] = {
     "Mail": find_mail,
     "Url": find_urls,
     "Ip": find_ips,
@@ -30,11 +37,12 @@ _FINDERS: Final[dict[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
     "Phone": find_phones,
     "MedicalRecordNumber": find_record_numbers,
     "DateOfBirth": find_births,
-    "Address": find_addresses,
-    "Person": find_persons,
+    "Address": {"en": find_addresses, "zh": find_chinese_addresses},
+    "Person": {"en": find_persons, "zh": find_chinese_persons},
 }
 ENTITIES: Final = tuple(_FINDERS)
-"""What can be found without patterns or dictionaries of one's own."""
+"""What can be found without patterns or dictionaries of one's own; addresses and persons depend on
+the language, the others do not."""
 
 
 class FreeTextDetector:
@@ -44,6 +52,7 @@ class FreeTextDetector:
         entities: Which of ``ENTITIES``.
         custom: Patterns and dictionaries besides.
         min_confidence: Spans that are less sure are left out, from 0 to 1.
+        languages: Which of ``LANGUAGES``.
 
     Raises:
         JobError: ``InvalidConfig``: an entity is unknown, or nothing is to be found.
@@ -54,6 +63,7 @@ class FreeTextDetector:
         entities: Collection[str] = ENTITIES,
         custom: Sequence[CustomPattern | CustomDictionary] = (),
         min_confidence: float = 0.0,
+        languages: Collection[str] = LANGUAGES,
     ) -> None:
         unknown = sorted(set(entities) - set(ENTITIES))
         if unknown:
@@ -64,8 +74,13 @@ class FreeTextDetector:
             )
         if not entities and not custom:
             raise JobError("InvalidConfig", "nothing is to be found in free text", "name an entity")
-        finders = [_FINDERS[entity] for entity in ENTITIES if entity in entities]
-        self._finders: Final = [*finders, *(one.find for one in custom)]
+        chosen = [_FINDERS[entity] for entity in ENTITIES if entity in entities]
+        self._finders: Final[list[Finder]] = [one.find for one in custom]
+        for finder in chosen:
+            if isinstance(finder, dict):
+                self._finders.extend(finder[language] for language in languages)
+            else:
+                self._finders.append(finder)
         self._min_confidence: Final = min_confidence
 
     def find(self, notes: pl.Series) -> pl.DataFrame:

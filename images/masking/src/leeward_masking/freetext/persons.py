@@ -61,8 +61,8 @@ def _word_flags() -> tuple[pl.Series, pl.Series]:
 
 
 def find_persons(notes: pl.DataFrame) -> pl.DataFrame:
-    """Names in Latin and in Chinese writing."""
-    return pl.concat([SPAN_SCHEMA.to_frame(), _latin(notes), _forms(notes), _chinese(notes)])
+    """Names in Latin writing."""
+    return pl.concat([SPAN_SCHEMA.to_frame(), _latin(notes), _forms(notes)])
 
 
 def _forms(notes: pl.DataFrame) -> pl.DataFrame:
@@ -197,7 +197,8 @@ def _han_patterns() -> tuple[str, str, str]:
     return cued, rf"{surname}(?:{first}{last}?)??", rf"{surname}(?:{given})"
 
 
-def _chinese(notes: pl.DataFrame) -> pl.DataFrame:
+def find_chinese_persons(notes: pl.DataFrame) -> pl.DataFrame:
+    """Names in Chinese writing."""
     han = notes.filter(pl.col("text").str.contains(r"\p{Han}"))
     if han.is_empty():
         return SPAN_SCHEMA.to_frame()

@@ -102,18 +102,18 @@ def find_births(notes: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_addresses(notes: pl.DataFrame) -> pl.DataFrame:
-    """Street addresses in English, western European and Chinese forms, and British postcodes."""
+    """Street addresses in English and western European forms, and British postcodes."""
     numbered = notes.filter(pl.col("text").str.contains("[0-9]"))
-    chinese = notes.filter(
-        pl.col("text").str.contains_any(
-            ["省", "市", "区", "县", "路", "街", "村", "镇", "巷", "弄"]
-        )
-    )
     found = [
         spans(locate(numbered, _ENGLISH), "Address", "street-en", 0.85),
         spans(locate(numbered, _EUROPEAN), "Address", "street-eu", 0.85),
         spans(locate(numbered, _BOX), "Address", "post-box", 0.9),
         spans(locate(numbered, _UK_POSTCODE), "Address", "postcode-uk", 0.7),
-        spans(locate(chinese, _CHINESE), "Address", "street-zh", 0.8),
     ]
     return pl.concat([SPAN_SCHEMA.to_frame(), *found])
+
+
+def find_chinese_addresses(notes: pl.DataFrame) -> pl.DataFrame:
+    """Addresses in Chinese forms."""
+    chinese = notes.filter(pl.col("text").str.contains_any(list("省市区县路街村镇巷弄")))
+    return spans(locate(chinese, _CHINESE), "Address", "street-zh", 0.8)

@@ -145,6 +145,8 @@ def _wanted(rule: ColumnRule) -> tuple[frozenset[str], str]:
         return NUMBERS, "generalize.bins needs a number"
     if rule.generalize is not None and rule.generalize.ip_prefix is not None:
         return TEXTS, "generalize.ipPrefix needs text"
+    if rule.free_text is not None:
+        return TEXTS, "freeText needs text"
     if rule.format_preserving is not None:
         return FORMATTED, "formatPreserving needs text or whole numbers"
     return _wanted_by_values(rule)

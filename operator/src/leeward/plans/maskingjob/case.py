@@ -6,7 +6,8 @@ from functools import cached_property
 from leeward.api.algorithms import ALGORITHMS, OPERATIONS_BY_ALGORITHM
 from leeward.api.dataset import ColumnType, Tag
 from leeward.api.maskingjob import MaskingJobSpec
-from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule, Scope
+from leeward.api.transformbase import Scope
+from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.formats.document import canonical_json
 from leeward.plans.maskingjob.selection import Selection, Traits, select
 from leeward.plans.shared.keys import KeyUse
@@ -83,7 +84,7 @@ class MaskingCase(Case):
         if use is None:
             return None
         ref, scope = use
-        algorithms = KEYED_TRANSFORMS[rule.transform]
+        algorithms = KEYED_TRANSFORMS[rule.key_transform]
         named_by = (self.owner.kind, "spec.columns")
         return KeyUse(ref, self.owner.namespace, algorithms, rule.transform, named_by), scope
 

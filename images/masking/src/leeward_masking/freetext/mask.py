@@ -1,0 +1,103 @@
+"""The transform freeText: what is found in a column of notes is replaced, slice by slice."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from leeward.api.freetext import FreeText
+from leeward_masking.canonical import column_type, unsuitable
+from leeward_masking.freetext.custom import CustomDictionary, CustomPattern
+from leeward_masking.freetext.detector import ENTITIES, FreeTextDetector
+from leeward_masking.freetext.replacement import Replace, label, replaced
+
+SLICE_NOTES: Final = 50_000
+SLICE_BYTES: Final = 4 << 20
+"""Notes, and bytes of them, that are searched at once: every detector makes copies of a slice."""
+
+Pseudonyms = Callable[[pl.Series], pl.Series]
+"""Tokens or pseudonyms of values (String, no nulls), as those of a structured column."""
+
+
+class FreeTextMask:
+    """Replaces what is found in notes, and counts it. Safe to use from several threads.
+
+    Args:
+        rule: What is searched, and what is put in its place.
+        pseudonyms: Makes the tokens, where the rule wants some.
+
+    Raises:
+        JobError: ``InvalidConfig``: a pattern cannot be used.
+    """
+
+    def __init__(self, rule: FreeText, pseudonyms: Pseudonyms | None = None) -> None:
+        self.rule: Final = rule
+        self.entities: Final = tuple(e for e in ENTITIES if e in (rule.entities or ENTITIES))
+        custom: list[CustomPattern | CustomDictionary] = [
+            *(CustomPattern(one.entity, one.name, one.pattern) for one in rule.patterns),
+            *(
+                CustomDictionary(one.entity, one.name, one.terms, one.ignore_case)
+                for one in rule.dictionaries
+            ),
+        ]
+        self.custom: Final = tuple(sorted({one.entity for one in custom}))
+        self.detector: Final = FreeTextDetector(self.entities, custom, languages=rule.languages)
+        self._replace: Final = _replacement(rule, pseudonyms)
+        self._found: Final[Counter[str]] = Counter()
+        self._lock: Final = threading.Lock()
+
+    def __call__(self, values: pl.Series) -> pl.Series:
+        """The notes with other text in place of what was found; nulls stay null.
+
+        Raises:
+            JobError: ``UnsuitableColumn``: the column is not text.
+        """
+        if column_type(values.dtype) != "String":
+            raise unsuitable(values.name, "holds no text: freeText needs text")
+        notes = values.cast(pl.String)
+        if notes.is_empty():
+            return notes
+        return pl.concat([self._masked(part) for part in slices(notes)]).alias(values.name)
+
+    def found(self) -> dict[str, int]:
+        """Findings so far, by kind; kinds of which nothing was found, too."""
+        with self._lock:
+            names = (*self.entities, *self.custom)
+            return {name: self._found[name] for name in names}
+
+    def _masked(self, notes: pl.Series) -> pl.Series:
+        spans = self.detector.find(notes)
+        counts = dict(spans.group_by("entity").len().iter_rows())
+        with self._lock:
+            self._found.update(counts)
+        return replaced(notes, spans, {}, self._replace)
+
+
+def slices(notes: pl.Series) -> Iterator[pl.Series]:
+    """The notes in parts of at most ``SLICE_NOTES``, and of ``SLICE_BYTES`` and one note more."""
+    sizes = notes.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
+    ends = np.cumsum(sizes)
+    first = 0
+    while first < len(notes):
+        before = ends[first - 1] if first else 0
+        fits = int(np.searchsorted(ends, before + SLICE_BYTES, side="right"))
+        last = min(max(fits, first + 1), first + SLICE_NOTES)
+        yield notes.slice(first, last - first)
+        first = last
+
+
+def _replacement(rule: FreeText, pseudonyms: Pseudonyms | None) -> Replace:
+    constant = rule.replacement.replace
+
+    def replace(entity: str, values: pl.Series) -> pl.Series:
+        if constant is not None:
+            return pl.Series([constant.value]).new_from_index(0, len(values))
+        labels = label(entity, values)
+        if pseudonyms is None:
+            return labels
+        return labels.str.strip_suffix("]") + ":" + pseudonyms(values) + "]"
+
+    return replace

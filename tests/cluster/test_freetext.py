@@ -1,0 +1,106 @@
+"""freeText from manifest to masked notes; planted values are in none of what anybody can read."""
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from cluster.clinic import Clinic, Kubectl, Manifest, dataset, key_ref, masking_job
+from cluster.test_nothing_leaks import everything_told
+
+pytestmark = pytest.mark.cluster
+
+PERSON, MAIL, PHONE = "Ermintrude Quackenbush", "ermin.q@clinic.example", "+44 7700 900777"
+HAN, HAN_PHONE = "欧阳晓岚", "13812340098"
+NOTES = (
+    "id,name,note\n"
+    f'1,{PERSON},"Patient {PERSON} ({MAIL}) rang from {PHONE}."\n'
+    f'2,x,"患者{HAN}来电，电话{HAN_PHONE}。"\n'
+    "3,y,No change since Monday.\n"
+)
+PLANTED = ("Ermintrude", "Quackenbush", MAIL, "900777", HAN, HAN_PHONE)
+TOKENS: Manifest = {"key": key_ref("tokens")}
+FREE_TEXT: Manifest = {
+    "languages": ["en", "zh"],
+    "entities": ["Person", "Phone", "Mail"],
+    "replacement": {"tokenize": TOKENS},
+}
+
+
+def rules(**free_text: object) -> list[Manifest]:
+    return [
+        {"name": "id", "keep": {}},
+        {"name": "name", "tokenize": TOKENS | {"normalize": "Person"}},
+        {"name": "note", "freeText": FREE_TEXT | free_text},
+    ]
+
+
+@pytest.fixture(scope="module")
+def notes(clinic: Clinic) -> Clinic:
+    clinic.put("raw/notes.csv", NOTES.encode())
+    clinic.apply(dataset("notes", "raw/notes.csv"))
+    clinic.reason("dataset", "notes", "Inspected")
+    return clinic
+
+
+def shown(notes: Clinic, leeward: Callable[..., str], name: str) -> list[Manifest]:
+    arguments = ("-n", notes.namespace, "--purpose", "research", "--rows", "9", "-o", "json")
+    return list(json.loads(leeward("dataset", "preview", name, *arguments))["rows"])
+
+
+def test_notes_are_masked_joined_and_told_nowhere(
+    notes: Clinic, leeward: Callable[..., str], kubectl: Kubectl, run_kubectl: Kubectl
+) -> None:
+    notes.apply(masking_job("notes", "notes", rules(minRecall="0.2")))
+    notes.reason("maskingjob", "notes", "Published")
+    english, chinese, plain = shown(notes, leeward, "notes-out")
+    assert english["note"].startswith(f"Patient [PERSON:{english['name']}] ([MAIL:")
+    assert chinese["note"].startswith("患者[PERSON:")
+    assert plain["note"] == "No change since Monday."
+    assert [value for value in PLANTED if value in json.dumps([english, chinese])] == []
+    stored = notes.get("maskingjob", "notes")["status"]["report"]
+    (told,) = json.loads(notes.get("configmap", stored)["data"]["report.json"])["freeText"]
+    assert told["found"] == {"Mail": 1, "Phone": 2, "Person": 2}
+    assert {(one["entity"], one["language"]) for one in told["recall"]} == {
+        (entity, language) for entity in told["found"] for language in ("en", "zh")
+    }
+    everything = everything_told(notes, kubectl, run_kubectl)
+    assert "name: notes" in everything
+    assert [value for value in PLANTED if value in everything] == []
+
+
+def test_recall_below_what_is_wanted_publishes_nothing(notes: Clinic) -> None:
+    notes.apply(masking_job("strict", "notes", rules(minRecall="1")))
+    failed = notes.reason("maskingjob", "strict", "RecallTooLow")
+    assert 'column "note" is below minRecall 1' in failed["message"]
+    assert "Person (en)" in failed["message"]
+    assert not [path for path in notes.files() if "/masked/strict" in path]
+    assert notes.get("dataset", "strict-out") == {}
+
+
+BAD: dict[str, tuple[Manifest, list[str]]] = {
+    "language": ({"languages": ["xx"]}, ["freeText.languages[0]", 'supported values: "en"']),
+    "kind": ({"entities": ["Iris"]}, ["freeText.entities[0]", "supported values"]),
+    "recall": ({"minRecall": "1.5"}, ["freeText.minRecall", "at most 1"]),
+    "replacement": (
+        {"replacement": {"label": {}, "replace": {"value": "x"}}},
+        ["freeText.replacement", "needs exactly one of label, replace, tokenize, hash"],
+    ),
+    "name of a kind": (
+        {"patterns": [{"name": "a", "entity": "staff", "pattern": "a"}]},
+        ["freeText.patterns[0].entity", "begin with a capital, as StaffNumber"],
+    ),
+    "member": ({"minrecall": "0.9"}, ["freeText has no parameter", "minrecall"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_parameters_are_refused(
+    run_kubectl: Callable[..., "subprocess.CompletedProcess[str]"], namespace: str, name: str
+) -> None:
+    given, messages = BAD[name]
+    manifest = masking_job("job", "notes", rules(**given))
+    done = run_kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+    assert done.returncode != 0
+    assert [message for message in messages if message not in done.stderr] == [], done.stderr
