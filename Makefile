@@ -128,8 +128,10 @@ bench-algorithms: venv ## What each algorithm costs here, for docs/choosing-algo
 	@$(BIN)/python tests/bench/bench_algorithms.py
 
 .PHONY: bench-masking
-bench-masking: venv ## Masking against a bare Polars scan and write
-	@$(BIN)/python tests/bench/bench_masking.py
+bench-masking: venv ## Masking against a bare Polars scan and write, Presidio, and packages for FF1
+	@failed=0; for name in masking structured ff1; do \
+	  $(BIN)/python tests/bench/bench_$$name.py || failed=1; \
+	done; exit $$failed
 
 .PHONY: bench-anonymity
 bench-anonymity: venv ## k-anonymity of a million rows on one core, against looking at every node

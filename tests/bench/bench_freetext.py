@@ -4,8 +4,8 @@ Ours and the yardstick run one after the other, each in a process of its own on 
 gets its pattern recognizers for English and a blank spaCy tokenizer, without a model; both look for
 the same entities: mail, phone, card, IBAN, IP, URL and national identifiers. The notes are those of
 tests/golden/freetext/en.txt, repeated. All our entities, also those that Presidio has no pattern
-for, are measured besides. Presidio is no requirement of the project: it is installed from PyPI into
-build/bench/presidio; where that fails, only our figures are printed, and a line says so.
+for, are measured besides. Presidio is no requirement of the project: it is installed from PyPI
+(peers.py); where that fails, only our figures are printed, and a line says so.
 
     python tests/bench/bench_freetext.py [--notes N] [--peer-notes N] [--rounds N]
 """
@@ -14,22 +14,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 from figures import figure
+from peers import PATTERNS_ONLY, on_one_core, peer_python
 
 from leeward_masking.freetext import evaluate, read_labelled
 from leeward_masking.freetext.spans import SPAN_SCHEMA
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLE: Final = ROOT / "tests" / "golden" / "freetext" / "en.txt"
-PEER_HOME: Final = ROOT / "build" / "bench" / "presidio"
 PEER_VERSION: Final = "presidio-analyzer==2.2.366"
 MIN_RATIO: Final = 20
 SHARED: Final = {
@@ -57,42 +55,10 @@ for start in range(0, count, 50_000):
 print(json.dumps(count / (time.perf_counter() - begin)))
 """
 
-PEER = """
-import json, logging, sys, time
-import spacy
-import tldextract
-tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
-from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
-
-class Blank(NlpEngine):
-    def __init__(self):
-        self.nlp = spacy.blank("en")
-    def load(self):
-        pass
-    def is_loaded(self):
-        return True
-    def process_text(self, text, language):
-        doc = self.nlp(text)
-        return NlpArtifacts(entities=[], tokens=doc, tokens_indices=[one.idx for one in doc],
-            lemmas=[one.text.lower() for one in doc], nlp_engine=self, language=language)
-    def process_batch(self, texts, language, **options):
-        for text in texts:
-            yield text, self.process_text(text, language)
-    def is_stopword(self, word, language):
-        return False
-    def is_punct(self, word, language):
-        return False
-    def get_supported_entities(self):
-        return []
-    def get_supported_languages(self):
-        return ["en"]
-
-logging.disable()
+PEER = (
+    PATTERNS_ONLY
+    + """
 sample, count, entities = json.load(sys.stdin)
-registry = RecognizerRegistry()
-registry.load_predefined_recognizers(languages=["en"])
-engine = AnalyzerEngine(registry=registry, nlp_engine=Blank(), supported_languages=["en"])
 def find(note):
     return engine.analyze(note, language="en", entities=entities)
 found = [(row, one.start, one.end, one.entity_type, one.score)
@@ -103,6 +69,7 @@ for note in notes:
     find(note)
 print(json.dumps([count / (time.perf_counter() - begin), found]))
 """
+)
 
 
 def main() -> int:
@@ -120,11 +87,13 @@ def main() -> int:
     print(f"{given.notes:,} notes, one core, median of {given.rounds}")
     print(f"entities that Presidio has, too   {ours:12,.0f} notes/s")
     print(f"all entities                      {_ours(sample, given.notes, []):12,.0f} notes/s")
-    peer = _peer_python()
+    peer = peer_python("presidio", PEER_VERSION)
     if peer is None:
         print(f"Presidio is not measured: {PEER_VERSION} cannot be installed here")
         return 0
-    rate, spans = _run(str(peer), PEER, [sample, given.peer_notes, sorted(SHARED)])
+    rate, spans = on_one_core(
+        str(peer), PEER, json.dumps([sample, given.peer_notes, sorted(SHARED)])
+    )
     print(f"Presidio, patterns only           {rate:12,.0f} notes/s, {given.peer_notes:,} notes")
     fast = figure("freetext-presidio", ours / rate, "times", MIN_RATIO, ours >= MIN_RATIO * rate)
     better = _compare(notes, labelled, spans, shared)
@@ -154,35 +123,7 @@ def _compare(
 
 
 def _ours(sample: list[str], count: int, entities: list[str]) -> float:
-    return float(_run(sys.executable, OURS, [sample, count, entities]))
-
-
-def _run(python: str, program: str, argument: list[Any]) -> Any:
-    core = str(min(os.sched_getaffinity(0)))
-    done = subprocess.run(
-        ["taskset", "-c", core, python, "-c", program],
-        input=json.dumps(argument),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=1800,
-        env={**os.environ, "POLARS_MAX_THREADS": "1"},
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def _peer_python() -> Path | None:
-    python = PEER_HOME / "bin" / "python"
-    if python.exists():
-        return python
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(PEER_HOME)], check=True, timeout=120)
-        pip = [str(python), "-m", "pip", "install", "--quiet", PEER_VERSION]
-        subprocess.run(pip, check=True, timeout=600)
-    except (subprocess.SubprocessError, OSError):
-        python.unlink(missing_ok=True)
-        return None
-    return python
+    return float(on_one_core(sys.executable, OURS, json.dumps([sample, count, entities])))
 
 
 if __name__ == "__main__":
