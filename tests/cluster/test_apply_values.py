@@ -60,6 +60,14 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         job({"name": "ip", "generalize": {"ipPrefix": {"v4": 0}}}),
         ["spec.columns[0].generalize.ipPrefix.v4", "greater than or equal to 1"],
     ),
+    "one quantile": (
+        job({"name": "income", "generalize": {"quantiles": 1}}),
+        ["spec.columns[0].generalize.quantiles", "greater than or equal to 2"],
+    ),
+    "bins and quantiles": (
+        job({"name": "income", "generalize": {"quantiles": 4, "bins": ["0"]}}),
+        ["spec.columns[0].generalize", "needs exactly one of bins, quantiles, dateTo"],
+    ),
     "falling range": (
         job({"name": "age", "randomMask": {"range": {"lower": "9", "upper": "0"}}}),
         ["spec.columns[0].randomMask.range.lower", "lower is above upper: exchange them"],
@@ -89,6 +97,7 @@ def test_parameters_at_their_bounds_are_taken(run_kubectl: RunKubectl, namespace
         {"name": "income", "noise": {"scale": "0.5", "roundTo": "10", "lower": "0", "upper": "0"}},
         {"name": "weight", "noise": {"scale": "9" * 19, "distribution": "Gaussian"}},
         {"name": "ip", "generalize": {"ipPrefix": {}}},
+        {"name": "visits", "generalize": {"quantiles": 2}},
         {"name": "note", "randomMask": {"suppress": "1.0"}},
         {"name": "score", "randomMask": {"range": {"lower": "-3", "upper": "0.5"}}},
     )

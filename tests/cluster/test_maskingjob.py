@@ -104,6 +104,22 @@ def test_numbers_and_dates_and_what_the_report_says_of_noise(
     assert {int(row["income"]) % 100 for row in shown["rows"]} == {0}
 
 
+def test_what_needs_all_rows_is_found_by_a_reading_of_its_own(
+    people: Clinic, leeward: Callable[..., str]
+) -> None:
+    rules: list[Manifest] = [{"name": "phone", "generalize": {"quantiles": 3}}]
+    people.apply(masking_job("gathered", "people", rules, defaultAction="Drop"))
+    people.reason("maskingjob", "gathered", "Published")
+    assert people.get("maskingjob", "gathered")["status"]["progress"]["percent"] == "100%"
+    arguments = ("-n", people.namespace, "--purpose", "research", "--rows", "3", "-o", "json")
+    shown = json.loads(leeward("dataset", "preview", "gathered-out", *arguments))
+    assert [row["phone"] for row in shown["rows"]] == [
+        "<5550002222",
+        ">=5550002222",
+        "<5550002222",
+    ]
+
+
 def test_nothing_readable_is_on_the_volume(people: Clinic) -> None:
     people.reason("maskingjob", "whole", "Published")
     (sealed,) = [path for path in people.files() if path.startswith("/data/masked/whole")]

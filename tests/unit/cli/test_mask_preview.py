@@ -237,7 +237,7 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
         ((job([{"name": "name"}]),), 'rule "name" has no transform'),
         ((job([{"name": "name", "keep": {}, "drop": {}}]),), "the transforms keep and drop"),
         ((job([HASHED, {"name": "name", "drop": {}}]),), 'column "name" has two rules'),
-        ((job([{"name": "name", "generalize": {}}]),), "bins, dateTo, prefix"),
+        ((job([{"name": "name", "generalize": {}}]),), "bins, quantiles, dateTo, prefix"),
         ((job([{"name": "name", "keepp": {}}]),), '"name" has unknown transform "keepp"'),
         ((job([{"name": "name", "keepp": {}}]),), "use one of keep, drop, redact"),
         ((job([{"name": "a", "replace": {"by": "x"}}]),), "remove it; replace has value"),

@@ -1,4 +1,7 @@
-"""Masking a file: read blocks, mask several at once, write them in order."""
+"""Masking a file: read blocks, mask several at once, write them in order.
+
+Where rules must know all rows first, the source is read once more for that before.
+"""
 
 import os
 import time
@@ -6,6 +9,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -13,7 +17,9 @@ import polars as pl
 from leeward.formats.jobconfig import MaskingConfig
 from leeward.formats.result import Result
 from leeward.formats.sealed import Recipient, Unwrapper
+from leeward_masking.content import changed
 from leeward_masking.freetext import Measured, check_recall, measure
+from leeward_masking.gathering import gather, merged
 from leeward_masking.progress import Progress
 from leeward_masking.rules import MaskPlan, MaterialOf, compile_plan
 from leeward_masking.sink import csv_ready, sealed_output
@@ -44,17 +50,50 @@ def mask_file(
         JobError: Nothing was written then.
     """
     began = time.monotonic()
-    with open_source(config.source, source_keys, typed=True) as source:
-        schema = source.reader.schema
-        plan = compile_plan(config.rules, schema, material_of)
-        masked_schema = _masked_schema(plan, schema, config)
-        report = ReportBuilder(plan, schema, checked_recall(plan))
-        with sealed_output(VolumeStorage(), config.output.path, recipient) as output:
-            frames = masked_blocks(source, plan, report, progress)
-            with closing(frames):
-                output.write_frames(frames, masked_schema, config.output.format)
-            found = source.verify()
-        written = output.result
+    pinned = config.source
+    plan: MaskPlan | None = None
+    first: pl.Schema | None = None
+    recall: dict[str, tuple[Measured, ...]] = {}
+    before = 0
+    while True:
+        with open_source(pinned, source_keys, typed=True) as source:
+            schema, size = source.reader.schema, source.reader.position()[1]
+            if plan is None or first is None:
+                plan, first = compile_plan(config.rules, schema, material_of), schema
+                plan.check(schema)
+                recall = checked_recall(plan)
+                progress.begin("bytes", size * (1 + plan.readings))
+            elif schema != first:
+                raise changed("was changed between two readings of it")
+            if not plan.gatherings:
+                report = ReportBuilder(plan, schema, recall)
+                reading = Reading(progress, before)
+                return _write(config, source, plan, recipient, report, reading, began)
+            blocks = blocks_ahead(source, Reading(progress, before))
+            with closing(blocks):
+                tables = gather(plan.gatherings, blocks)
+            # Every reading is of the same bytes: else rows are masked by what others said.
+            pinned = pinned.model_copy(update={"digest": source.verify().digest})
+        plan = plan.finished(merged(plan.gatherings, [tables]))
+        before += size
+
+
+def _write(
+    config: MaskingConfig,
+    source: Source,
+    plan: MaskPlan,
+    recipient: Recipient,
+    report: ReportBuilder,
+    reading: "Reading",
+    began: float,
+) -> Result:
+    masked_schema = _masked_schema(plan, source.reader.schema, config)
+    with sealed_output(VolumeStorage(), config.output.path, recipient) as output:
+        frames = masked_blocks(source, plan, report, reading)
+        with closing(frames):
+            output.write_frames(frames, masked_schema, config.output.format)
+        found = source.verify()
+    written = output.result
     if written is None:
         raise AssertionError
     return Result(
@@ -79,15 +118,48 @@ def checked_recall(plan: MaskPlan) -> dict[str, tuple[Measured, ...]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One of the readings of the source.
+
+    Attributes:
+        progress: Of all readings.
+        before: Bytes that earlier ones read.
+    """
+
+    progress: Progress
+    before: int
+
+    def advance(self, source: Source) -> None:
+        """Tell how far it is.
+
+        Raises:
+            JobError: ``Interrupted``: the pod is to stop.
+        """
+        self.progress.advance(self.before + source.reader.position()[0])
+
+
+def blocks_ahead(source: Source, reading: Reading) -> Generator[pl.DataFrame, None, None]:
+    """The blocks of the source, read by a thread while who iterates works on the one before."""
+    blocks = source.reader.blocks()
+    with ThreadPoolExecutor(1, "read") as reader:
+        try:
+            ahead = reader.submit(next, blocks, None)
+            while (block := ahead.result()) is not None:
+                reading.advance(source)
+                ahead = reader.submit(next, blocks, None)
+                yield block
+        finally:
+            reader.shutdown(cancel_futures=True)
+
+
 def masked_blocks(
-    source: Source, plan: MaskPlan, report: ReportBuilder, progress: Progress
+    source: Source, plan: MaskPlan, report: ReportBuilder, reading: Reading
 ) -> Generator[pl.DataFrame, None, None]:
     """The masked blocks in the order of the source.
 
     One thread reads ahead, ``WORKERS`` mask, and who iterates writes: a few blocks are in memory.
     """
-    progress.begin("bytes", source.reader.position()[1])
-    blocks = source.reader.blocks()
 
     def work(block: pl.DataFrame, first_row: int) -> pl.DataFrame:
         masked = plan.mask(block, first_row)
@@ -95,22 +167,21 @@ def masked_blocks(
         return masked
 
     pending: deque[Future[pl.DataFrame]] = deque()
-    with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(WORKERS, "mask") as pool:
+    with (
+        closing(blocks_ahead(source, reading)) as blocks,
+        ThreadPoolExecutor(WORKERS, "mask") as pool,
+    ):
         try:
             first_row = 1
-            ahead = reader.submit(next, blocks, None)
-            while (block := ahead.result()) is not None:
-                progress.advance(source.reader.position()[0])
-                ahead = reader.submit(next, blocks, None)
+            for block in blocks:
                 pending.append(pool.submit(work, block, first_row))
                 first_row += block.height
                 if len(pending) > WORKERS:
                     yield pending.popleft().result()
             while pending:
-                progress.check()
+                reading.progress.check()
                 yield pending.popleft().result()
         finally:
-            reader.shutdown(cancel_futures=True)
             pool.shutdown(cancel_futures=True)
 
 

@@ -16,6 +16,7 @@ from leeward_masking.csvsource import CsvReader
 from leeward_masking.csvtypes import TypeInference, parse_column
 from leeward_masking.delimiter import check_delimiter
 from leeward_masking.engine import checked_recall
+from leeward_masking.gathering import gather, merged
 from leeward_masking.keys import key_size
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.rules import MaterialOf, compile_plan
@@ -59,21 +60,27 @@ def first_rows(
 
 
 def preview_frame(
-    frame: pl.DataFrame, rules: Sequence[RuleConfig], material_of: MaterialOf
+    frame: pl.DataFrame,
+    rules: Sequence[RuleConfig],
+    material_of: MaterialOf,
+    count: int | None = None,
 ) -> pl.DataFrame:
-    """What a masking job would make of a frame.
+    """What a masking job would make of the first rows, if there were no others than the given.
 
     Args:
         frame: The rows.
         rules: Resolved rules; columns that none names are dropped.
         material_of: Keys of the rules by role.
+        count: How many rows to mask; None: all.
 
     Raises:
         JobError: A rule does not fit the columns, or ``RecallTooLow``.
     """
     plan = compile_plan(rules, frame.schema, material_of)
     checked_recall(plan)
-    return plan.mask(frame)
+    while plan.gatherings:
+        plan = plan.finished(merged(plan.gatherings, [gather(plan.gatherings, [frame])]))
+    return plan.mask(frame if count is None else frame.head(count))
 
 
 def ephemeral_keys(

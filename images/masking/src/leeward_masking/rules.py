@@ -1,7 +1,7 @@
 """From the rules of a job to the functions that mask a block."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -16,7 +16,9 @@ from leeward_masking.dates import DateShift, time_part
 from leeward_masking.errors import JobError
 from leeward_masking.formatpreserving import FormatPreservingMask
 from leeward_masking.freetext import FreeTextMask, normalised
+from leeward_masking.gathering import Gathering, RuleGathering, Tables
 from leeward_masking.noise import NoiseMask
+from leeward_masking.quantiles import Quantiles
 from leeward_masking.randommask import RangeMask, suppress
 from leeward_masking.topbottom import top_bottom_code
 
@@ -41,19 +43,24 @@ class ColumnPlan:
     """What happens to one column that stays.
 
     Attributes:
-        apply: The transform; given the column, and of a date shift the subject, too.
+        apply: The transform; given the column, and of a date shift the subject, too. None: it is
+            not known before ``gathering`` is done.
+        gathering: What must be known of all rows first; None: nothing, or it is known.
         subject: The column that says whose row it is; only for dateShift.
         linkable: Whether the key gives every value a result of its own: equal ones stay equal.
         free_text: The same as ``apply``, where it searches notes: it counts what it found.
+        note: What the report is to say about this column.
     """
 
     name: str
     rule: str
     transform: str
-    apply: Callable[..., pl.Series]
+    apply: Callable[..., pl.Series] | None
+    gathering: RuleGathering | None = None
     subject: str | None = None
     linkable: bool = False
     free_text: FreeTextMask | None = None
+    note: str | None = None
 
     def mask(self, frame: pl.DataFrame) -> pl.Series:
         """The masked column of a block.
@@ -62,10 +69,19 @@ class ColumnPlan:
             JobError: ``UnsuitableColumn``: the transform cannot work on its type, or on one value;
                 its row is counted from the first one of the block.
         """
+        if self.apply is None:
+            raise AssertionError(self.transform)
         column = frame.get_column(self.name)
         if self.subject is not None:
             return self.apply(column, frame.get_column(self.subject))
         return self.apply(column)
+
+    def finished(self, gathered: Mapping[str, Tables], part: int) -> "ColumnPlan":
+        """The same with its transform; itself where that was known before."""
+        if self.gathering is None:
+            return self
+        apply, note = self.gathering.finish(gathered[self.gathering.name], part)
+        return replace(self, apply=apply, gathering=None, note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,40 @@ class MaskPlan:
 
     columns: tuple[ColumnPlan, ...]
     dropped: tuple[tuple[str, str], ...]
+
+    @property
+    def gatherings(self) -> tuple[Gathering, ...]:
+        """What the next reading of the source must gather; none: the plan can mask.
+
+        Once that is known, there may be others, which look at what is masked with it.
+        """
+        return tuple(column.gathering for column in self.columns if column.gathering)
+
+    @property
+    def readings(self) -> int:
+        """How often the source is read before the plan can mask."""
+        return 1 if self.gatherings else 0
+
+    def finished(self, gathered: Mapping[str, Tables], part: int = 0) -> "MaskPlan":
+        """The plan after one reading.
+
+        Args:
+            gathered: Merged tables by name of the gathering.
+            part: Which of the parts that were merged is masked with it.
+
+        Raises:
+            JobError: See ``RuleGathering.finish``.
+        """
+        return replace(self, columns=tuple(c.finished(gathered, part) for c in self.columns))
+
+    def check(self, schema: pl.Schema) -> None:
+        """Try what is known of the plan on no rows, for errors of types before any work.
+
+        Raises:
+            JobError: ``UnsuitableColumn``.
+        """
+        known = tuple(column for column in self.columns if column.apply is not None)
+        MaskPlan(known, ()).mask(pl.DataFrame(schema=schema))
 
     def mask(self, frame: pl.DataFrame, first_row: int = 1) -> pl.DataFrame:
         """The masked block.
@@ -99,9 +149,10 @@ class MaskPlan:
 def compile_plan(
     rules: Sequence[RuleConfig], schema: pl.Schema, material_of: MaterialOf
 ) -> MaskPlan:
-    """Resolve the rules against the columns of the source.
+    """Resolve the rules against the columns of the source: the first of two steps.
 
-    Columns without a rule are dropped.
+    Columns without a rule are dropped. What ``gatherings`` of the plan names must be gathered, and
+    the plan be ``finished`` with it, before it can mask.
 
     Raises:
         JobError: ``ColumnMissing``, ``UnsuitableColumn`` or ``InvalidConfig``.
@@ -126,13 +177,15 @@ def compile_plan(
             raise missing(config.subject or "(no subject)")
         if (fault := config.rule.fault()) is not None:
             raise _invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
-        apply = _transform(config, material_of)
+        gathering = _gathering(config.rule, name, dtype)
+        apply = None if gathering else _transform(config, material_of)
         keep.append(
             ColumnPlan(
                 name=name,
                 rule=config.rule.name,
                 transform=config.rule.transform,
                 apply=apply,
+                gathering=gathering,
                 subject=config.subject if config.rule.date_shift else None,
                 linkable=_is_linkable(config),
                 free_text=apply if isinstance(apply, FreeTextMask) else None,
@@ -141,6 +194,12 @@ def compile_plan(
     if not keep:
         raise _invalid("no column is left", "keep or mask at least one column")
     return MaskPlan(tuple(keep), tuple(dropped))
+
+
+def _gathering(rule: ColumnRule, column: str, dtype: pl.DataType) -> RuleGathering | None:
+    if rule.generalize is not None and rule.generalize.quantiles is not None:
+        return Quantiles(column, dtype, rule.generalize.quantiles)
+    return None
 
 
 def _transform(config: RuleConfig, material_of: MaterialOf) -> Callable[..., pl.Series]:

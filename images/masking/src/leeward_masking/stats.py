@@ -183,7 +183,7 @@ def _column_report(column: _Column) -> ColumnReport:
         nulls_after=column.nulls_after,
         distinct_before=distinct_before,
         distinct_after=distinct_after,
-        note=_NOTES.get(column.plan.transform),
+        note=column.plan.note or _NOTES.get(column.plan.transform),
         linkable=column.plan.linkable or None,
         distinct_estimated=True if column.before.estimated or column.after.estimated else None,
     )

@@ -172,8 +172,7 @@ def bins(borders: list[str]) -> Transform:
     Args:
         borders: Exact decimals, rising.
     """
-    inner = [f"[{low}, {high})" for low, high in pairwise(borders)]
-    labels = pl.Series([f"<{borders[0]}", *inner, f">={borders[-1]}"])
+    labels = interval_labels(borders)
 
     def apply(values: pl.Series) -> pl.Series:
         kind = column_type(values.dtype)
@@ -195,6 +194,12 @@ def bins(borders: list[str]) -> Transform:
         return labels.gather(place).alias(values.name)
 
     return apply
+
+
+def interval_labels(borders: list[str]) -> pl.Series:
+    """``<a``, ``[a, b)``, ``>=b`` for the borders a and b; at least one."""
+    inner = [f"[{low}, {high})" for low, high in pairwise(borders)]
+    return pl.Series([f"<{borders[0]}", *inner, f">={borders[-1]}"])
 
 
 def date_to(unit: str) -> Transform:

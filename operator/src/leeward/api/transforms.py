@@ -166,6 +166,11 @@ class Generalize(Transform):
         ]
         | None
     ) = Field(default=None, description="Borders of half-open intervals [a, b).")
+    quantiles: Annotated[int, Field(ge=2, le=64)] | None = Field(
+        default=None,
+        description="So many half-open intervals with about as many rows in each: the source is"
+        " read twice.",
+    )
     date_to: Literal["Day", "Week", "Month", "Quarter", "Year", "Decade"] | None = Field(
         default=None, description="The unit that a date is cut to."
     )
@@ -179,9 +184,9 @@ class Generalize(Transform):
     )
     cel: ClassVar = (
         Cel(
-            "[has(self.bins), has(self.dateTo), has(self.prefix), has(self.ipPrefix)]"
-            ".filter(x, x).size() == 1",
-            "generalize needs exactly one of bins, dateTo, prefix, ipPrefix",
+            "[has(self.bins), has(self.quantiles), has(self.dateTo), has(self.prefix),"
+            " has(self.ipPrefix)].filter(x, x).size() == 1",
+            "generalize needs exactly one of bins, quantiles, dateTo, prefix, ipPrefix",
         ),
     )
 

@@ -22,7 +22,8 @@ from leeward_masking.errors import JobError
 from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
 
 TYPED_ROWS: Final = 10_000
-"""Rows that types of CSV columns are inferred from, at least; a real job infers from all."""
+"""Rows that types of CSV columns are inferred from, at least, and what else a job must know of all
+rows, as quantiles; a real job looks at all."""
 
 FORMATS: Final[dict[str, DataFormat]] = {".csv": "CSV", ".parquet": "Parquet", ".pq": "Parquet"}
 PREFERRED: Final = {
@@ -82,8 +83,8 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
         rules = [_rule_config(job, rule, selection.columns_of(rule)) for rule in job.spec.columns]
         if job.spec.default_action == "Keep":
             rules.extend(_kept(rule_of, typed.columns))
+        masked = preview_frame(typed, rules, ephemeral_keys(rules, random), count)
         frame = typed.head(count)
-        masked = preview_frame(frame, rules, ephemeral_keys(rules, random))
     except DelimiterError as error:
         raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
     except JobError as error:

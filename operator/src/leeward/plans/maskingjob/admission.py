@@ -143,6 +143,8 @@ def _wanted(rule: ColumnRule) -> tuple[frozenset[str], str]:
         return DATES, "generalize.dateTo needs a date"
     if rule.generalize is not None and rule.generalize.bins is not None:
         return NUMBERS, "generalize.bins needs a number"
+    if rule.generalize is not None and rule.generalize.quantiles is not None:
+        return NUMBERS, "generalize.quantiles needs a number"
     if rule.generalize is not None and rule.generalize.ip_prefix is not None:
         return TEXTS, "generalize.ipPrefix needs text"
     if rule.free_text is not None:
