@@ -11,7 +11,7 @@ from leeward_masking.progress import Progress
 from leeward_masking.rules import MaskPlan, compile_plan
 from unit.masking.support import MATERIAL, Volume, keep, rule
 
-FRAME = pl.DataFrame({"income": list(range(0, 200)), "ward": ["A", None] * 100})
+FRAME = pl.DataFrame({"income": list(range(200)), "ward": ["A", None] * 100})
 QUARTERS = rule("income", "generalize", {"quantiles": 4})
 
 
