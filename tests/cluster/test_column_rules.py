@@ -63,7 +63,16 @@ def test_columns_are_found_by_tag_type_pattern_and_content(
     rules: list[Manifest] = [
         {"name": "mails", "match": {"detected": "Mail"}, "tokenize": {"key": key_ref("tokens")}},
         {"name": "quasi", "match": {"tag": "QuasiIdentifier"}, "generalize": {"dateTo": "Decade"}},
-        {"name": "names", "match": {"pattern": "(?i).*NAME"}, "redact": {}},
+        {
+            "name": "names",
+            "match": {"pattern": "(?i).*NAME"},
+            "fake": {
+                "kind": "Name",
+                "locale": "fr_FR",
+                "subject": "patient",
+                "key": key_ref("tokens"),
+            },
+        },
         {"name": "seen", "generalize": {"dateTo": "Month"}},
         {"name": "rest", "match": {"type": "String", "pattern": "ward"}, "keep": {}},
         {"name": "patient", "drop": {}},
@@ -78,7 +87,8 @@ def test_columns_are_found_by_tag_type_pattern_and_content(
     ]
     assert first["mail"] == third["mail"] != second["mail"]
     assert (first["born"], first["seen"], first["ward"]) == ("1950-01-01", "2024-05-01", "A")
-    assert first["name"] is None
+    assert first["name"] == third["name"] != second["name"]
+    assert "Quackenbush" not in first["name"]
 
 
 def test_rules_that_clash_are_told(people: Clinic) -> None:

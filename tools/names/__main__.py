@@ -1,9 +1,10 @@
-"""Writes the name lists of free-text detection from those that Faker carries (MIT licence).
+"""Writes lists from those that Faker carries (MIT licence), and notes with its licence.
 
-python tools/names     writes names.tsv.gz and its licence note; the same lists give the same bytes
+python tools/names     the names of free-text detection, and what fakes are made of; the same lists
+                       give the same bytes
 
-Only lists of the locales below are taken, and only names of one word. Each line of the file: given,
-surname or givenHan, a tab, and the names, separated by spaces.
+Of names for detection only lists of the locales below are taken, and only names of one word. Each
+line of the file: given, surname or givenHan, a tab, and the names, separated by spaces.
 """
 
 import gzip
@@ -11,7 +12,10 @@ import importlib
 from importlib.metadata import version
 from pathlib import Path
 
+import fakes
+
 DATA = Path(__file__).resolve().parents[2] / "images/masking/src/leeward_masking/freetext/data"
+FAKES = DATA.parents[1] / "fakes/data"
 LATIN = (
     "en_US en_GB en_IE en_NZ en_IN en_KE en_NG ga_IE de_DE de_AT de_CH fr_FR fr_CH fr_CA es_ES"
     " es_MX"
@@ -21,7 +25,7 @@ LATIN = (
 ).split()
 HAN = ["zh_CN"]
 NOTE = """\
-names.tsv.gz holds lists of given names and surnames from Faker {version} (https://github.com/joke2k/faker),
+{files} lists of {what} from Faker {version} (https://github.com/joke2k/faker),
 locales {locales}, sorted and made unique by tools/names. Faker is distributed under this licence:
 
 Copyright (c) 2012 Daniele Faraglia
@@ -56,10 +60,22 @@ def main() -> None:
     text = "".join(f"{kind}\t{' '.join(names)}\n" for kind, names in lists.items())
     DATA.mkdir(exist_ok=True)
     (DATA / "names.tsv.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    note = NOTE.format(version=version("faker"), locales=", ".join([*LATIN, *HAN]))
-    (DATA / "names.LICENSE.txt").write_text(note)
+    _note(
+        DATA / "names.LICENSE.txt", "names.tsv.gz holds", "given names and surnames", *LATIN, *HAN
+    )
+    FAKES.mkdir(exist_ok=True)
+    for locale in fakes.LOCALES:
+        packed = gzip.compress(fakes.lists(locale).encode(), 9, mtime=0)
+        (FAKES / f"{locale}.tsv.gz").write_bytes(packed)
+    what = "names, streets, towns, companies and occupations"
+    _note(FAKES / "LICENSE.txt", "The files of this folder hold", what, *fakes.LOCALES)
     for kind, names in lists.items():
         print(f"{kind}: {len(names)} names")
+
+
+def _note(path: Path, files: str, what: str, *locales: str) -> None:
+    text = NOTE.format(files=files, what=what, version=version("faker"), locales=", ".join(locales))
+    path.write_text(text)
 
 
 def _names(locales: list[str], attribute: str) -> list[str]:

@@ -121,6 +121,14 @@ def test_columns_are_matched_as_the_operator_does(data: Path) -> None:
     assert first["after"]["weight"] == "61.5"
 
 
+def test_fakes_are_of_the_subject(data: Path) -> None:
+    rules = [{"name": "name", "fake": {"kind": "Name", "key": KEY}}]
+    first, second, third = pairs(data, VAULT, DATASET, job(rules, defaultAction="Drop"))
+    made = [pair["after"]["name"] for pair in (first, second, third)]
+    assert made[0] == made[2] != made[1]
+    assert "Lovelace" not in made[0]
+
+
 @pytest.mark.parametrize(
     ("match", "told"),
     [

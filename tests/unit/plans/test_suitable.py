@@ -54,3 +54,23 @@ def test_identifiers_of_which_some_would_stay_are_refused(
     tagged = [{"name": "born", "tags": ["DirectIdentifier"]}]
     reason, _ = denied("born", transform, columns=tagged)
     assert (reason == "IdentifierKept") == kept
+
+
+FAKE = {"kind": "Name", "key": {"vault": {"name": "vault"}, "key": "tokens"}}
+
+
+@pytest.mark.parametrize(
+    ("subject", "source", "reason"),
+    [
+        ({}, {}, "SubjectMissing"),
+        ({"subject": "nobody"}, {}, "ColumnMissing"),
+        ({"subject": "ward"}, {}, "Admitted"),
+        ({}, {"subjectColumn": "patient"}, "Admitted"),
+    ],
+)
+def test_fakes_are_made_for_a_subject(
+    subject: dict[str, Any], source: dict[str, Any], reason: str
+) -> None:
+    found, message = denied("ward", {"fake": FAKE | subject}, **source)
+    assert found == reason
+    assert reason == "Admitted" or "fake.subject" in message

@@ -14,6 +14,7 @@ from leeward_masking import transforms
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.dates import DateShift, time_part
 from leeward_masking.errors import JobError
+from leeward_masking.fakes.mask import FakeMask
 from leeward_masking.formatpreserving import FormatPreservingMask
 from leeward_masking.freetext import FreeTextMask, normalised
 from leeward_masking.gathering import Gathering, RuleGathering, Tables
@@ -43,10 +44,10 @@ class ColumnPlan:
     """What happens to one column that stays.
 
     Attributes:
-        apply: The transform; given the column, and of a date shift the subject, too. None: it is
+        apply: The transform; given the column, and where it needs that the subject, too. None: it is
             not known before ``gathering`` is done.
         gathering: What must be known of all rows first; None: nothing, or it is known.
-        subject: The column that says whose row it is; only for dateShift.
+        subject: The column that says whose row it is; only where the result depends on it.
         linkable: Whether the key gives every value a result of its own: equal ones stay equal.
         free_text: The same as ``apply``, where it searches notes: it counts what it found.
         note: What the report is to say about this column.
@@ -173,7 +174,7 @@ def compile_plan(
             dropped.append((name, config.rule.name if config else ""))
             continue
         _check_type(name, config.rule.transform, dtype)
-        if config.rule.date_shift is not None and (config.subject or "") not in schema:
+        if config.rule.by_subject is not None and (config.subject or "") not in schema:
             raise missing(config.subject or "(no subject)")
         if (fault := config.rule.fault()) is not None:
             raise _invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
@@ -186,7 +187,7 @@ def compile_plan(
                 transform=config.rule.transform,
                 apply=apply,
                 gathering=gathering,
-                subject=config.subject if config.rule.date_shift else None,
+                subject=config.subject if config.rule.by_subject else None,
                 linkable=_is_linkable(config),
                 free_text=apply if isinstance(apply, FreeTextMask) else None,
             )
@@ -253,6 +254,8 @@ def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..
         return FormatPreservingMask(material, rule.format_preserving)
     if rule.date_shift is not None:
         return DateShift(material, rule.date_shift.max_days)
+    if rule.fake is not None:
+        return FakeMask(material, rule.fake)
     if config.key_algorithm == "AES256_SIV":
         return transforms.encrypt_siv(material)
     if config.key_algorithm == "FERNET":

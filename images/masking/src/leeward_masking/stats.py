@@ -22,6 +22,7 @@ _ALWAYS_OTHER: Final = frozenset({"redact", "hash", "tokenize", "encrypt", "date
 """Transforms that leave no value as it was."""
 _NOTES: Final = {
     "freeText": "no detection is complete: the notes are still personal data",
+    "fake": "made up: a value may by chance be that of somebody who exists",
     "noise": "attribute-level only: rows stay visible, and this is no differential privacy",
 }
 """What must not be taken for more than it is."""

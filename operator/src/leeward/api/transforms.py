@@ -6,6 +6,7 @@ from pydantic import Field
 
 from leeward.api.columnmatch import Match
 from leeward.api.freetext import Entity, FindingHash, FindingToken, FreeText
+from leeward.api.fakes import FAKE_ALGORITHMS, Fake
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
 from leeward.api.transformbase import KEY, SCOPE, Scope, Transform
 from leeward.api.valuetransforms import Noise, RandomMask, TimePart, TopBottomCode
@@ -216,6 +217,7 @@ TRANSFORMS: Final = (
     "formatPreserving",
     "generalize",
     "dateShift",
+    "fake",
     "timePart",
     "topBottomCode",
     "noise",
@@ -228,6 +230,7 @@ KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
     "encrypt": frozenset({"AES256_GCM", "AES256_SIV", "FERNET"}),
     "formatPreserving": frozenset({"FF1_AES256"}),
     "dateShift": frozenset({"HMAC_SHA256", "AES256_SIV"}),
+    "fake": FAKE_ALGORITHMS,
 }
 """Transforms that need a key, and the algorithms that key may have."""
 
@@ -258,6 +261,7 @@ class ColumnRule(Model):
     format_preserving: FormatPreserving | None = None
     generalize: Generalize | None = None
     date_shift: DateShift | None = None
+    fake: Fake | None = None
     time_part: TimePart | None = None
     top_bottom_code: TopBottomCode | None = None
     noise: Noise | None = None
@@ -319,6 +323,11 @@ class ColumnRule(Model):
         return cut or spared or any((self.keep, self.top_bottom_code, self.noise, self.free_text))
 
     @property
+    def by_subject(self) -> DateShift | Fake | None:
+        """The transform, where its result depends on whose row it is."""
+        return self.date_shift or self.fake
+
+    @property
     def key_use(self) -> tuple[KeyRef, Scope] | None:
         """The key that the transform needs, and its scope."""
         use = self._keyed
@@ -340,5 +349,6 @@ class ColumnRule(Model):
             self.format_preserving,
             self.date_shift,
             self.free_text.replacement.keyed if self.free_text else None,
+            self.fake,
         )
         return next((use for use in keyed if use is not None), None)

@@ -32,6 +32,7 @@ PREFERRED: Final = {
     "encrypt": "AES256_GCM",
     "formatPreserving": "FF1_AES256",
     "dateShift": "HMAC_SHA256",
+    "fake": "HMAC_SHA256",
 }
 """Algorithm of a key that no manifest defines."""
 
@@ -175,12 +176,13 @@ def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConf
                 f"name a key of algorithm {fitting}",
             )
         role = f"{key.vault.name}/{key.key}/{scope}/{algorithm}"
-    if rule.date_shift is not None:
-        subject = rule.date_shift.subject or (job.source.subject_column if job.source else None)
+    if rule.by_subject is not None:
+        subject = rule.by_subject.subject or (job.source.subject_column if job.source else None)
         if subject is None:
             raise CliError(
-                f'rule "{rule.name}" shifts dates and does not say whose',
-                "set dateShift.subject; or put the Dataset with its subjectColumn beside the job",
+                f'rule "{rule.name}" does not say whose values they are',
+                f"set {rule.transform}.subject; or put the Dataset with its subjectColumn beside"
+                " the job",
             )
     return RuleConfig(
         rule=rule,

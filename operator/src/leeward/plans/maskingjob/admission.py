@@ -171,22 +171,22 @@ def _wanted_by_values(rule: ColumnRule) -> tuple[frozenset[str], str]:
 
 
 def check_subjects(case: MaskingCase) -> Verdict:
-    """Every date shift knows whose dates it shifts."""
+    """Every rule whose result depends on the subject knows it."""
     for rule in case.spec.columns:
-        if rule.date_shift is None:
+        if rule.by_subject is None:
             continue
         subject = case.subject_of(rule)
         if subject is None:
             return Denied(
                 "SubjectMissing",
-                f'rule "{rule.name}" shifts dates and does not say whose: set dateShift.subject, or'
-                f" spec.subjectColumn of {case.source_label}",
+                f'rule "{rule.name}" does not say whose values they are: set'
+                f" {rule.transform}.subject, or spec.subjectColumn of {case.source_label}",
             )
         if subject not in case.types:
             return Denied(
                 "ColumnMissing",
                 f'{case.source_label} has no column "{subject}", which rule "{rule.name}" names as'
-                f" subject (it has {_listed(case.types)}): correct dateShift.subject or"
+                f" subject (it has {_listed(case.types)}): correct {rule.transform}.subject or"
                 " spec.subjectColumn",
             )
     return None

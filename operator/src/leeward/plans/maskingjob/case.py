@@ -62,10 +62,10 @@ class MaskingCase(Case):
         return self.selection.rule_of
 
     def subject_of(self, rule: ColumnRule) -> str | None:
-        """The column that says whose dates a rule shifts."""
-        if rule.date_shift is None:
+        """The column that says whose row it is, where the result of a rule depends on that."""
+        if rule.by_subject is None:
             return None
-        return rule.date_shift.subject or self.dataset.subject_column
+        return rule.by_subject.subject or self.dataset.subject_column
 
     @property
     def output_key(self) -> KeyUse:
