@@ -44,8 +44,8 @@ class ColumnPlan:
     """What happens to one column that stays.
 
     Attributes:
-        apply: The transform; given the column, and where it needs that the subject, too. None: it is
-            not known before ``gathering`` is done.
+        apply: The transform; given the column, and where it needs that the subject, too. None: it
+            is not known before ``gathering`` is done.
         gathering: What must be known of all rows first; None: nothing, or it is known.
         subject: The column that says whose row it is; only where the result depends on it.
         linkable: Whether the key gives every value a result of its own: equal ones stay equal.

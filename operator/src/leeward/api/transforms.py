@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 from pydantic import Field
 
 from leeward.api.columnmatch import Match
-from leeward.api.freetext import Entity, FindingHash, FindingToken, FreeText
 from leeward.api.fakes import FAKE_ALGORITHMS, Fake
+from leeward.api.freetext import Entity, FindingHash, FindingToken, FreeText
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
 from leeward.api.transformbase import KEY, SCOPE, Scope, Transform
 from leeward.api.valuetransforms import Noise, RandomMask, TimePart, TopBottomCode
