@@ -235,7 +235,7 @@ KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
 """Transforms that need a key, and the algorithms that key may have."""
 
 Keyed: TypeAlias = (
-    Hash | Tokenize | Encrypt | FormatPreserving | DateShift | FindingHash | FindingToken
+    Hash | Tokenize | Encrypt | FormatPreserving | DateShift | Fake | FindingHash | FindingToken
 )
 
 _CHOICE: Final = (
