@@ -24,6 +24,7 @@ from leeward.api.meta import (
     Rules,
     StatusModel,
 )
+from leeward.api.privacymodel import PrivacyModel
 from leeward.api.transforms import ColumnRule
 from leeward.api.workload import FIXED_ONCE_ADMITTED, WorkloadSpec, WorkloadStatus
 
@@ -70,8 +71,17 @@ class MaskingJobSpec(WorkloadSpec):
             )
         ),
     ] = Field(default=[], description="Rules, one per column.")
+    privacy_model: Annotated[PrivacyModel, IMMUTABLE] | None = Field(
+        default=None,
+        description="What must hold of all rows together, beside what the rules do to each value.",
+    )
     output: Annotated[MaskingOutput, IMMUTABLE] = Field(description="Where the result goes.")
     cel: ClassVar = (
+        Cel(
+            "has(self.privacyModel) == has(oldSelf.privacyModel)",
+            "privacyModel cannot be added or removed: delete the resource and create it again",
+            field_path=".privacyModel",
+        ),
         Cel(
             "has(self.columns) == has(oldSelf.columns)",
             "columns cannot be changed: delete the resource and create it again",

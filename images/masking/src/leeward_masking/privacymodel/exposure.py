@@ -1,0 +1,169 @@
+"""How far the rows as they are written can be told apart: measured, not taken from the search.
+
+A linkage attack: somebody who knows the quasi-identifiers of everybody in the source joins them
+with a table, and names, for each person, one of those who are alike there at random. Each class
+that is there then gives one right answer on average, whatever its size.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import polars as pl
+
+from leeward_masking.anonymity.grouping import FloatArray
+
+SAMPLE: Final = 1 << 20
+"""Pairs of class and subject that are kept, at most; some 16 MB."""
+MOST_PER_CLASS: Final = 1 << 10
+_RANGE: Final = 1 << 64
+_CLASS_SEED: Final = 11
+_AT_RISK: Final = 20
+_CLASS, _SUBJECT, _ROWS = "class", "subject", "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Classes of one table, in subjects.
+
+    Attributes:
+        classes: How many.
+        smallest, largest: Sizes; 0 where there is no class.
+        mean: Mean size.
+        risk_highest: 1 / size of the smallest class.
+        risk_mean: Of a subject, on average: the share of subjects whom a guess finds.
+        at_risk: Share of subjects in classes of fewer than 20.
+        unique: Share of subjects who are alone in their class.
+        estimated: Whether classes were sampled; sizes of the largest ones may be estimates, too.
+    """
+
+    classes: int
+    smallest: int
+    largest: int
+    mean: float
+    risk_highest: float
+    risk_mean: float
+    at_risk: float
+    unique: float
+    estimated: bool
+
+
+class ClassSample:
+    """Sizes of classes in bounded memory: exact up to ``SAMPLE`` pairs, then of a sample of classes.
+
+    Of classes those with the smallest hashes are kept, of subjects of a class likewise (KMV, as in
+    ``stats.DistinctSketch``). So samples of parts can be merged.
+
+    Args:
+        by_subject: Whether sizes are in distinct subjects; else in rows.
+    """
+
+    def __init__(self, *, by_subject: bool, sample: int = SAMPLE) -> None:
+        self._by_subject = by_subject
+        self._sample = sample
+        self._bound = _RANGE
+        self._capped = False
+        self._parts: list[pl.DataFrame] = []
+        self._waiting = 0
+
+    def add(self, quasi_identifiers: pl.DataFrame, subjects: pl.Series | None) -> None:
+        """Count a block of rows.
+
+        Args:
+            quasi_identifiers: Columns that make the classes.
+            subjects: 64 bits each, null where nobody knows; None: in rows.
+        """
+        classes = quasi_identifiers.hash_rows(seed=_CLASS_SEED)
+        if subjects is None:
+            pairs = pl.DataFrame({_CLASS: classes, _ROWS: np.ones(len(classes), np.int64)})
+        else:
+            pairs = pl.DataFrame({_CLASS: classes, _SUBJECT: subjects})
+        self._take(self._folded(pairs))
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """What it knows so far, to be stored."""
+        self._compact()
+        limits = {"bound": [min(self._bound, _RANGE - 1)], "capped": [self._capped]}
+        schema = {"bound": pl.UInt64, "capped": pl.Boolean}
+        return {"pairs": self._pairs(), "limits": pl.DataFrame(limits, schema)}
+
+    @classmethod
+    def merged(cls, parts: Sequence[Mapping[str, pl.DataFrame]], *, by_subject: bool) -> Self:
+        """One sample of several that counted different rows."""
+        whole = cls(by_subject=by_subject)
+        for part in parts:
+            bound, capped = part["limits"].row(0)
+            whole._bound = min(whole._bound, bound) if bound < _RANGE - 1 else whole._bound
+            whole._capped |= capped
+        for part in parts:
+            whole._take(part["pairs"])
+        return whole
+
+    def exposure(self) -> Exposure:
+        """What the sample says of all classes."""
+        self._compact()
+        sizes = self._sizes()
+        scale = _RANGE / self._bound
+        subjects = float(sizes.sum())
+        if not len(sizes):
+            return Exposure(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, estimated=scale > 1)
+        return Exposure(
+            classes=round(len(sizes) * scale),
+            smallest=round(sizes.min()),
+            largest=round(sizes.max()),
+            mean=subjects / len(sizes),
+            risk_highest=float(1 / sizes.min()),
+            risk_mean=len(sizes) / subjects,
+            at_risk=float(sizes[sizes < _AT_RISK].sum()) / subjects,
+            unique=float(np.count_nonzero(sizes == 1)) / subjects,
+            estimated=scale > 1,
+        )
+
+    def _take(self, pairs: pl.DataFrame) -> None:
+        self._parts.append(self._below(pairs))
+        self._waiting += self._parts[-1].height
+        if self._waiting > self._sample:
+            self._compact()
+
+    def _below(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        return pairs if self._bound == _RANGE else pairs.filter(pl.col(_CLASS) < self._bound)
+
+    def _folded(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        if not self._by_subject:
+            return pairs.group_by(_CLASS).agg(pl.col(_ROWS).sum())
+        return pairs.unique()
+
+    def _pairs(self) -> pl.DataFrame:
+        if self._parts:
+            return self._parts[0]
+        second = {_SUBJECT: pl.UInt64} if self._by_subject else {_ROWS: pl.Int64}
+        return pl.DataFrame(schema={_CLASS: pl.UInt64, **second})
+
+    def _compact(self) -> None:
+        """Keep each pair once; if there are too many, fewer of large classes, then fewer classes."""
+        pairs = self._folded(self._below(pl.concat([self._pairs().clear(), *self._parts])))
+        if self._by_subject and pairs.height > self._sample // 2:
+            rank = pl.col(_SUBJECT).rank("ordinal").over(_CLASS)
+            pairs = pairs.filter(rank.is_null() | (rank <= MOST_PER_CLASS))
+            self._capped = True
+        while pairs.height > self._sample // 2:
+            self._bound //= 2
+            pairs = self._below(pairs)
+        self._parts, self._waiting = [pairs], 0
+
+    def _sizes(self) -> FloatArray:
+        """Size per class of the sample. A class without any known subject counts as one subject."""
+        pairs = self._pairs()
+        if not self._by_subject:
+            rows: FloatArray = pairs[_ROWS].cast(pl.Float64).to_numpy()
+            return rows
+        known = pl.col(_SUBJECT).count().alias("known")
+        last = pl.col(_SUBJECT).max().alias("last")
+        classes = pairs.group_by(_CLASS).agg(known, last)
+        counts = classes["known"].cast(pl.Float64).to_numpy()
+        last_hash = classes["last"].cast(pl.Float64).fill_null(1.0).to_numpy()
+        estimate = (MOST_PER_CLASS - 1) / (last_hash + 1) * _RANGE
+        capped = self._capped & (counts >= MOST_PER_CLASS)
+        sizes: FloatArray = np.where(capped, estimate, counts)
+        return np.maximum(sizes, 1.0)

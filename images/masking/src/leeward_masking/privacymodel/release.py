@@ -1,0 +1,149 @@
+"""What the search decided, and how it is done to the rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from leeward.api.privacymodel import PrivacyModel
+from leeward.api.transforms import ColumnRule, NoParameters
+from leeward_masking.anonymity.counts import CountTable, SensitiveCounts
+from leeward_masking.anonymity.hierarchy import Hierarchy
+from leeward_masking.anonymity.lattice import make_lattice
+from leeward_masking.anonymity.models import (
+    DistinctLDiversity,
+    EntropyLDiversity,
+    KAnonymity,
+    Model,
+    TCloseness,
+)
+from leeward_masking.anonymity.search import Answer, search
+from leeward_masking.canonical import column_type, unsuitable
+from leeward_masking.errors import JobError
+from leeward_masking.privacymodel.classes import Counted, encode
+from leeward_masking.privacymodel.levels import DATES, NUMBERS, Ladder, make_ladder
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is written of each masked row.
+
+    Attributes:
+        values: Per quasi-identifier its distinct masked values, in the order of the codes.
+        ladders: Its levels.
+        answer: Which of them, and which classes are left out.
+    """
+
+    values: tuple[pl.Series, ...]
+    ladders: tuple[Ladder, ...]
+    answer: Answer
+
+    def apply(self, masked: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+        """The rows of a masked block that stay, generalized.
+
+        Returns:
+            The rows, and which of the block they are; shape (rows of the block,).
+
+        Raises:
+            JobError: ``SourceChanged``: a value is there that was not when the rows were counted.
+        """
+        codes = [encode(masked.get_column(known.name), known) for known in self.values]
+        for known, column in zip(self.values, codes, strict=True):
+            if (column < 0).any():
+                raise _changed(known.name)
+        coarse, stays = self.answer.apply(np.stack(codes))
+        columns = [
+            ladder.labels(level).gather(column).alias(known.name)
+            for known, ladder, level, column in zip(
+                self.values, self.ladders, self.answer.node, coarse, strict=True
+            )
+            if level
+        ]
+        kept = pl.Series(stays)
+        return masked.with_columns(columns).filter(kept), kept
+
+
+def decide(counted: Counted, model: PrivacyModel, rules: dict[str, ColumnRule]) -> Release:
+    """Search the levels of least loss at which the table keeps to the models.
+
+    Args:
+        counted: All rows.
+        model: What is asked.
+        rules: The rule of each quasi-identifier.
+
+    Raises:
+        JobError: ``PrivacyModelUnmet``: there are none; ``UnsuitableColumn``; ``TooLarge``.
+    """
+    given = {hierarchy.name: hierarchy for hierarchy in model.hierarchies}
+    names = model.quasi_identifiers
+    values = tuple(v.alias(name) for v, name in zip(counted.values, names, strict=True))
+    ladders = tuple(
+        make_ladder(known, rules[name], given.get(name))
+        for known, name in zip(values, names, strict=True)
+    )
+    weights = {entry.name: float(entry.weight) for entry in model.weights}
+    lattice = make_lattice(
+        [ladder.hierarchy for ladder in ladders], [weights.get(name, 1.0) for name in names]
+    )
+    table, models = _models(counted, model)
+    limit = Fraction(model.k_anonymity.max_suppression)
+    return Release(values, ladders, search(table.settle(), lattice, models, limit))
+
+
+def _models(counted: Counted, model: PrivacyModel) -> tuple[CountTable, Sequence[Model]]:
+    """The table as the models want it, and the models."""
+    table = counted.table
+    models: list[Model] = [KAnonymity(model.k_anonymity.k)]
+    columns = model.sensitive
+    diverse, close = model.l_diversity, model.t_closeness
+    if diverse is not None:
+        place = columns.index(diverse.column)
+        kind = DistinctLDiversity if diverse.measure == "Distinct" else EntropyLDiversity
+        models.append(kind(diverse.l, place))
+    if close is not None:
+        place = columns.index(close.column)
+        values = counted.sensitive[place].alias(close.column)
+        if close.distance == "Ordered":
+            table = _ranked(table, place, values)
+        whole = table.sensitive[place].totals()
+        distance: Literal["Equal", "Ordered"] | Hierarchy
+        distance = _tree(values, model) if close.distance == "Hierarchical" else close.distance
+        models.append(TCloseness(float(close.t), whole, distance, place))
+    return table, models
+
+
+def _ranked(table: CountTable, place: int, values: pl.Series) -> CountTable:
+    """The table with ranks for the codes of one sensitive column; a missing value ranks lowest."""
+    if column_type(values.dtype) not in NUMBERS | DATES:
+        raise unsuitable(values.name, "has no order: distance Ordered needs numbers or dates")
+    ranks = np.empty(len(values), np.int64)
+    ranks[values.arg_sort().to_numpy()] = np.arange(len(values))
+    counts = table.sensitive[place]
+    ranked = SensitiveCounts.of(
+        counts.size, counts.entry, ranks[counts.value], counts.rows, len(table)
+    )
+    sensitive = (*table.sensitive[:place], ranked, *table.sensitive[place + 1 :])
+    return replace(table, sensitive=sensitive)
+
+
+def _tree(values: pl.Series, model: PrivacyModel) -> Hierarchy:
+    """The hierarchy over the values of the column of t-closeness."""
+    given = next(entry for entry in model.hierarchies if entry.name == values.name)
+    tree = make_ladder(values, ColumnRule(name=values.name, keep=NoParameters()), given).hierarchy
+    if tree.height > 1:
+        return tree
+    # One value alone: all distances are 0, however it is counted.
+    return Hierarchy(tree.name, tree.levels * 2, tree.labels * 2)
+
+
+def _changed(column: str) -> JobError:
+    return JobError(
+        "SourceChanged",
+        f'the source was changed while it was read: column "{column}" has other values than before',
+        "copy the file to the volume again and let the Dataset be inspected anew, then create the"
+        " job again",
+        column=column,
+    )
