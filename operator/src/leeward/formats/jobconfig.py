@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from leeward.api.dataset import CsvOptions, DataFormat, SchemaColumn
+from leeward.api.privacymodel import PrivacyModel
 from leeward.api.transforms import ColumnRule
 from leeward.formats.document import Document
 
@@ -67,6 +68,17 @@ class OutputFile(Document):
     key_role: str = "output"
 
 
+class PrivacyConfig(Document):
+    """What must hold of all rows that are written.
+
+    Attributes:
+        subject: Column of the source that says whose row it is; None: each row is of somebody else.
+    """
+
+    model: PrivacyModel
+    subject: str | None = None
+
+
 class MaskingConfig(Document):
     """Mask a file: every column of the source stands in exactly one rule, or is dropped."""
 
@@ -74,6 +86,7 @@ class MaskingConfig(Document):
     task: Literal["Mask"] = "Mask"
     source: SourceFile
     rules: list[RuleConfig]
+    privacy: PrivacyConfig | None = None
     output: OutputFile
 
 

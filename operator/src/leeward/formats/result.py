@@ -37,6 +37,7 @@ ErrorCode = Literal[
     "OutputNotWritable",
     "TooLarge",
     "RecallTooLow",
+    "PrivacyModelUnmet",
     "InvalidConfig",
     "Interrupted",
     "Internal",
@@ -79,7 +80,7 @@ class ColumnReport(Document):
     """What was done to one column. Counts only.
 
     Attributes:
-        changed: Rows whose value differs from before.
+        changed: Rows whose value differs from before, of those that were written.
         nulls_before, nulls_after: Rows without a value.
         distinct_before, distinct_after: Distinct values.
         distinct_estimated: True where one of the two is an estimate; left out where both are exact.
@@ -141,11 +142,90 @@ class FreeTextReport(Document):
     )
 
 
+class GeneralizedColumn(Document):
+    """How far a quasi-identifier was made coarser, beside what its own rule did.
+
+    Attributes:
+        level: 0: not at all.
+        levels: How many there were to choose from.
+        generalized_to: What the level is: ``Year``, ``width 10``, ``*``.
+    """
+
+    name: str
+    level: int
+    levels: int
+    generalized_to: str
+
+
+class ExposureReport(Document):
+    """How well people can be told apart in a table, by whoever knows their quasi-identifiers.
+
+    Shares and risks are decimal numbers from 0 to 1 (El Emam and Dankar 2008).
+
+    Attributes:
+        classes: Distinct combinations of the quasi-identifiers.
+        smallest, mean, largest: People (or rows) per class.
+        prosecutor_highest, prosecutor_mean: Risk of somebody who is known to be in the table.
+        journalist_highest, journalist_mean: Risk of somebody from the population, of which only the
+            table is known: an upper bound.
+        marketer: Share of people whom a guess in each class finds.
+        at_risk: Share of people in classes of fewer than 20.
+        unique: Share of people who are alone in their class.
+        estimated: True where only some of the classes were counted; left out where all were.
+    """
+
+    classes: int
+    smallest: int
+    mean: str
+    largest: int
+    prosecutor_highest: str
+    prosecutor_mean: str
+    journalist_highest: str
+    journalist_mean: str
+    marketer: str
+    at_risk: str
+    unique: str
+    estimated: Literal[True] | None = None
+
+
+class PrivacyReport(Document):
+    """What became of spec.privacyModel.
+
+    Attributes:
+        counted: What classes are measured in.
+        suppressed_rows, suppressed_classes: What was left out.
+        loss: Loss Metric of the quasi-identifiers (Iyengar 2002): 0 nothing lost, 1 nothing left.
+        before: Of the source.
+        after: Of the output, measured on the rows as they were written.
+        linkage_rate: Share of the people in the source who were found when the output was joined
+            with it on the quasi-identifiers, one guess for each.
+        note: What all this does not protect from.
+    """
+
+    k: int
+    counted: Literal["Subjects", "Rows"]
+    suppressed_rows: int
+    suppressed_classes: int
+    loss: str
+    columns: list[GeneralizedColumn]
+    before: ExposureReport
+    after: ExposureReport
+    linkage_rate: str
+    note: str
+
+
 class MaskingReport(Document):
-    """The report of a masking job."""
+    """The report of a masking job.
+
+    Attributes:
+        rows: Of the source.
+        written: Of the output, where that are fewer; left out where they are as many.
+    """
 
     rows: int
+    written: int | None = None
     columns: list[ColumnReport]
+    privacy: PrivacyReport | None = None
     seconds: str
     free_text: list[FreeTextReport] = Field(default=[])
 

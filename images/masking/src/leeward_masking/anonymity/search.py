@@ -105,7 +105,7 @@ def search(
         prune: False: look at every node. The answer is the same.
 
     Raises:
-        JobError: ``InvalidConfig``: no node keeps to the models; ``TooLarge``: too many rows.
+        JobError: ``PrivacyModelUnmet``: no node keeps to the models; ``TooLarge``: too many rows.
         ValueError: The table is not of this lattice, or the limit not a share.
     """
     if table.sizes != tuple(hierarchy.values for hierarchy in lattice.hierarchies):
@@ -257,11 +257,11 @@ class _Search:
         """The best node that was found."""
         if self._best_node is None:
             raise JobError(
-                "InvalidConfig",
+                "PrivacyModelUnmet",
                 f"privacyModel: no levels of the hierarchies keep to it, even if {self._allowed:,}"
                 f" of {self._rows:,} rows are suppressed",
-                "add coarser levels (a last one that is the same for all), allow more suppression,"
-                " or ask for less",
+                "raise kAnonymity.maxSuppression, ask for less (a smaller k or l, a larger t), or"
+                " mask a source with more people",
             )
         table = self._tables.at(self._best_node)
         most = self._rows * self._lattice.row

@@ -122,11 +122,16 @@ def merge_counts(parts: Sequence[Counted], limit: int = MAX_ENTRIES) -> Counted:
 
 
 class Counter:
-    """Merges the counts of blocks as they come; some twice the merged table is in memory."""
+    """Merges the counts of blocks as they come; some twice the merged table is in memory.
 
-    def __init__(self, limit: int = MAX_ENTRIES) -> None:
+    Args:
+        first: The counts to begin with, of no rows, say.
+        limit: Most combinations, or pairs, that there may be.
+    """
+
+    def __init__(self, first: Counted, limit: int = MAX_ENTRIES) -> None:
         self._limit = limit
-        self._parts: list[Counted] = []
+        self._parts = [first]
 
     def add(self, part: Counted) -> None:
         """Take another block. Small tables wait until they are as large as the merged one.
@@ -138,13 +143,13 @@ class Counter:
         if sum(p.table.entries for p in self._parts[1:]) >= self._parts[0].table.entries:
             self._parts = [merge_counts(self._parts, self._limit)]
 
-    def counted(self) -> Counted | None:
-        """The counts of all blocks; None: there was none.
+    def counted(self) -> Counted:
+        """The counts of all blocks.
 
         Raises:
             JobError: ``TooLarge``.
         """
-        return merge_counts(self._parts, self._limit) if self._parts else None
+        return merge_counts(self._parts, self._limit)
 
 
 def encode(column: pl.Series, known: pl.Series) -> CodeArray:

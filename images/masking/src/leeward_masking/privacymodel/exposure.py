@@ -50,7 +50,7 @@ class Exposure:
 
 
 class ClassSample:
-    """Sizes of classes in bounded memory: exact up to ``SAMPLE`` pairs, then of a sample of classes.
+    """Sizes of classes in bounded memory: exact up to ``SAMPLE`` pairs, then of some classes.
 
     Of classes those with the smallest hashes are kept, of subjects of a class likewise (KMV, as in
     ``stats.DistinctSketch``). So samples of parts can be merged.
@@ -141,7 +141,7 @@ class ClassSample:
         return pl.DataFrame(schema={_CLASS: pl.UInt64, **second})
 
     def _compact(self) -> None:
-        """Keep each pair once; if there are too many, fewer of large classes, then fewer classes."""
+        """Keep each pair once; of too many, fewer of large classes, then fewer classes."""
         pairs = self._folded(self._below(pl.concat([self._pairs().clear(), *self._parts])))
         if self._by_subject and pairs.height > self._sample // 2:
             rank = pl.col(_SUBJECT).rank("ordinal").over(_CLASS)

@@ -19,12 +19,14 @@ class ClassGathering:
     Attributes:
         model: What is asked.
         rules: The rule of each quasi-identifier.
+        schema: Of the source.
         mask: The named columns of a block, masked.
         subject: The column that says whose row it is; None: each row is of somebody else.
     """
 
     model: PrivacyModel
     rules: dict[str, ColumnRule]
+    schema: pl.Schema
     mask: Callable[[pl.DataFrame, Sequence[str]], pl.DataFrame]
     subject: str | None
 
@@ -39,7 +41,7 @@ class ClassGathering:
 
     def merge(self, parts: Sequence[Tables]) -> Tables:
         """See ``Gathering``."""
-        return merge_counts([Counted.of(part) for part in parts if part]).tables()
+        return merge_counts([Counted.of(part) for part in parts]).tables()
 
     def decide(self, tables: Tables) -> Release:
         """What is written of each row.
@@ -56,19 +58,21 @@ class ClassGatherer:
     def __init__(self, gathering: ClassGathering) -> None:
         self.name = gathering.name
         self._gathering = gathering
-        self._counter = Counter()
+        self._counter = Counter(self._count(pl.DataFrame(schema=gathering.schema)))
 
     def add(self, block: pl.DataFrame) -> None:
         """See ``Gatherer``."""
+        self._counter.add(self._count(block))
+
+    def tables(self) -> Tables:
+        """See ``Gatherer``."""
+        return self._counter.counted().tables()
+
+    def _count(self, block: pl.DataFrame) -> Counted:
         model, subject = self._gathering.model, self._gathering.subject
         names = [*model.quasi_identifiers, *model.sensitive]
         masked = self._gathering.mask(block, names)
         count = len(model.quasi_identifiers)
         columns = [masked.get_column(name) for name in names]
         subjects = None if subject is None else block.get_column(subject)
-        self._counter.add(count_rows(columns[:count], columns[count:], subjects))
-
-    def tables(self) -> Tables:
-        """See ``Gatherer``; empty where there was no row."""
-        counted = self._counter.counted()
-        return {} if counted is None else counted.tables()
+        return count_rows(columns[:count], columns[count:], subjects)

@@ -7,6 +7,7 @@ from leeward.api.dataset import DATASET
 from leeward.api.meta import API_VERSION
 from leeward.api.transforms import ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.maskingjob.privacy import check_privacy_model
 from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
 from leeward.plans.shared.listing import listed
@@ -256,6 +257,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_suitable,
     check_subjects,
     check_something_left,
+    check_privacy_model,
     check_output_name,
     check_output_path,
     check_source_claim,
@@ -266,6 +268,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
 
 _IN_THE_SPEC: Final = frozenset(
     {
+        "ColumnDropped",
         "ColumnMissing",
         "ColumnWithoutRule",
         "IdentifierKept",
@@ -273,6 +276,8 @@ _IN_THE_SPEC: Final = frozenset(
         "NoColumnsLeft",
         "OutputNameTaken",
         "OutputPathIsSource",
+        "PrivacyModelInvalid",
+        "QuasiIdentifierLeftOut",
         "RulesClash",
         "SubjectMissing",
         "TooManyKeys",

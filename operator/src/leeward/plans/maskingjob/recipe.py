@@ -1,9 +1,16 @@
 """What an admitted MaskingJob runs: its config, its keys, its volumes."""
 
 from leeward.api.transforms import ColumnRule, NoParameters
-from leeward.formats.jobconfig import OUTPUT_MOUNT, MaskingConfig, OutputFile, RuleConfig
+from leeward.formats.jobconfig import (
+    OUTPUT_MOUNT,
+    MaskingConfig,
+    OutputFile,
+    PrivacyConfig,
+    RuleConfig,
+)
 from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
+from leeward.plans.maskingjob.privacy import counted_subject
 from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
 from leeward.plans.shared.names import random_id
@@ -142,10 +149,16 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
     return MaskingConfig(
         source=case.source_file(),
         rules=rules,
+        privacy=_privacy(case),
         output=OutputFile(
             path=f"{OUTPUT_MOUNT}/{path}", format=case.spec.output.format, key_role=OUTPUT_ROLE
         ),
     )
+
+
+def _privacy(case: MaskingCase) -> PrivacyConfig | None:
+    model = case.spec.privacy_model
+    return None if model is None else PrivacyConfig(model=model, subject=counted_subject(case))
 
 
 def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:

@@ -1,0 +1,168 @@
+"""Whether spec.privacyModel of a MaskingJob suits the columns and their rules."""
+
+from typing import Final
+
+from leeward.api.dataset import ColumnType
+from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
+from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.shared.listing import listed
+from leeward.plans.shared.verdict import Denied, Verdict
+
+_RANDOM: Final = frozenset({"noise", "randomMask", "shuffle", "encrypt"})
+"""Transforms that make something else of a value each time: the classes that were counted would not
+be those that are written."""
+_HIDING: Final = _RANDOM | {"drop", "redact", "replace", "hash", "tokenize", "formatPreserving"}
+"""Transforms after which nobody can look for a value that they know."""
+_NUMBERS: Final[frozenset[ColumnType]] = frozenset({"Integer", "Float", "Decimal"})
+_DATES: Final[frozenset[ColumnType]] = frozenset({"Date", "Datetime"})
+_TEXTS: Final[frozenset[ColumnType]] = frozenset({"String"})
+_BEFORE: Final = "spec.privacyModel names"
+
+
+def counted_subject(case: MaskingCase) -> str | None:
+    """The column that says whose row it is; None: each row is of somebody else."""
+    model = case.spec.privacy_model
+    if model is None or model.k_anonymity.count == "Rows":
+        return None
+    return case.dataset.subject_column
+
+
+def check_privacy_model(case: MaskingCase) -> Verdict:
+    """All columns that the privacy model names are there, stay, and can be counted."""
+    model = case.spec.privacy_model
+    if model is None:
+        return None
+    fault = model.fault()
+    if fault is not None:
+        return Denied("PrivacyModelInvalid", f"spec.privacyModel: {fault[0]}: {fault[1]}")
+    return (
+        _check_columns(case, model)
+        or _check_subject(case)
+        or _check_left_out(case, model)
+        or _check_types(case, model)
+    )
+
+
+def _check_columns(case: MaskingCase, model: PrivacyModel) -> Verdict:
+    for name in (*model.quasi_identifiers, *model.sensitive):
+        if name not in case.types:
+            return Denied(
+                "ColumnMissing",
+                f'{case.source_label} has no column "{name}", which spec.privacyModel names:'
+                " correct the name, or remove it there",
+            )
+        transform = _transform(case, name)
+        if transform == "drop":
+            return Denied(
+                "ColumnDropped",
+                f'{_BEFORE} column "{name}", which is dropped: remove it there, or give the column'
+                " another rule",
+            )
+        if transform in _RANDOM:
+            return Denied(
+                "UnsuitableColumn",
+                f'{_BEFORE} column "{name}", of which {transform} makes something else each time,'
+                " so that rows cannot be counted before they are written: choose another transform"
+                " for it (generalize, say), or remove it there",
+            )
+        if case.types[name] == "Other":
+            return Denied(
+                "UnsuitableColumn",
+                f'{_BEFORE} column "{name}" of {case.source_label}, which holds lists, structs or'
+                " binary values: remove it there, or drop the column",
+            )
+    return None
+
+
+def _check_subject(case: MaskingCase) -> Verdict:
+    model = case.spec.privacy_model
+    if model is None or model.k_anonymity.count == "Rows":
+        return None
+    subject = case.dataset.subject_column
+    if subject is None:
+        return Denied(
+            "SubjectMissing",
+            f"k counts people, and {case.source_label} does not say whose row each is: set its"
+            " spec.subjectColumn, or, where every row is of another person, kAnonymity.count to"
+            " Rows",
+        )
+    if case.types.get(subject, "Other") == "Other":
+        return Denied(
+            "SubjectMissing",
+            f"k counts people, and the spec.subjectColumn of {case.source_label} is no column that"
+            " can tell them apart: correct it there",
+        )
+    return None
+
+
+def _check_left_out(case: MaskingCase, model: PrivacyModel) -> Verdict:
+    """What is tagged as a quasi-identifier, and can be looked for in the output, is one."""
+    bare = [
+        name
+        for name in case.types
+        if "QuasiIdentifier" in case.tags.get(name, [])
+        and name not in model.quasi_identifiers
+        and _transform(case, name) not in _HIDING
+    ]
+    if not bare:
+        return None
+    one = len(bare) == 1
+    named = listed([f'"{name}"' for name in bare], 10)
+    return Denied(
+        "QuasiIdentifierLeftOut",
+        f"{'column' if one else 'columns'} {named} of {case.source_label} {'is' if one else 'are'}"
+        f" tagged QuasiIdentifier and not named in kAnonymity.quasiIdentifiers: name"
+        f" {'it' if one else 'them'} there, or redact or drop {'it' if one else 'them'}",
+    )
+
+
+def _check_types(case: MaskingCase, model: PrivacyModel) -> Verdict:
+    for hierarchy in model.hierarchies:
+        wanted, what = _wanted(hierarchy)
+        kind = _masked_type(case, hierarchy.name)
+        if kind not in wanted:
+            return Denied(
+                "UnsuitableColumn",
+                f'column "{hierarchy.name}" is of type {kind} once it is masked, and its'
+                f" hierarchy needs {what}: choose another hierarchy, or another transform for the"
+                " column",
+            )
+    close = model.t_closeness
+    if close is None or close.distance != "Ordered":
+        return None
+    kind = _masked_type(case, close.column)
+    if kind in _NUMBERS | _DATES:
+        return None
+    return Denied(
+        "UnsuitableColumn",
+        f'column "{close.column}" is of type {kind} once it is masked, and tCloseness.distance'
+        " Ordered needs numbers or dates: choose Equal or Hierarchical",
+    )
+
+
+def _wanted(hierarchy: ColumnHierarchy) -> tuple[frozenset[ColumnType], str]:
+    if hierarchy.date_units is not None:
+        return _DATES, "dates (dateUnits)"
+    if hierarchy.widths is not None:
+        return _NUMBERS, "numbers (widths)"
+    return _TEXTS | {"Integer"}, "text or whole numbers (prefixes)"
+
+
+def _transform(case: MaskingCase, name: str) -> str:
+    rule = case.rule_of.get(name)
+    if rule is not None:
+        return rule.transform
+    return "keep" if case.spec.default_action == "Keep" else "drop"
+
+
+def _masked_type(case: MaskingCase, name: str) -> ColumnType:
+    """The type that the column has once its rule was applied."""
+    rule = case.rule_of.get(name)
+    kind = case.types[name]
+    if rule is None or rule.transform in ("keep", "redact", "topBottomCode", "dateShift"):
+        return kind
+    if rule.time_part is not None:
+        return "Integer"
+    if rule.generalize is not None and rule.generalize.date_to is not None:
+        return "Date"
+    return "String"
