@@ -1,9 +1,11 @@
 """Whether spec.privacyModel of a MaskingJob suits the columns and their rules."""
 
+from decimal import Decimal as Number
 from typing import Final
 
 from leeward.api.dataset import ColumnType
 from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
+from leeward.formats.result import MaskingReport
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.listing import listed
 from leeward.plans.shared.verdict import Denied, Verdict
@@ -41,6 +43,24 @@ def check_privacy_model(case: MaskingCase) -> Verdict:
         or _check_left_out(case, model)
         or _check_types(case, model)
     )
+
+
+def privacy_fault(model: PrivacyModel | None, report: MaskingReport | None) -> str | None:
+    """How what the pod measured differs from what was asked; None: it does not."""
+    if model is None or report is None:
+        return None
+    found = report.privacy
+    if found is None:
+        return "it does not say what became of privacyModel"
+    if [column.name for column in found.columns] != list(model.quasi_identifiers):
+        return "privacyModel was applied to other columns"
+    if found.k != model.k_anonymity.k or found.counted != model.k_anonymity.count:
+        return "privacyModel was applied with another k"
+    if found.after.classes and found.after.smallest < model.k_anonymity.k:
+        return "its rows do not keep to privacyModel"
+    if found.suppressed_rows > Number(model.k_anonymity.max_suppression) * report.rows:
+        return "more rows were suppressed than privacyModel allows"
+    return None
 
 
 def _check_columns(case: MaskingCase, model: PrivacyModel) -> Verdict:

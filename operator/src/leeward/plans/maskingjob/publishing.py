@@ -20,6 +20,7 @@ from leeward.formats.jobconfig import OUTPUT_MOUNT
 from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.formats.result import Result, ResultFile, parse_result
 from leeward.plans.maskingjob.case import output_volume
+from leeward.plans.maskingjob.privacy import privacy_fault
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.model import Action, Apply, Delete, Manifest
 from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, UID_ANNOTATION, metadata, ref_of
@@ -49,7 +50,8 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
         return "the output is sealed with another key"
     if source is None or source.digest != admission.get("sourceDigest"):
         return "the source is not the one that was admitted"
-    return _column_faults(_transforms(spec, admission), spec, output, result)
+    wrong = _column_faults(_transforms(spec, admission), spec, output, result)
+    return wrong or privacy_fault(spec.privacy_model, result.report)
 
 
 def _transforms(spec: MaskingJobSpec, admission: Manifest) -> dict[str, str]:
