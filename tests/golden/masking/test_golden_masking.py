@@ -42,7 +42,7 @@ def test_golden_output(tmp_path: Path, form: str) -> None:
         source = tmp_path / "people.parquet"
         frame.write_parquet(source)
         frame = first_rows(source, "Parquet", 10)
-    masked = preview_frame(frame, RULES, lambda role: bytes(range(64)))
+    masked = preview_frame(frame, RULES, lambda role: bytes(range(64))).frame
     found = {column.name: canonical_text(column).to_list() for column in masked.iter_columns()}
     golden = FOLDER / "people.masked.json"
     if os.environ.get("UPDATE_GOLDEN"):

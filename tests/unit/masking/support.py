@@ -15,6 +15,7 @@ from leeward.formats.jobconfig import (
     InspectConfig,
     MaskingConfig,
     OutputFile,
+    PrivacyConfig,
     RuleConfig,
     SourceFile,
 )
@@ -127,10 +128,18 @@ class Volume:
         )
         return inspect_file(config, [SOURCE_KEY] if source.key_role else None, self.progress)
 
-    def mask(self, source: SourceFile, rules: list[RuleConfig], *, form: str = "Parquet") -> Result:
+    def mask(
+        self,
+        source: SourceFile,
+        rules: list[RuleConfig],
+        *,
+        form: str = "Parquet",
+        privacy: PrivacyConfig | None = None,
+    ) -> Result:
         config = MaskingConfig(
             source=source,
             rules=rules,
+            privacy=privacy,
             output=OutputFile.model_validate({"path": str(self.output), "format": form}),
         )
         return mask_file(

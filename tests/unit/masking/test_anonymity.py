@@ -110,7 +110,7 @@ def test_a_row_without_a_subject_counts_for_none() -> None:
 def test_more_than_there_are() -> None:
     with pytest.raises(JobError, match=r"even if 1 of 3 rows .*suppressed") as refused:
         answer([0, 1, 1], 2, [KAnonymity(4)], Fraction(1, 2))
-    assert refused.value.code == "InvalidConfig"
+    assert refused.value.code == "PrivacyModelUnmet"
     everything = answer([0, 1, 1], 2, [KAnonymity(4)], Fraction(1))
     assert (everything.node, everything.loss) == ((0,), 1.0)
     assert everything.statistics().prosecutor_highest == 0

@@ -123,5 +123,5 @@ def test_parts_are_gathered_apart_and_merged() -> None:
     (gathering,) = whole.gatherings
     finished = whole.finished({gathering.name: gathering.merge(parts)})
     assert finished.gatherings == ()
-    masked = finished.mask(FRAME)["income"]
+    masked = finished.mask(FRAME).frame["income"]
     assert masked.value_counts()["count"].to_list() == [50] * 4

@@ -385,10 +385,10 @@ def test_preview_of_a_job_on_a_laptop(volume: Volume) -> None:
     assert frame.rows() == [(SECRET, 41)]
     rules = [rule("name", "tokenize", key="AES256_SIV"), keep("age")]
     keys = ephemeral_keys(rules)
-    masked = preview_frame(frame, rules, keys)
+    masked = preview_frame(frame, rules, keys).frame
     assert masked["age"].to_list() == [41]
-    assert masked.equals(preview_frame(frame, rules, keys))
-    assert not masked.equals(preview_frame(frame, rules, ephemeral_keys(rules)))
+    assert masked.equals(preview_frame(frame, rules, keys).frame)
+    assert not masked.equals(preview_frame(frame, rules, ephemeral_keys(rules)).frame)
     parquet = volume.write_frame(pl.DataFrame({"a": [1, 2]}))
     assert first_rows(parquet, "Parquet", 5).rows() == [(1,), (2,)]
     with pytest.raises(JobError):

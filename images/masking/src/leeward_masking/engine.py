@@ -59,7 +59,8 @@ def mask_file(
         with open_source(pinned, source_keys, typed=True) as source:
             schema, size = source.reader.schema, source.reader.position()[1]
             if plan is None or first is None:
-                plan, first = compile_plan(config.rules, schema, material_of), schema
+                plan = compile_plan(config.rules, schema, material_of, config.privacy)
+                first = schema
                 plan.check(schema)
                 recall = checked_recall(plan)
                 progress.begin("bytes", size * (1 + plan.readings))
@@ -93,14 +94,16 @@ def _write(
         with closing(frames):
             output.write_frames(frames, masked_schema, config.output.format)
         found = source.verify()
+        # Before the file gets its name: it gets none where its rows break what was asked.
+        told = report.report(time.monotonic() - began)
     written = output.result
     if written is None:
         raise AssertionError
     return Result(
         outcome="Succeeded",
         source=found.model_copy(update={"rows": report.rows}),
-        output=written.model_copy(update={"rows": report.rows}),
-        report=report.report(time.monotonic() - began),
+        output=written.model_copy(update={"rows": report.written}),
+        report=told,
     )
 
 
@@ -164,7 +167,7 @@ def masked_blocks(
     def work(block: pl.DataFrame, first_row: int) -> pl.DataFrame:
         masked = plan.mask(block, first_row)
         report.add(block, masked)
-        return masked
+        return masked.frame
 
     pending: deque[Future[pl.DataFrame]] = deque()
     with (
@@ -187,5 +190,5 @@ def masked_blocks(
 
 def _masked_schema(plan: MaskPlan, schema: pl.Schema, config: MaskingConfig) -> pl.Schema:
     """Mask an empty block: the types of the output, and errors of types before any work."""
-    empty = plan.mask(pl.DataFrame(schema=schema))
+    empty = plan.mask(pl.DataFrame(schema=schema)).frame
     return (csv_ready(empty) if config.output.format == "CSV" else empty).schema

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from leeward.api.dataset import CsvOptions, DataFormat
-from leeward.formats.jobconfig import RuleConfig, SourceFile
+from leeward.formats.jobconfig import PrivacyConfig, RuleConfig, SourceFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.canonical import canonical_text, column_type
 from leeward_masking.content import open_content
@@ -19,7 +19,7 @@ from leeward_masking.engine import checked_recall
 from leeward_masking.gathering import gather, merged
 from leeward_masking.keys import key_size
 from leeward_masking.parquetsource import ParquetReader
-from leeward_masking.rules import MaterialOf, compile_plan
+from leeward_masking.rules import MaskedBlock, MaterialOf, compile_plan
 from leeward_masking.source import open_source
 from leeward_masking.volumestorage import VolumeStorage
 
@@ -64,7 +64,8 @@ def preview_frame(
     rules: Sequence[RuleConfig],
     material_of: MaterialOf,
     count: int | None = None,
-) -> pl.DataFrame:
+    privacy: PrivacyConfig | None = None,
+) -> MaskedBlock:
     """What a masking job would make of the first rows, if there were no others than the given.
 
     Args:
@@ -72,11 +73,13 @@ def preview_frame(
         rules: Resolved rules; columns that none names are dropped.
         material_of: Keys of the rules by role.
         count: How many rows to mask; None: all.
+        privacy: What must hold of all rows together; None: nothing.
 
     Raises:
-        JobError: A rule does not fit the columns, or ``RecallTooLow``.
+        JobError: A rule does not fit the columns, no levels keep to the privacy model, or
+            ``RecallTooLow``.
     """
-    plan = compile_plan(rules, frame.schema, material_of)
+    plan = compile_plan(rules, frame.schema, material_of, privacy)
     checked_recall(plan)
     while plan.gatherings:
         plan = plan.finished(merged(plan.gatherings, [gather(plan.gatherings, [frame])]))

@@ -9,7 +9,7 @@ import polars as pl
 
 from leeward.api.freetext import FreeText
 from leeward.api.transforms import ColumnRule
-from leeward.formats.jobconfig import RuleConfig
+from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
 from leeward_masking import transforms
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.dates import DateShift, time_part
@@ -19,6 +19,8 @@ from leeward_masking.formatpreserving import FormatPreservingMask
 from leeward_masking.freetext import FreeTextMask, normalised
 from leeward_masking.gathering import Gathering, RuleGathering, Tables
 from leeward_masking.noise import NoiseMask
+from leeward_masking.privacymodel.gathering import ClassGathering
+from leeward_masking.privacymodel.release import Release
 from leeward_masking.quantiles import Quantiles
 from leeward_masking.randommask import RangeMask, suppress
 from leeward_masking.topbottom import top_bottom_code
@@ -86,16 +88,48 @@ class ColumnPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskedBlock:
+    """What is written of one block.
+
+    Attributes:
+        frame: The rows.
+        stays: Which rows of the block these are, shape (rows of the block,); None: all.
+    """
+
+    frame: pl.DataFrame
+    stays: pl.Series | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOfAll:
+    """What must hold of all rows together.
+
+    Attributes:
+        privacy: The models.
+        rules: The rule of each quasi-identifier.
+        schema: Of the source.
+    """
+
+    privacy: PrivacyConfig
+    rules: dict[str, ColumnRule]
+    schema: pl.Schema
+
+
+@dataclass(frozen=True, slots=True)
 class MaskPlan:
     """What happens to every column, in the order of the source.
 
     Attributes:
         columns: Those that stay.
         dropped: Name and rule of those that do not; the rule is empty where no rule names it.
+        asked: What must hold of all rows together; None: nothing.
+        release: What follows from it; None: nothing, or it is not known yet.
     """
 
     columns: tuple[ColumnPlan, ...]
     dropped: tuple[tuple[str, str], ...]
+    asked: AskedOfAll | None = None
+    release: Release | None = None
 
     @property
     def gatherings(self) -> tuple[Gathering, ...]:
@@ -103,12 +137,15 @@ class MaskPlan:
 
         Once that is known, there may be others, which look at what is masked with it.
         """
-        return tuple(column.gathering for column in self.columns if column.gathering)
+        rules = tuple(column.gathering for column in self.columns if column.gathering)
+        # Classes are of masked values: they wait until every rule can mask.
+        return rules or ((self._classes(),) if self._awaits_release else ())
 
     @property
     def readings(self) -> int:
         """How often the source is read before the plan can mask."""
-        return 1 if self.gatherings else 0
+        of_rules = any(column.gathering for column in self.columns)
+        return of_rules + self._awaits_release
 
     def finished(self, gathered: Mapping[str, Tables], part: int = 0) -> "MaskPlan":
         """The plan after one reading.
@@ -118,8 +155,11 @@ class MaskPlan:
             part: Which of the parts that were merged is masked with it.
 
         Raises:
-            JobError: See ``RuleGathering.finish``.
+            JobError: See ``RuleGathering.finish`` and ``ClassGathering.decide``.
         """
+        if self._awaits_release and not any(column.gathering for column in self.columns):
+            classes = self._classes()
+            return replace(self, release=classes.decide(gathered[classes.name]))
         return replace(self, columns=tuple(c.finished(gathered, part) for c in self.columns))
 
     def check(self, schema: pl.Schema) -> None:
@@ -131,24 +171,48 @@ class MaskPlan:
         known = tuple(column for column in self.columns if column.apply is not None)
         MaskPlan(known, ()).mask(pl.DataFrame(schema=schema))
 
-    def mask(self, frame: pl.DataFrame, first_row: int = 1) -> pl.DataFrame:
-        """The masked block.
+    def mask(self, frame: pl.DataFrame, first_row: int = 1) -> MaskedBlock:
+        """What is written of a block.
 
         Args:
             frame: The block.
             first_row: Row of the data that it begins with.
 
         Raises:
-            JobError: ``UnsuitableColumn``, with the row where it is for one value.
+            JobError: ``UnsuitableColumn``, with the row where it is for one value;
+                ``SourceChanged``: it has other values than all rows had.
         """
         try:
-            return pl.DataFrame([column.mask(frame) for column in self.columns])
+            masked = pl.DataFrame([column.mask(frame) for column in self.columns])
         except JobError as error:
             raise error.in_block(first_row) from None
+        if self.release is None:
+            return MaskedBlock(masked)
+        return MaskedBlock(*self.release.apply(masked))
+
+    @property
+    def _awaits_release(self) -> bool:
+        return self.asked is not None and self.release is None
+
+    def _classes(self) -> ClassGathering:
+        if self.asked is None:
+            raise AssertionError
+        columns = {column.name: column for column in self.columns}
+
+        def mask(block: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+            return pl.DataFrame([columns[name].mask(block) for name in names])
+
+        asked = self.asked
+        return ClassGathering(
+            asked.privacy.model, asked.rules, asked.schema, mask, asked.privacy.subject
+        )
 
 
 def compile_plan(
-    rules: Sequence[RuleConfig], schema: pl.Schema, material_of: MaterialOf
+    rules: Sequence[RuleConfig],
+    schema: pl.Schema,
+    material_of: MaterialOf,
+    privacy: PrivacyConfig | None = None,
 ) -> MaskPlan:
     """Resolve the rules against the columns of the source: the first of two steps.
 
@@ -194,7 +258,29 @@ def compile_plan(
         )
     if not keep:
         raise _invalid("no column is left", "keep or mask at least one column")
-    return MaskPlan(tuple(keep), tuple(dropped))
+    asked = None if privacy is None else _asked_of_all(privacy, by_column, keep, schema)
+    return MaskPlan(tuple(keep), tuple(dropped), asked)
+
+
+def _asked_of_all(
+    privacy: PrivacyConfig,
+    by_column: Mapping[str, RuleConfig],
+    keep: Sequence[ColumnPlan],
+    schema: pl.Schema,
+) -> AskedOfAll:
+    model = privacy.model
+    stays = {column.name for column in keep}
+    for name in (*model.quasi_identifiers, *model.sensitive):
+        if name not in stays or column_type(schema[name]) == "Other":
+            raise _invalid(
+                f'privacyModel names the column "{name}", which is not written, or is a list,'
+                " struct or binary column",
+                "remove it there, or give the column another rule",
+            )
+    if privacy.subject is not None and privacy.subject not in schema:
+        raise missing(privacy.subject)
+    rules = {name: by_column[name].rule for name in model.quasi_identifiers}
+    return AskedOfAll(privacy, rules, schema)
 
 
 def _gathering(rule: ColumnRule, column: str, dtype: pl.DataType) -> RuleGathering | None:

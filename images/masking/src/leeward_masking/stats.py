@@ -11,7 +11,8 @@ import polars as pl
 from leeward.formats.result import ColumnReport, FreeTextReport, MaskingReport, RecallReport
 from leeward_masking.canonical import column_type
 from leeward_masking.freetext import Measured
-from leeward_masking.rules import ColumnPlan, MaskPlan
+from leeward_masking.privacymodel.section import PrivacyMeasure
+from leeward_masking.rules import ColumnPlan, MaskedBlock, MaskPlan
 
 SKETCH_SIZE: Final = 4096
 _RANGE: Final = float(1 << 64)
@@ -75,6 +76,7 @@ class DistinctSketch:
 @dataclass(slots=True)
 class _Column:
     plan: ColumnPlan
+    one_to_one: bool
     type_before: str = ""
     type_after: str = ""
     changed: int = 0
@@ -96,31 +98,50 @@ class ReportBuilder:
         self._recall = recall or {}
         self._plan = plan
         self._schema = schema
-        self._columns = [_Column(column) for column in plan.columns]
+        self._columns = [
+            # Where rows are left out, or made coarser after the rule, distinct values get fewer.
+            _Column(column, column.transform in _ONE_TO_ONE and plan.release is None)
+            for column in plan.columns
+        ]
         self._dropped_nulls = dict.fromkeys((name for name, _ in plan.dropped), 0)
+        self._privacy = _privacy_measure(plan)
         self.rows = 0
+        self.written = 0
         self._lock = threading.Lock()
 
-    def add(self, source: pl.DataFrame, masked: pl.DataFrame) -> None:
+    def add(self, source: pl.DataFrame, masked: MaskedBlock) -> None:
         """Count one block, before and after."""
         with self._lock:
             self._add(source, masked)
 
-    def _add(self, source: pl.DataFrame, masked: pl.DataFrame) -> None:
+    def _add(self, source: pl.DataFrame, masked: MaskedBlock) -> None:
         self.rows += source.height
+        self.written += masked.frame.height
         for name in self._dropped_nulls:
             self._dropped_nulls[name] += source.get_column(name).null_count()
         for column in self._columns:
-            _count(column, source.get_column(column.plan.name), masked[column.plan.name])
+            before = source.get_column(column.plan.name)
+            _count(column, before, masked.frame[column.plan.name], masked.stays)
+        if self._privacy is not None and masked.stays is not None:
+            self._privacy.add(source, masked.frame, masked.stays)
 
     def report(self, seconds: float) -> MaskingReport:
-        """The report; ``seconds`` is how long the masking took."""
+        """The report.
+
+        Args:
+            seconds: How long the masking took.
+
+        Raises:
+            JobError: ``Internal``: the rows do not keep to the privacy model.
+        """
         stayed = {column.plan.name: _column_report(column) for column in self._columns}
         dropped = {name: self._dropped(name, rule) for name, rule in self._plan.dropped}
         reports = stayed | dropped
         return MaskingReport(
             rows=self.rows,
+            written=None if self.written == self.rows else self.written,
             columns=[reports[name] for name in self._schema],
+            privacy=None if self._privacy is None else self._privacy.report(),
             seconds=f"{seconds:.3f}",
             free_text=[
                 _free_text_report(column, self._recall.get(column.name, ()))
@@ -141,7 +162,14 @@ class ReportBuilder:
         )
 
 
-def _count(column: _Column, before: pl.Series, after: pl.Series) -> None:
+def _privacy_measure(plan: MaskPlan) -> PrivacyMeasure | None:
+    if plan.release is None or plan.asked is None:
+        return None
+    privacy = plan.asked.privacy
+    return PrivacyMeasure(plan.release, privacy.model.k_anonymity.k, privacy.subject)
+
+
+def _count(column: _Column, before: pl.Series, after: pl.Series, stays: pl.Series | None) -> None:
     column.type_before = column_type(before.dtype)
     column.type_after = column_type(after.dtype)
     column.nulls_before += before.null_count()
@@ -149,13 +177,14 @@ def _count(column: _Column, before: pl.Series, after: pl.Series) -> None:
     nested = column.type_before == "Other"
     if not nested:
         column.before.add(before)
-    if column.plan.transform == "keep":
+    if stays is None and column.plan.transform == "keep":
         return
+    kept = before if stays is None else before.filter(stays)
     if column.plan.transform in _ALWAYS_OTHER:
-        column.changed += len(before) - before.null_count()
+        column.changed += len(kept) - kept.null_count()
     else:
-        column.changed += _changed(before, after)
-    if column.plan.transform not in _ONE_TO_ONE and column_type(after.dtype) != "Other":
+        column.changed += _changed(kept, after)
+    if not column.one_to_one and column.type_after != "Other":
         column.after.add(after)
 
 
@@ -169,8 +198,7 @@ def _changed(before: pl.Series, after: pl.Series) -> int:
 def _column_report(column: _Column) -> ColumnReport:
     nested = column.type_before == "Other"
     distinct_before = None if nested else column.before.count()
-    one_to_one = column.plan.transform in _ONE_TO_ONE
-    distinct_after = distinct_before if one_to_one else column.after.count()
+    distinct_after = distinct_before if column.one_to_one else column.after.count()
     if column.type_after == "Other":
         distinct_after = None
     return ColumnReport(

@@ -71,6 +71,7 @@ def _print_rows(
         cells = []
         for old, new in zip(before, after, strict=True):
             cells.append(value_text(old[column]))
-            cells.append(value_text(new[column]) if column in new else Text("dropped", "dim"))
+            gone = Text("dropped" if new else "row left out", "dim")
+            cells.append(value_text(new[column]) if column in new else gone)
         table.add_row(column, transforms[column], *cells)
     print_plainly(session.out, table)

@@ -13,13 +13,14 @@ from leeward.api.dataset import DataFormat
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
 from leeward.cli.jobfile import JobFile
-from leeward.formats.jobconfig import RuleConfig
+from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
 from leeward.plans.maskingjob.selection import Selection, Traits, select
 from leeward_masking.canonical import column_type
 from leeward_masking.delimiter import DelimiterError
 from leeward_masking.detection import ContentSample, detect
 from leeward_masking.errors import JobError
 from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
+from leeward_masking.rules import MaskedBlock
 
 TYPED_ROWS: Final = 10_000
 """Rows that types of CSV columns are inferred from, at least, and what else a job must know of all
@@ -51,7 +52,7 @@ class Masked:
     """The first rows of a file.
 
     Attributes:
-        before, after: The rows, values as text.
+        before, after: The rows, values as text; after is empty where a row is left out.
         transforms: What happens to each column.
     """
 
@@ -84,7 +85,8 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
         rules = [_rule_config(job, rule, selection.columns_of(rule)) for rule in job.spec.columns]
         if job.spec.default_action == "Keep":
             rules.extend(_kept(rule_of, typed.columns))
-        masked = preview_frame(typed, rules, ephemeral_keys(rules, random), count)
+        keys = ephemeral_keys(rules, random)
+        masked = preview_frame(typed, rules, keys, count, _privacy(job))
         frame = typed.head(count)
     except DelimiterError as error:
         raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
@@ -95,7 +97,7 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
     transforms = {
         name: rule_of[name].transform if name in rule_of else rest for name in frame.columns
     }
-    return Masked(_texts(frame), _texts(masked), transforms)
+    return Masked(_texts(frame), _rows_after(masked), transforms)
 
 
 def _selected(job: JobFile, frame: pl.DataFrame) -> Selection:
@@ -191,6 +193,36 @@ def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConf
         key_algorithm=algorithm,
         subject=subject,
     )
+
+
+def _privacy(job: JobFile) -> PrivacyConfig | None:
+    """What must hold of all rows together.
+
+    Raises:
+        CliError: Nobody says whose row each is.
+    """
+    model = job.spec.privacy_model
+    if model is None:
+        return None
+    if (fault := model.fault()) is not None:
+        raise CliError(f"MaskingJob {job.name}, privacyModel: {fault[0]}", fault[1])
+    if model.k_anonymity.count == "Rows":
+        return PrivacyConfig(model=model)
+    subject = job.source.subject_column if job.source else None
+    if subject is None:
+        raise CliError(
+            f"MaskingJob {job.name}: k counts people, and nobody says whose row each is",
+            "put the Dataset with its subjectColumn beside the job; or, where every row is of"
+            " another person, set kAnonymity.count to Rows",
+        )
+    return PrivacyConfig(model=model, subject=subject)
+
+
+def _rows_after(masked: MaskedBlock) -> list[Row]:
+    rows = iter(_texts(masked.frame))
+    if masked.stays is None:
+        return list(rows)
+    return [next(rows) if stays else {} for stays in masked.stays]
 
 
 def _texts(frame: pl.DataFrame) -> list[Row]:

@@ -10,6 +10,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from leeward.api.privacymodel import DATE_UNITS, ColumnHierarchy, DateUnit
@@ -39,16 +40,12 @@ class Ladder:
     Attributes:
         hierarchy: Over its masked values, in the order that they were given in.
         names: What each level is, in words.
-        types: The type of the column at each level.
+        labels: Per level what is written for each code; shape (codes of the level,).
     """
 
     hierarchy: Hierarchy
     names: tuple[str, ...]
-    types: tuple[pl.DataType, ...]
-
-    def labels(self, level: int) -> pl.Series:
-        """The values of a level above 0, in the order of its codes."""
-        return self.hierarchy.labels[level].cast(self.types[level])
+    labels: tuple[pl.Series, ...]
 
 
 def make_ladder(values: pl.Series, rule: ColumnRule, given: ColumnHierarchy | None) -> Ladder:
@@ -78,12 +75,14 @@ def make_ladder(values: pl.Series, rule: ColumnRule, given: ColumnHierarchy | No
             told.append((name, labels))
             groups = labels.n_unique()
     text = canonical_text(values)
-    hierarchy = from_columns(values.name, [text, *(labels for _, labels in told)])
+    hierarchy = from_columns(values.name, [text, *(labels for _, labels in told)]).with_any()
+    if hierarchy.height > 1 + len(told):
+        told.append((ANY, pl.Series([ANY]).new_from_index(0, len(values))))
     names = ("as masked", *(name for name, _ in told))
-    types = (values.dtype, *(labels.dtype for _, labels in told))
-    if hierarchy.with_any() is not hierarchy:
-        return Ladder(hierarchy.with_any(), (*names, ANY), (*types, pl.String()))
-    return Ladder(hierarchy, names, types)
+    written = [values, *(labels for _, labels in told)]
+    firsts = [np.unique(codes, return_index=True)[1] for codes in hierarchy.levels]
+    labels = tuple(column.gather(first) for column, first in zip(written, firsts, strict=True))
+    return Ladder(hierarchy, names, labels)
 
 
 _Steps = Sequence[tuple[str, pl.Series]]
@@ -199,7 +198,9 @@ def _intervals(values: pl.Series, widths: Sequence[Fraction]) -> _Steps:
     low, high = _bounds(finite)
     steps = []
     for width in widths:
-        first, last = math.floor(low / width), math.floor(high / width) + 1
+        # The largest may be the next border, for numbers with a point are not exact. Beyond the
+        # last one are infinities alone.
+        first, last = math.floor(low / width), math.floor(high / width) + 2
         if last - first > _MOST_BORDERS:
             raise JobError(
                 "UnsuitableColumn",

@@ -56,7 +56,7 @@ class Release:
                 raise _changed(known.name)
         coarse, stays = self.answer.apply(np.stack(codes))
         columns = [
-            ladder.labels(level).gather(column).alias(known.name)
+            ladder.labels[level].gather(column).alias(known.name)
             for known, ladder, level, column in zip(
                 self.values, self.ladders, self.answer.node, coarse, strict=True
             )
