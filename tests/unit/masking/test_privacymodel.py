@@ -157,7 +157,7 @@ def test_negative_numbers_and_fractions_fall_into_intervals_too() -> None:
     rates = pl.Series("q", [-0.62, -0.6, 0.0, 0.41, 0.42, float("nan"), float("inf"), None])
     ladder = texts(make_ladder(rates, rule(), None))
     assert ladder["width 0.05"][2:5] == ["[0, 0.05)", "[0.4, 0.45)", "[0.4, 0.45)"]
-    assert ladder["width 0.1"][:2] == ["[-0.7, -0.6)", "[-0.6, -0.5)"]
+    assert ladder["width 0.05"][:2] == ["[-0.65, -0.6)", "[-0.6, -0.55)"]
     assert ladder["width 0.5"] == ["[-1, -0.5)"] * 2 + ["[0, 0.5)"] * 3 + [None, ">=1", None]
 
 

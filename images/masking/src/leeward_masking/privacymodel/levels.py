@@ -81,8 +81,8 @@ def make_ladder(values: pl.Series, rule: ColumnRule, given: ColumnHierarchy | No
     names = ("as masked", *(name for name, _ in told))
     written = [values, *(labels for _, labels in told)]
     firsts = [np.unique(codes, return_index=True)[1] for codes in hierarchy.levels]
-    labels = tuple(column.gather(first) for column, first in zip(written, firsts, strict=True))
-    return Ladder(hierarchy, names, labels)
+    groups_of = zip(written, firsts, strict=True)
+    return Ladder(hierarchy, names, tuple(column.gather(first) for column, first in groups_of))
 
 
 _Steps = Sequence[tuple[str, pl.Series]]
