@@ -68,6 +68,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         job({"name": "income", "generalize": {"quantiles": 4, "bins": ["0"]}}),
         ["spec.columns[0].generalize", "needs exactly one of bins, quantiles, dateTo"],
     ),
+    "groups of one": (
+        job({"name": "income", "shuffle": {"minGroup": 1}}),
+        ["spec.columns[0].shuffle.minGroup", "greater than or equal to 2"],
+    ),
     "falling range": (
         job({"name": "age", "randomMask": {"range": {"lower": "9", "upper": "0"}}}),
         ["spec.columns[0].randomMask.range.lower", "lower is above upper: exchange them"],
@@ -98,6 +102,8 @@ def test_parameters_at_their_bounds_are_taken(run_kubectl: RunKubectl, namespace
         {"name": "weight", "noise": {"scale": "9" * 19, "distribution": "Gaussian"}},
         {"name": "ip", "generalize": {"ipPrefix": {}}},
         {"name": "visits", "generalize": {"quantiles": 2}},
+        {"name": "ward", "shuffle": {}},
+        {"name": "sex", "shuffle": {"within": ["ward"], "minGroup": 1000, "unsuitable": "Redact"}},
         {"name": "note", "randomMask": {"suppress": "1.0"}},
         {"name": "score", "randomMask": {"range": {"lower": "-3", "upper": "0.5"}}},
     )

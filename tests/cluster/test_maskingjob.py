@@ -16,6 +16,7 @@ PEOPLE = (
     "2,Ottoline Featherstone,of@clinic.example,5550002222,1961-04-05,2024-05-07,55000,B\n"
     "1,Zebulon Quackenbush,zq@clinic.example,5550001111,1950-02-03,2024-06-06,15000,A\n"
 )
+PLANTED_NAME = "Zebulon Quackenbush"
 PLANTED = ("Zebulon", "Featherstone", "zq@clinic.example", "5550001111")
 RULES: list[Manifest] = [
     {"name": "patient", "tokenize": {"key": key_ref("tokens")}},
@@ -107,7 +108,11 @@ def test_numbers_and_dates_and_what_the_report_says_of_noise(
 def test_what_needs_all_rows_is_found_by_a_reading_of_its_own(
     people: Clinic, leeward: Callable[..., str]
 ) -> None:
-    rules: list[Manifest] = [{"name": "phone", "generalize": {"quantiles": 3}}]
+    rules: list[Manifest] = [
+        {"name": "phone", "generalize": {"quantiles": 3}},
+        {"name": "income", "shuffle": {}},
+        {"name": "name", "shuffle": {"within": ["ward"], "unsuitable": "Redact"}},
+    ]
     people.apply(masking_job("gathered", "people", rules, defaultAction="Drop"))
     people.reason("maskingjob", "gathered", "Published")
     assert people.get("maskingjob", "gathered")["status"]["progress"]["percent"] == "100%"
@@ -118,6 +123,8 @@ def test_what_needs_all_rows_is_found_by_a_reading_of_its_own(
         ">=5550002222",
         "<5550002222",
     ]
+    assert sorted(row["income"] for row in shown["rows"]) == ["15000", "15000", "55000"]
+    assert [row["name"] for row in shown["rows"]] == [PLANTED_NAME, None, PLANTED_NAME]
 
 
 def test_nothing_readable_is_on_the_volume(people: Clinic) -> None:

@@ -40,10 +40,24 @@ def test_other_types_are_refused(column: str, transform: dict[str, Any], words: 
 
 
 @pytest.mark.parametrize(
+    ("within", "expected", "words"),
+    [
+        ("nowhere", "ColumnMissing", 'no column "nowhere", which rule "born" names in shuffle'),
+        ("born", "UnsuitableColumn", 'groups of column "born", which is the one that is shuffled'),
+    ],
+)
+def test_groups_of_a_shuffle(within: str, expected: str, words: str) -> None:
+    reason, message = denied("born", {"shuffle": {"within": ["ward", within]}})
+    assert reason == expected
+    assert words in message
+
+
+@pytest.mark.parametrize(
     ("transform", "kept"),
     [
         ({"topBottomCode": {"top": "2000-01-01"}}, True),
         ({"randomMask": {"suppress": "0.9"}}, True),
+        ({"shuffle": {}}, True),
         ({"timePart": {"part": "Year"}}, False),
         ({"generalize": {"dateTo": "Week"}}, False),
     ],

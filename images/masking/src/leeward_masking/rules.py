@@ -23,9 +23,10 @@ from leeward_masking.privacymodel.gathering import ClassGathering
 from leeward_masking.privacymodel.release import Release
 from leeward_masking.quantiles import Quantiles
 from leeward_masking.randommask import RangeMask, suppress
+from leeward_masking.shuffle import ShuffleGathering
 from leeward_masking.topbottom import top_bottom_code
 
-_ANY_TYPE = frozenset({"keep", "drop", "redact", "replace", "randomMask"})
+_ANY_TYPE = frozenset({"keep", "drop", "redact", "replace", "randomMask", "shuffle"})
 """Transforms that work on lists, structs and binary columns, too, or look for themselves."""
 
 
@@ -46,10 +47,10 @@ class ColumnPlan:
     """What happens to one column that stays.
 
     Attributes:
-        apply: The transform; given the column, and where it needs that the subject, too. None: it
-            is not known before ``gathering`` is done.
+        apply: The transform; given the column, and those that ``beside`` names, too. None: it is
+            not known before ``gathering`` is done.
         gathering: What must be known of all rows first; None: nothing, or it is known.
-        subject: The column that says whose row it is; only where the result depends on it.
+        beside: Other columns that it looks at: whose row it is, or which group.
         linkable: Whether the key gives every value a result of its own: equal ones stay equal.
         free_text: The same as ``apply``, where it searches notes: it counts what it found.
         note: What the report is to say about this column.
@@ -60,7 +61,7 @@ class ColumnPlan:
     transform: str
     apply: Callable[..., pl.Series] | None
     gathering: RuleGathering | None = None
-    subject: str | None = None
+    beside: tuple[str, ...] = ()
     linkable: bool = False
     free_text: FreeTextMask | None = None
     note: str | None = None
@@ -74,10 +75,7 @@ class ColumnPlan:
         """
         if self.apply is None:
             raise AssertionError(self.transform)
-        column = frame.get_column(self.name)
-        if self.subject is not None:
-            return self.apply(column, frame.get_column(self.subject))
-        return self.apply(column)
+        return self.apply(*(frame.get_column(name) for name in (self.name, *self.beside)))
 
     def finished(self, gathered: Mapping[str, Tables], part: int) -> "ColumnPlan":
         """The same with its transform; itself where that was known before."""
@@ -222,6 +220,22 @@ def compile_plan(
     Raises:
         JobError: ``ColumnMissing``, ``UnsuitableColumn`` or ``InvalidConfig``.
     """
+    by_column = _by_column(rules, schema)
+    keep: list[ColumnPlan] = []
+    dropped: list[tuple[str, str]] = []
+    for name in schema:
+        config = by_column.get(name)
+        if config is None or config.rule.transform == "drop":
+            dropped.append((name, config.rule.name if config else ""))
+        else:
+            keep.append(_column_plan(name, config, schema, material_of))
+    if not keep:
+        raise _invalid("no column is left", "keep or mask at least one column")
+    asked = None if privacy is None else _asked_of_all(privacy, by_column, keep, schema)
+    return MaskPlan(tuple(keep), tuple(dropped), asked)
+
+
+def _by_column(rules: Sequence[RuleConfig], schema: pl.Schema) -> dict[str, RuleConfig]:
     by_column: dict[str, RuleConfig] = {}
     for rule in rules:
         for name in rule.columns:
@@ -230,36 +244,7 @@ def compile_plan(
             if name not in schema:
                 raise missing(name)
             by_column[name] = rule
-    keep: list[ColumnPlan] = []
-    dropped: list[tuple[str, str]] = []
-    for name, dtype in schema.items():
-        config = by_column.get(name)
-        if config is None or config.rule.transform == "drop":
-            dropped.append((name, config.rule.name if config else ""))
-            continue
-        _check_type(name, config.rule.transform, dtype)
-        if config.rule.by_subject is not None and (config.subject or "") not in schema:
-            raise missing(config.subject or "(no subject)")
-        if (fault := config.rule.fault()) is not None:
-            raise _invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
-        gathering = _gathering(config.rule, name, dtype)
-        apply = None if gathering else _transform(config, material_of)
-        keep.append(
-            ColumnPlan(
-                name=name,
-                rule=config.rule.name,
-                transform=config.rule.transform,
-                apply=apply,
-                gathering=gathering,
-                subject=config.subject if config.rule.by_subject else None,
-                linkable=_is_linkable(config),
-                free_text=apply if isinstance(apply, FreeTextMask) else None,
-            )
-        )
-    if not keep:
-        raise _invalid("no column is left", "keep or mask at least one column")
-    asked = None if privacy is None else _asked_of_all(privacy, by_column, keep, schema)
-    return MaskPlan(tuple(keep), tuple(dropped), asked)
+    return by_column
 
 
 def _asked_of_all(
@@ -283,9 +268,41 @@ def _asked_of_all(
     return AskedOfAll(privacy, rules, schema)
 
 
-def _gathering(rule: ColumnRule, column: str, dtype: pl.DataType) -> RuleGathering | None:
+def _column_plan(
+    name: str, config: RuleConfig, schema: pl.Schema, material_of: MaterialOf
+) -> ColumnPlan:
+    _check_type(name, config.rule.transform, schema[name])
+    for other in _beside(config):
+        if other not in schema:
+            raise missing(other or "(no subject)")
+    if (fault := config.rule.fault()) is not None:
+        raise _invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
+    gathering = _gathering(config.rule, name, schema)
+    apply = None if gathering else _transform(config, material_of)
+    return ColumnPlan(
+        name=name,
+        rule=config.rule.name,
+        transform=config.rule.transform,
+        apply=apply,
+        gathering=gathering,
+        beside=_beside(config),
+        linkable=_is_linkable(config),
+        free_text=apply if isinstance(apply, FreeTextMask) else None,
+    )
+
+
+def _beside(config: RuleConfig) -> tuple[str, ...]:
+    if config.rule.by_subject is not None:
+        return (config.subject or "",)
+    return tuple(config.rule.shuffle.within) if config.rule.shuffle else ()
+
+
+def _gathering(rule: ColumnRule, column: str, schema: pl.Schema) -> RuleGathering | None:
+    dtype = schema[column]
     if rule.generalize is not None and rule.generalize.quantiles is not None:
         return Quantiles(column, dtype, rule.generalize.quantiles)
+    if rule.shuffle is not None:
+        return ShuffleGathering(column, dtype, rule.shuffle, schema)
     return None
 
 

@@ -9,7 +9,7 @@ from leeward.api.fakes import FAKE_ALGORITHMS, Fake
 from leeward.api.freetext import Entity, FindingHash, FindingToken, FreeText
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
 from leeward.api.transformbase import KEY, SCOPE, Scope, Transform
-from leeward.api.valuetransforms import Noise, RandomMask, TimePart, TopBottomCode
+from leeward.api.valuetransforms import Noise, RandomMask, Shuffle, TimePart, TopBottomCode
 
 NORMALIZE: Final = Field(
     description="Values get the normal form that freeText gives to findings of this kind, before"
@@ -222,6 +222,7 @@ TRANSFORMS: Final = (
     "topBottomCode",
     "noise",
     "randomMask",
+    "shuffle",
     "freeText",
 )
 KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
@@ -266,6 +267,7 @@ class ColumnRule(Model):
     top_bottom_code: TopBottomCode | None = None
     noise: Noise | None = None
     random_mask: RandomMask | None = None
+    shuffle: Shuffle | None = None
     free_text: FreeText | None = None
     keeps_unknown: ClassVar = True
     cel: ClassVar = (
@@ -314,13 +316,15 @@ class ColumnRule(Model):
         """Whether values may come out as they are.
 
         A date does when it is cut to its day; a number between the borders of topBottomCode, or
-        whose noise is rounded away; what suppression leaves; and a note in which nothing is found.
+        whose noise is rounded away; what suppression leaves; a value that is shuffled, or drawn
+        from the column's own distribution; and a note in which nothing is found.
         All other transforms change every value that is there: partialMask and prefix mask one
         entirely that is not longer than what they keep.
         """
         cut = self.generalize is not None and self.generalize.date_to == "Day"
-        spared = self.random_mask is not None and self.random_mask.suppress is not None
-        return cut or spared or any((self.keep, self.top_bottom_code, self.noise, self.free_text))
+        spared = self.random_mask is not None and self.random_mask.range is None
+        kept = (self.keep, self.top_bottom_code, self.noise, self.shuffle, self.free_text)
+        return cut or spared or any(kept)
 
     @property
     def by_subject(self) -> DateShift | Fake | None:

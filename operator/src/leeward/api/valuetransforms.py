@@ -1,4 +1,4 @@
-"""Transforms of numbers and dates: timePart, topBottomCode, noise, randomMask."""
+"""Transforms of values: timePart, topBottomCode, noise, randomMask, shuffle."""
 
 from datetime import date
 from decimal import Decimal as Number
@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from leeward.api.meta import DECIMAL_PATTERN, Cel, Decimal, Model, Text
+from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, Model, Text
 from leeward.api.transformbase import Transform
 
 _DATE_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
@@ -190,3 +190,21 @@ class RandomMask(Transform):
         if self.range is None or Number(self.range.lower) <= Number(self.range.upper):
             return None
         return _above("range.lower", "range.upper")
+
+
+class Shuffle(Transform):
+    """The values of the column in other rows, within groups of rows. The source is read twice."""
+
+    within: Annotated[list[ColumnName], Field(max_length=8)] = Field(
+        default=[],
+        description="Columns: values stay among rows that are equal in all of these, as they are in"
+        " the source. Left out: all rows are one group.",
+    )
+    min_group: Annotated[int, Field(ge=2, le=1000)] = Field(
+        default=2, description="Rows that a group must have."
+    )
+    unsuitable: Literal["Fail", "Redact"] = Field(
+        default="Fail",
+        description="What becomes of the values in a smaller group: the job fails, or they are"
+        " removed (null).",
+    )

@@ -193,6 +193,27 @@ def check_subjects(case: MaskingCase) -> Verdict:
     return None
 
 
+def check_groups(case: MaskingCase) -> Verdict:
+    """Every shuffle knows the columns that make its groups."""
+    for name, rule in case.rule_of.items():
+        within = rule.shuffle.within if rule.shuffle else []
+        for other in within:
+            if other not in case.types:
+                return Denied(
+                    "ColumnMissing",
+                    f'{case.source_label} has no column "{other}", which rule "{rule.name}" names'
+                    f" in shuffle.within (it has {_listed(case.types)}): correct it",
+                )
+            if other == name or case.types[other] == "Other":
+                why = "is the one that is shuffled" if other == name else "is a list or struct"
+                return Denied(
+                    "UnsuitableColumn",
+                    f'rule "{rule.name}" shuffles column "{name}" of {case.source_label} within'
+                    f' groups of column "{other}", which {why}: correct shuffle.within',
+                )
+    return None
+
+
 def check_something_left(case: MaskingCase) -> Verdict:
     """The output has at least one column."""
     if output_columns(case):
@@ -256,6 +277,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_identifiers,
     check_suitable,
     check_subjects,
+    check_groups,
     check_something_left,
     check_privacy_model,
     check_output_name,
