@@ -280,6 +280,8 @@ def _check_size(column: str, rows: Sequence[pl.DataFrame], most: int) -> None:
 
 def _ranks(codes: Codes) -> tuple[NDArray[np.uint64], Codes, NDArray[np.uint64]]:
     """How many rows of its group stand before each; the groups there are, and their rows."""
+    if len(codes) and (codes == codes[0]).all():
+        return np.arange(len(codes), dtype=np.uint64), codes[:1], np.array([len(codes)], np.uint64)
     order = np.argsort(codes, kind="stable")
     found, first, counts = np.unique(codes[order], return_index=True, return_counts=True)
     ranks = np.empty(len(codes), np.uint64)
