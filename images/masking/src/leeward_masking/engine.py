@@ -15,12 +15,14 @@ from typing import Final
 import polars as pl
 
 from leeward.formats.jobconfig import MaskingConfig
-from leeward.formats.result import Result
+from leeward.formats.result import MaskingReport, Result, ResultFile
 from leeward.formats.sealed import Recipient, Unwrapper
 from leeward_masking.content import changed
 from leeward_masking.freetext import Measured, check_recall, measure
 from leeward_masking.gathering import gather, merged
 from leeward_masking.progress import Progress
+from leeward_masking.report.archive import archive
+from leeward_masking.report.building import large_report
 from leeward_masking.rules import MaskPlan, MaterialOf, compile_plan
 from leeward_masking.sink import csv_ready, sealed_output
 from leeward_masking.source import Source, open_source
@@ -96,6 +98,7 @@ def _write(
         found = source.verify()
         # Before the file gets its name: it gets none where its rows break what was asked.
         told = report.report(time.monotonic() - began)
+        report_file = _write_report(config, recipient, report, told)
     written = output.result
     if written is None:
         raise AssertionError
@@ -104,6 +107,7 @@ def _write(
         source=found.model_copy(update={"rows": report.rows}),
         output=written.model_copy(update={"rows": report.written}),
         report=told,
+        report_file=report_file,
     )
 
 
@@ -186,6 +190,19 @@ def masked_blocks(
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _write_report(
+    config: MaskingConfig, recipient: Recipient, report: ReportBuilder, counts: MaskingReport
+) -> ResultFile | None:
+    """Write the large report; before the output gets its name, for neither stands alone."""
+    order = config.output.report
+    if order is None:
+        return None
+    large = large_report(order.about, counts, report.sample, withheld=order.withheld)
+    with sealed_output(VolumeStorage(), order.path, recipient) as target:
+        target.write_bytes(archive(large))
+    return target.result
 
 
 def _masked_schema(plan: MaskPlan, schema: pl.Schema, config: MaskingConfig) -> pl.Schema:

@@ -22,6 +22,7 @@ from leeward.formats.jobconfig import (
     MaskingConfig,
     PreviewConfig,
     ReencryptConfig,
+    ReportConfig,
     RewrapConfig,
 )
 from leeward.formats.keyset import PodKeyset
@@ -35,8 +36,10 @@ from leeward_masking.logs import Log
 from leeward_masking.podkeys import recipient, unwrappers
 from leeward_masking.preview import source_rows
 from leeward_masking.progress import Progress
+from leeward_masking.report.stored import stored_report
 from leeward_masking.rewrapping import reencrypt_source, rewrap_source
 from leeward_masking.server import JSON, ResultBox
+from leeward_masking.volumestorage import VolumeStorage
 
 SUCCEEDED: Final = 0
 RETRY: Final = 1
@@ -144,6 +147,8 @@ def _do(pod: Pod) -> Result:
             return inspect_file(config, unwrappers(keyset, config.source.key_role), pod.progress)
         case PreviewConfig():
             return _preview(config, pod)
+        case ReportConfig():
+            return _report(config, pod)
         case CleanConfig():
             return clean(config)
         case RewrapConfig():
@@ -154,24 +159,37 @@ def _do(pod: Pod) -> Result:
 
 def _preview(config: PreviewConfig, pod: Pod) -> Result:
     """Seal the first rows to who asked, and serve them until they are fetched."""
-    reader = _preview_reader(config.recipient_key)
+    reader = _reader(config.recipient_key)
     keys = unwrappers(pod.keyset, config.source.key_role)
     receipt = secrets.token_hex(16)
     rows = source_rows(config.source, keys, config.rows, receipt)
+    return _serve(pod, rows, reader, receipt, config.serve_seconds)
+
+
+def _report(config: ReportConfig, pod: Pod) -> Result:
+    """Seal the report to who asked, and serve it until it is fetched."""
+    reader = _reader(config.recipient_key)
+    keys = unwrappers(pod.keyset, config.key_role)
+    receipt = secrets.token_hex(16)
+    document = stored_report(VolumeStorage(), config.path, config.digest, keys, receipt)
+    return _serve(pod, document, reader, receipt, config.serve_seconds)
+
+
+def _serve(pod: Pod, document: bytes, reader: HpkePublicKey, receipt: str, seconds: int) -> Result:
     sealed = io.BytesIO()
     with SealedWriter(sealed, [reader]) as writer:
-        writer.write(rows)
+        writer.write(document)
     pod.results.put(sealed.getvalue(), "application/octet-stream", receipt)
-    pod.progress.begin("serving", config.serve_seconds)
+    pod.progress.begin("serving", seconds)
     waited = 0
-    while waited < config.serve_seconds and not pod.results.deleted.wait(1.0):
+    while waited < seconds and not pod.results.deleted.wait(1.0):
         waited += 1
         pod.progress.advance(waited)
     pod.results.delete()
     return Result(outcome="Succeeded")
 
 
-def _preview_reader(key: str) -> HpkePublicKey:
+def _reader(key: str) -> HpkePublicKey:
     try:
         raw = base64.b64decode(key, validate=True)
         return HpkePublicKey(X25519PublicKey.from_public_bytes(raw))
@@ -179,7 +197,7 @@ def _preview_reader(key: str) -> HpkePublicKey:
         raise JobError(
             "InvalidConfig",
             "recipientKey is not an X25519 public key (32 bytes in base64)",
-            "use `leeward dataset preview`, which makes the key",
+            "use `leeward dataset preview` or `leeward report`, which make the key",
         ) from None
 
 

@@ -59,6 +59,14 @@ class SealedOutput:
         if self._failure is not None:
             raise self._failure
 
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes as they are.
+
+        Raises:
+            JobError: The volume is full or read-only.
+        """
+        self._write(memoryview(data))
+
     def _scan(self, frames: Iterator[pl.DataFrame]) -> Callable[..., Iterator[pl.DataFrame]]:
         def scan(*_: object) -> Iterator[pl.DataFrame]:
             with self._noted():

@@ -12,6 +12,7 @@ from leeward.formats.result import ColumnReport, FreeTextReport, MaskingReport, 
 from leeward_masking.canonical import column_type
 from leeward_masking.freetext import Measured
 from leeward_masking.privacymodel.section import PrivacyMeasure
+from leeward_masking.report.building import sample_of
 from leeward_masking.rules import ColumnPlan, MaskedBlock, MaskPlan
 
 SKETCH_SIZE: Final = 4096
@@ -87,7 +88,12 @@ class _Column:
 
 
 class ReportBuilder:
-    """Adds up what was done, block by block; safe to use from several threads."""
+    """Adds up what was done, block by block; safe to use from several threads.
+
+    Attributes:
+        rows, written: Of source and output.
+        sample: Rows for the large report.
+    """
 
     def __init__(
         self,
@@ -107,10 +113,12 @@ class ReportBuilder:
         self._privacy = _privacy_measure(plan)
         self.rows = 0
         self.written = 0
+        self.sample = sample_of(plan, schema)
         self._lock = threading.Lock()
 
     def add(self, source: pl.DataFrame, masked: MaskedBlock) -> None:
         """Count one block, before and after."""
+        self.sample.add(source, masked.frame, masked.stays)
         with self._lock:
             self._add(source, masked)
 

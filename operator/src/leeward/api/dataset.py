@@ -232,6 +232,15 @@ class ProducedBy(StatusModel):
     uid: str = Field(max_length=64, description="Its UID.")
 
 
+class ReportStatus(StatusModel):
+    """The report on how the data was masked, sealed with the key of the data."""
+
+    path: str = Field(max_length=1024, description="Path on the volume.")
+    digest: Digest = Field(description="SHA-256 of the core of the sealed file.")
+    bytes: int = Field(ge=0, description="Size of the file.")
+    source_id: Hex128 | None = Field(default=None, description="File id in the sealed header.")
+
+
 class Inspection(StatusModel):
     """The inspection job of one generation of the data."""
 
@@ -309,6 +318,9 @@ class DatasetStatus(Status):
     )
     sealed: bool | None = Field(default=None, description="Whether the file is sealed.")
     produced_by: ProducedBy | None = None
+    report: ReportStatus | None = Field(
+        default=None, description="The report of the job that made it: leeward report shows it."
+    )
     inspection: Inspection | None = None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from leeward.api.dataset import DataFormat, DataGrant, Location, SchemaColumn
+from leeward.api.dataset import DataFormat, DataGrant, Location, ReportStatus, SchemaColumn
 from leeward.api.meta import (
     AGE,
     IMMUTABLE,
@@ -108,6 +108,9 @@ class OutputStatus(StatusModel):
     columns: Annotated[list[SchemaColumn], Field(max_length=MAX_COLUMNS)] = Field(
         default=[], description="Name and type of every column."
     )
+    report: ReportStatus | None = Field(
+        default=None, description="The report with distributions and risks, sealed like the file."
+    )
 
 
 class MaskingJobStatus(WorkloadStatus):
@@ -118,7 +121,9 @@ class MaskingJobStatus(WorkloadStatus):
         default=[], description="Columns by transform."
     )
     report: str | None = Field(
-        default=None, max_length=253, description="ConfigMap that holds the report (report.json)."
+        default=None,
+        max_length=253,
+        description="ConfigMap that holds the counts (report.json).",
     )
 
 

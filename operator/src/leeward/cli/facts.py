@@ -46,6 +46,8 @@ def _dataset(spec: Manifest, status: Manifest) -> Facts:
     yield "source id", status.get("sourceId")
     made_by = status.get("producedBy")
     yield "made by", f"{made_by['kind']}/{made_by['name']}" if made_by else None
+    report = status.get("report")
+    yield "report", f"{byte_size(report['bytes'])}, sealed: leeward report" if report else None
     for grant in spec.get("grants", []):
         purposes = ", ".join(grant.get("purposes", [])) or "any purpose"
         until = f", until {grant['notAfter']}" if grant.get("notAfter") else ""
@@ -54,7 +56,8 @@ def _dataset(spec: Manifest, status: Manifest) -> Facts:
 
 def _datasetpreview(spec: Manifest, status: Manifest) -> Facts:
     yield "dataset", _ref(spec.get("dataset", {}))
-    yield "rows", spec.get("rows")
+    whole = spec.get("content") == "Report"
+    yield "shows", "the report" if whole else f"{spec.get('rows')} rows"
     yield "purpose", spec.get("purpose")
     yield "pod", status.get("pod")
 
@@ -77,7 +80,7 @@ def _maskingjob(spec: Manifest, status: Manifest) -> Facts:
         yield "written", f"{counted(written['rows'], 'row')}, {byte_size(written['bytes'])}"
         yield "digest", written["digest"]
     report = status.get("report")
-    yield "report", f"ConfigMap {report}, report.json" if report else None
+    yield "report", f"ConfigMap {report}, report.json (counts)" if report else None
 
 
 def _keydelivery(spec: Manifest, status: Manifest) -> Facts:

@@ -7,7 +7,7 @@ import io
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from leeward.api.datasetpreview import DATASETPREVIEW, DatasetPreviewSpec
 from leeward.api.meta import API_VERSION, MAX_RESOURCE_NAME, Ref
@@ -31,10 +31,11 @@ MAY_YET_COME: Final = frozenset({"AwaitingSource"})
 
 @dataclass(frozen=True, slots=True)
 class PreviewRequest:
-    """Which rows, and what for.
+    """What of a Dataset, and what for.
 
     Attributes:
-        timeout: Seconds until the rows must have come.
+        rows: How many, of content Rows.
+        timeout: Seconds until it must have come.
     """
 
     namespace: str
@@ -42,6 +43,7 @@ class PreviewRequest:
     purpose: str
     rows: int
     timeout: float
+    content: Literal["Rows", "Report"] = "Rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,17 @@ def show_preview(
 
 
 def fetch_rows(session: Session, cluster: Cluster, request: PreviewRequest) -> Rows:
-    """Ask for the rows, wait for them, take them over, and open them here.
+    """Fetch the rows and open them here.
+
+    Raises:
+        CliError: It was refused or failed; the message has reason and remedy.
+    """
+    document = fetch_document(session, cluster, request)
+    return Rows(document["columns"], document["rows"])
+
+
+def fetch_document(session: Session, cluster: Cluster, request: PreviewRequest) -> dict[str, Any]:
+    """Ask for it, wait for it, take it over, and open it here.
 
     The DatasetPreview is deleted whatever happens.
 
@@ -92,14 +104,14 @@ def fetch_rows(session: Session, cluster: Cluster, request: PreviewRequest) -> R
         pod = found["status"]["pod"]
         document = _opened(_fetch(session, cluster, request.namespace, pod, deadline), pair)
         receipt = {RECEIPT_HEADER: document.get("receipt", "")}
-        # It only ends the pod sooner: the rows are here, and the resource goes anyway.
+        # It only ends the pod sooner: all of it is here, and the resource goes anyway.
         with suppress(ApiError):
             cluster.fetch_from_pod(
                 "DELETE", request.namespace, pod, HTTP_PORT, RESULT_PATH, receipt
             )
     finally:
         cluster.delete(resource, request.namespace, name)
-    return Rows(document["columns"], document["rows"])
+    return document
 
 
 def _name(dataset: str, suffix: str) -> str:
@@ -110,8 +122,8 @@ def _manifest(request: PreviewRequest, name: str, pair: HpkePrivateKey) -> Manif
     spec = DatasetPreviewSpec(
         purpose=request.purpose,
         dataset=Ref(name=request.dataset),
-        rows=request.rows,
         recipient_key=base64.b64encode(pair.public_key.key.public_bytes_raw()).decode(),
+        **({"rows": request.rows} if request.content == "Rows" else {"content": "Report"}),
     )
     return {
         "apiVersion": API_VERSION,

@@ -8,6 +8,7 @@ from leeward.api.dataset import CsvOptions, DataFormat, SchemaColumn
 from leeward.api.privacymodel import PrivacyModel
 from leeward.api.transforms import ColumnRule
 from leeward.formats.document import Document
+from leeward.formats.report import ReportSubject
 
 CONFIG_PATH: Final = "/run/leeward/config/job.json"
 CONFIG_FILE: Final = "job.json"
@@ -55,17 +56,32 @@ class RuleConfig(Document):
     subject: str | None = None
 
 
+class ReportFile(Document):
+    """The large report, sealed with the key of the output that it is about.
+
+    Attributes:
+        path: Absolute, below ``OUTPUT_MOUNT``.
+        withheld: Columns whose values it does not show, whatever is done to them.
+    """
+
+    path: str
+    about: ReportSubject
+    withheld: list[str] = Field(default=[])
+
+
 class OutputFile(Document):
     """A sealed file to write.
 
     Attributes:
         path: Absolute, below ``OUTPUT_MOUNT``; holds the UID of the job.
         key_role: Role of the key that it is sealed with.
+        report: What is written beside it; None: nothing is.
     """
 
     path: str
     format: DataFormat
     key_role: str = "output"
+    report: ReportFile | None = None
 
 
 class PrivacyConfig(Document):
@@ -117,8 +133,25 @@ class PreviewConfig(Document):
     serve_seconds: int = 300
 
 
+class ReportConfig(Document):
+    """Serve a report at /result, sealed to an ephemeral X25519 key (base64).
+
+    Attributes:
+        path: Absolute, below ``SOURCE_MOUNT``.
+        digest: What the sealed file must have.
+    """
+
+    format_version: Literal[1] = 1
+    task: Literal["Report"] = "Report"
+    path: str
+    digest: str
+    key_role: str
+    recipient_key: str
+    serve_seconds: int = 300
+
+
 class CleanConfig(Document):
-    """Remove what a job that was deleted left behind: ``path`` and its temporary siblings."""
+    """Remove what a deleted job left behind: ``path``, its report, their temporary siblings."""
 
     format_version: Literal[1] = 1
     task: Literal["Clean"] = "Clean"
@@ -167,7 +200,13 @@ class ReencryptConfig(Document):
 
 
 JobConfig: TypeAlias = Annotated[
-    MaskingConfig | InspectConfig | PreviewConfig | CleanConfig | RewrapConfig | ReencryptConfig,
+    MaskingConfig
+    | InspectConfig
+    | PreviewConfig
+    | ReportConfig
+    | CleanConfig
+    | RewrapConfig
+    | ReencryptConfig,
     Field(discriminator="task"),
 ]
 

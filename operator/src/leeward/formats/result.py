@@ -245,12 +245,18 @@ class RewrappedFile(Document):
 
 
 class Result(Document):
-    """The whole answer of one pod."""
+    """The whole answer of one pod.
+
+    Attributes:
+        report: Counts.
+        report_file: The sealed file with the large report.
+    """
 
     format_version: Literal[1] = 1
     outcome: Literal["Succeeded", "Failed"]
     source: ResultFile | None = None
     output: ResultFile | None = None
+    report_file: ResultFile | None = None
     rewrapped: RewrappedFile | None = None
     report: MaskingReport | None = None
     error: ResultError | None = None

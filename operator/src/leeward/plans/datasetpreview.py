@@ -1,11 +1,11 @@
-"""The plan of a DatasetPreview: a pod that serves the first rows, sealed to whoever asked."""
+"""The plan of a DatasetPreview: a pod serves first rows or a report, sealed to whoever asked."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from leeward.api.datasetpreview import DATASETPREVIEW, DatasetPreviewSpec
 from leeward.api.meta import Kind
-from leeward.formats.jobconfig import PreviewConfig
+from leeward.formats.jobconfig import SOURCE_MOUNT, PreviewConfig, ReportConfig
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.following import STARTING_INTERVAL, plan_workload
@@ -52,7 +52,7 @@ CHECKS: Final[tuple[Callable[[Case], Verdict], ...]] = (
 
 
 class DatasetPreviewPlanner:
-    """Admits a DatasetPreview and lets its pod serve the rows once."""
+    """Admits a DatasetPreview and lets its pod serve once."""
 
     @property
     def kind(self) -> Kind:
@@ -85,7 +85,7 @@ class _Preview:
 
     def admit(self, run: Run) -> Denied | Unseen | Recipe:
         case = Case(run.owner, self._spec.purpose, self._spec.dataset, run.observed, run.context)
-        verdict = first_denial(case, CHECKS)
+        verdict = first_denial(case, CHECKS) or self._check_report(case)
         if verdict is not None:
             return verdict
         keys: tuple[JobKey, ...] = ()
@@ -96,41 +96,63 @@ class _Preview:
             keys = (JobKey(SOURCE_ROLE, key_id, info.version),)
             use = case.source_key
             grants = (granted(use, "Open", run.owner, run.observed, run.context),)
-        config = PreviewConfig(
+        status = case.dataset_status
+        claims, replaced = Claims(case.source_claim), status.replaced_key_id
+        config = self._config(case)
+        return Recipe(config, keys, claims, status.digest, grants, replaced_key=replaced)
+
+    def _check_report(self, case: Case) -> Denied | None:
+        if self._spec.content == "Rows" or case.dataset_status.report is not None:
+            return None
+        return Denied(
+            "NoReport",
+            f"{case.source_label} carries no report: only one that a MaskingJob made does, until"
+            " its file is replaced; set content to Rows in another DatasetPreview",
+        )
+
+    def _config(self, case: Case) -> PreviewConfig | ReportConfig:
+        report = case.dataset_status.report
+        if self._spec.content == "Report" and report is not None:
+            return ReportConfig(
+                path=f"{SOURCE_MOUNT}/{report.path}",
+                digest=report.digest,
+                key_role=SOURCE_ROLE,
+                recipient_key=self._spec.recipient_key,
+                serve_seconds=SERVE_SECONDS,
+            )
+        return PreviewConfig(
             source=case.source_file(),
             rows=self._spec.rows,
             recipient_key=self._spec.recipient_key,
             serve_seconds=SERVE_SECONDS,
         )
-        status = case.dataset_status
-        claims, replaced = Claims(case.source_claim), status.replaced_key_id
-        return Recipe(config, keys, claims, status.digest, grants, replaced_key=replaced)
 
     def committed(self, run: Run) -> Plan | None:
         """Nothing is ever decided before the Job has ended."""
         return None
 
     def serving(self, run: Run, pod: Manifest, report: ProgressReport) -> Plan | None:
-        """Say which pod serves the rows, once it does."""
+        """Say which pod serves, once it does."""
         name = pod["metadata"]["name"]
         if report.unit != "serving":
             return None
         run.draft.put(pod=name)
+        what = "the rows are" if self._spec.content == "Rows" else "the report is"
         run.draft.set(
             "Ready",
             True,
             "Serving",
-            f"the rows are served, sealed, at /result of pod {name} until they are fetched, for at"
-            f" most {SERVE_SECONDS} s",
+            f"{what} served, sealed, at /result of pod {name} until fetched, for at most"
+            f" {SERVE_SECONDS} s",
         )
         return Plan(run.status, requeue_after=STARTING_INTERVAL)
 
     def ended(self, run: Run, answer: AnyResult | None) -> Plan:
-        """The rows were fetched, or nobody came for them: either way it is over."""
-        return finish(run, "Served", "the pod served the rows and has ended: create another")
+        """It was fetched, or nobody came for it: either way it is over."""
+        return finish(run, "Served", "the pod served once and has ended: create another")
 
     def over(self, run: Run) -> Unseen | None:
-        """The rows were fetched, or were not: nothing is left."""
+        """It was fetched, or was not: nothing is left."""
         return None
 
     def claim(self, run: Run) -> Manifest | None:

@@ -1,4 +1,4 @@
-"""dataset preview, public-key, put, rewrap; mask preview."""
+"""dataset preview, public-key, put, rewrap; mask preview; report."""
 
 from __future__ import annotations
 
@@ -188,7 +188,49 @@ def mask_preview(
     show_mask_preview(session_of(context_), job, file, rows, output)
 
 
+@guarded
+def report(
+    context_: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The masked Dataset, or the MaskingJob that made it."),
+    ],
+    purpose: Annotated[
+        str, typer.Option(help="What you need it for; a grant of the Dataset names it.")
+    ],
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the page with all plots there."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
+    output: Annotated[
+        RowsFormat, typer.Option("--output", "-o", help="How to print.")
+    ] = RowsFormat.TABLE,
+    timeout: Timeout = "2m",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Show what masking did to a dataset, and what it left.
+
+    The report travels sealed to a key that exists only while this command runs.
+    """
+    from leeward.cli.port import Target
+    from leeward.cli.reporting import ReportRequest, show_report
+    from leeward.cli.session import parse_duration, session_of
+
+    seconds = parse_duration(timeout)
+    session = session_of(context_)
+    cluster = session.connect(Target(kubeconfig, context))
+    request = ReportRequest(
+        namespace or cluster.namespace, name, purpose, seconds, page=page, show=show, force=force
+    )
+    show_report(session, cluster, request, output)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the tree."""
+    app.command()(report)
     app.add_typer(dataset, name="dataset")
     app.add_typer(mask, name="mask")

@@ -217,6 +217,8 @@ def _answered(view: View, answer: AnyResult | None) -> Plan:
         plan = view.carry_on(progress(view.observed, (publish,)))
         if plan is not None:
             return plan
+    if source.digest != view.status.get("digest"):
+        view.draft.put(report=None)
     view.draft.put(
         digest=source.digest,
         bytes=source.bytes,

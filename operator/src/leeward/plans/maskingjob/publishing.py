@@ -18,6 +18,7 @@ from leeward.api.meta import API_VERSION, KeyRef, Ref
 from leeward.formats.document import canonical_json
 from leeward.formats.jobconfig import OUTPUT_MOUNT
 from leeward.formats.keyset import OUTPUT_ROLE
+from leeward.formats.report import report_path
 from leeward.formats.result import Result, ResultFile, parse_result
 from leeward.plans.maskingjob.case import output_volume
 from leeward.plans.maskingjob.privacy import privacy_fault
@@ -50,6 +51,12 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
         return "the output is sealed with another key"
     if source is None or source.digest != admission.get("sourceDigest"):
         return "the source is not the one that was admitted"
+    report = result.report_file
+    if report is not None:
+        if report.path != f"{OUTPUT_MOUNT}/{report_path(path)}":
+            return "the report has another path"
+        if report.key_ids != key_ids:
+            return "the report is sealed with another key"
     wrong = _column_faults(_transforms(spec, admission), spec, output, result)
     return wrong or privacy_fault(spec.privacy_model, result.report)
 
@@ -136,7 +143,7 @@ def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:
     if output is None:
         raise ValueError("an answer that was checked names its output")
     _, path = output_volume(run.owner, spec)
-    stored = {
+    stored: Manifest = {
         "path": path,
         "digest": output.digest,
         "rows": output.rows,
@@ -145,6 +152,8 @@ def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:
     }
     if output.file_id is not None:
         stored["sourceId"] = output.file_id
+    if result.report_file is not None:
+        stored["report"] = _stored_file(report_path(path), result.report_file)
     counts = Counter(entry.transform for entry in result.report.columns) if result.report else {}
     run.draft.put(
         output=stored,
@@ -153,6 +162,11 @@ def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:
             {"transform": name, "columns": number} for name, number in sorted(counts.items())
         ],
     )
+
+
+def _stored_file(path: str, file: ResultFile) -> Manifest:
+    stored: Manifest = {"path": path, "digest": file.digest, "bytes": file.bytes}
+    return stored | ({} if file.file_id is None else {"sourceId": file.file_id})
 
 
 def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None) -> Manifest:
@@ -210,8 +224,9 @@ def dataset_status(run: Run, generation: int) -> Manifest:
             }
         ],
     }
-    if "sourceId" in output:
-        status["sourceId"] = output["sourceId"]
+    for field in ("sourceId", "report"):
+        if field in output:
+            status[field] = output[field]
     return status
 
 

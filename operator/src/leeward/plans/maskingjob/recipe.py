@@ -6,9 +6,11 @@ from leeward.formats.jobconfig import (
     MaskingConfig,
     OutputFile,
     PrivacyConfig,
+    ReportFile,
     RuleConfig,
 )
 from leeward.formats.keyset import OUTPUT_ROLE
+from leeward.formats.report import ReportSubject, report_path
 from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
 from leeward.plans.maskingjob.privacy import counted_subject
 from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
@@ -145,13 +147,16 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
         rules.append(
             RuleConfig(rule=ColumnRule(name=DEFAULT_RULE, keep=NoParameters()), columns=rest)
         )
-    _, path = output_volume(case.owner, case.spec)
+    path = f"{OUTPUT_MOUNT}/{output_volume(case.owner, case.spec)[1]}"
     return MaskingConfig(
         source=case.source_file(),
         rules=rules,
         privacy=_privacy(case),
         output=OutputFile(
-            path=f"{OUTPUT_MOUNT}/{path}", format=case.spec.output.format, key_role=OUTPUT_ROLE
+            path=path,
+            format=case.spec.output.format,
+            key_role=OUTPUT_ROLE,
+            report=_report(case, report_path(path)),
         ),
     )
 
@@ -159,6 +164,16 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
 def _privacy(case: MaskingCase) -> PrivacyConfig | None:
     model = case.spec.privacy_model
     return None if model is None else PrivacyConfig(model=model, subject=counted_subject(case))
+
+
+def _report(case: MaskingCase, path: str) -> ReportFile:
+    return ReportFile(
+        path=path,
+        about=ReportSubject(
+            job=case.owner.name, source=case.source.name, output=case.spec.output.dataset
+        ),
+        withheld=[name for name, tags in case.tags.items() if "DirectIdentifier" in tags],
+    )
 
 
 def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:

@@ -1,0 +1,1 @@
+"""What columns hold, and how far they tell who somebody is, alone and together."""

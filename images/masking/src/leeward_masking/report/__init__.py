@@ -1,0 +1,1 @@
+"""The large report: what it is made from, and what it looks like."""

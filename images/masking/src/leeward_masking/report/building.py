@@ -1,0 +1,152 @@
+"""From a sample of rows to the large report."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from leeward.formats.report import (
+    ColumnDetail,
+    Identifying,
+    LargeReport,
+    ReportSection,
+    ReportSubject,
+)
+from leeward.formats.result import ColumnReport, MaskingReport
+from leeward_masking.canonical import column_type
+from leeward_masking.profiling.detection import detected
+from leeward_masking.profiling.uniqueness import telling, unique_share, worst_combinations
+from leeward_masking.report.distributions import frequencies, scale_of, spread, summary
+from leeward_masking.report.sample import PRIORITY, RowSample
+from leeward_masking.report.utility import outliers, utility
+from leeward_masking.rules import MaskPlan
+
+COMPARED: Final = frozenset(
+    {
+        "keep",
+        "generalize",
+        "topBottomCode",
+        "noise",
+        "timePart",
+        "dateShift",
+        "shuffle",
+        "randomMask",
+    }
+)
+"""Transforms whose values are shown before and after. Of the others, that would tell what was to be
+hidden: frequencies of values beside those of their pseudonyms lead from one to the other."""
+GONE: Final = frozenset({"drop", "redact", "replace"})
+"""Transforms that leave nothing of the values."""
+_PSEUDONYMS: Final = frozenset({"hash", "tokenize", "encrypt", "formatPreserving", "fake"})
+"""Transforms whose results may look like personal data, and are none."""
+_WITHHELD: Final = "its values stay hidden; how many rows share one is shown instead"
+_NAMES_PEOPLE: Final = "it is tagged DirectIdentifier: its values are not shown"
+_NOTHING_LEFT: Final = "nothing of its values is left, and none of them are shown"
+
+
+def sample_of(plan: MaskPlan, schema: pl.Schema, seed: int | None = None) -> RowSample:
+    """An empty sample of what the report needs to see of each column.
+
+    Args:
+        plan: What is done to the columns.
+        schema: Of the source.
+        seed: Of the sample.
+    """
+    before = {
+        column.name: column.transform in COMPARED
+        for column in plan.columns
+        if column_type(schema[column.name]) != "Other" and column.transform not in GONE
+    }
+    empty = plan.mask(pl.DataFrame(schema=schema)).frame
+    after = {
+        name: True
+        for name, dtype in empty.schema.items()
+        if column_type(dtype) != "Other" and name in before
+    }
+    return RowSample(before, after, seed)
+
+
+def large_report(
+    about: ReportSubject,
+    counts: MaskingReport,
+    sample: RowSample,
+    *,
+    withheld: Sequence[str] = (),
+    sections: Sequence[ReportSection] = (),
+) -> LargeReport:
+    """Put the report together.
+
+    Args:
+        about: What it is about.
+        counts: What was counted of all rows.
+        sample: Rows before and after.
+        withheld: Columns whose values are not shown, whatever their transform.
+        sections: What other parts of the engine have to say.
+    """
+    tables = sample.tables()
+    before, after = tables["before"].sort(PRIORITY), tables["after"].sort(PRIORITY)
+    kept = before.filter(pl.col(PRIORITY).is_in(after.get_column(PRIORITY).implode()))
+    details = [
+        _detail(entry, (before, kept, after), entry.name in withheld) for entry in counts.columns
+    ]
+    known = [
+        entry.name
+        for entry in counts.columns
+        if entry.name in after.columns and entry.transform not in _PSEUDONYMS
+    ]
+    left = after.select(known)
+    return LargeReport(
+        about=about,
+        rows_before=counts.rows,
+        rows_after=counts.rows if counts.written is None else counts.written,
+        sampled=after.height,
+        columns=details,
+        combinations=worst_combinations(left, telling(left)),
+        sections=list(sections),
+    )
+
+
+def _detail(
+    counts: ColumnReport,
+    sides: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame],
+    withheld: bool,
+) -> ColumnDetail:
+    """Args: ``sides``: all rows before, those of them that stay, and these after."""
+    name = counts.name
+    before, kept, after = sides
+    if counts.transform in GONE:
+        return ColumnDetail(counts=counts, withheld=_NOTHING_LEFT)
+    if name not in before.columns or name not in after.columns:
+        return ColumnDetail(counts=counts)
+    old, new = before.get_column(name), after.get_column(name)
+    identifying = _identifying(counts, new)
+    if counts.transform not in COMPARED or withheld:
+        why = _NAMES_PEOPLE if withheld else _WITHHELD
+        return ColumnDetail(
+            counts=counts,
+            before=frequencies(old),
+            after=frequencies(new),
+            withheld=why,
+            utility=utility(kept.get_column(name), new),
+            identifying=identifying,
+        )
+    shared = scale_of((old, new))
+    return ColumnDetail(
+        counts=counts,
+        before=spread(old, shared or scale_of((old,))),
+        after=spread(new, shared or scale_of((new,))),
+        summary_before=summary(old),
+        summary_after=summary(new),
+        outliers=outliers(new),
+        utility=utility(kept.get_column(name), new),
+        identifying=identifying,
+    )
+
+
+def _identifying(counts: ColumnReport, values: pl.Series) -> Identifying:
+    unique = f"{unique_share(values):.3f}"
+    found = None if counts.transform in _PSEUDONYMS else detected(values)
+    if found is None:
+        return Identifying(unique=unique)
+    entity = found.within if found.entity == "FreeText" and found.within else found.entity
+    return Identifying(unique=unique, detected=entity, detected_share=f"{found.share:.3f}")
