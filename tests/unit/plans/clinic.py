@@ -15,6 +15,7 @@ NAMESPACE = "clinic"
 WORK = ["MaskingJob", "DatasetPreview"]
 DIGEST = "sha256:" + "11" * 32
 OUTPUT_DIGEST = "sha256:" + "22" * 32
+REPORT_DIGEST = "sha256:" + "23" * 32
 FILE_ID = "33" * 16
 COLUMNS = [
     {"name": "patient", "type": "String", "nullable": False},
@@ -198,6 +199,13 @@ def answer(world: World, ref: ObjectRef = JOB, **changes: Any) -> Manifest:
             "fileId": FILE_ID,
             "keyIds": [key_id],
             "columns": COLUMNS,
+        },
+        "reportFile": {
+            "path": f"/data/output/masked/{name}-{uid}.parquet.report.lwe1",
+            "digest": REPORT_DIGEST,
+            "bytes": 700,
+            "fileId": "4d" * 16,
+            "keyIds": [key_id],
         },
         "report": {"rows": 3, "columns": report, "seconds": "0.1"},
         **changes,

@@ -1,9 +1,19 @@
 """DatasetPreview: a pod serves the first rows, once, and ends."""
 
-from leeward.formats.jobconfig import PreviewConfig, parse_job_config
+from leeward.formats.jobconfig import JobConfig, PreviewConfig, ReportConfig, parse_job_config
 from leeward.plans.shared.model import DeleteSecret, ObjectRef
-from unit.plans.clinic import NAMESPACE, PREVIEW, clinic, preview_spec, resource, sealed_source
+from unit.plans.clinic import (
+    NAMESPACE,
+    PREVIEW,
+    REPORT_DIGEST,
+    SOURCE,
+    clinic,
+    preview_spec,
+    resource,
+    sealed_source,
+)
 from unit.plans.simulator import ready
+from unit.plans.world import World
 
 SERVED = {"formatVersion": 1, "outcome": "Succeeded"}
 
@@ -15,8 +25,7 @@ def test_it_serves_and_ends() -> None:
     status = engine.settle(PREVIEW)
     assert status["admission"]["keys"] == [{"role": "source", "id": key_id, "version": 1}]
     name = status["admission"]["jobName"]
-    stored = world.objects[ObjectRef("v1", "ConfigMap", NAMESPACE, name)]["data"]["job.json"]
-    config = parse_job_config(stored.encode())
+    config = told(world, name)
     assert isinstance(config, PreviewConfig)
     assert config.rows == 5
     pod = world.start_pod()
@@ -35,6 +44,32 @@ def test_it_serves_and_ends() -> None:
     world.done.clear()
     engine.settle(PREVIEW)
     assert {type(action) for action in world.done} == {DeleteSecret}
+
+
+def told(world: World, name: str) -> JobConfig:
+    stored = world.objects[ObjectRef("v1", "ConfigMap", NAMESPACE, name)]["data"]["job.json"]
+    return parse_job_config(stored.encode())
+
+
+def test_a_report_is_served_with_the_key_of_the_data() -> None:
+    world, engine = clinic()
+    key_id = sealed_source(world)
+    report = {"path": "masked/x.report.lwe1", "digest": REPORT_DIGEST, "bytes": 7}
+    world.change(SOURCE, status={**world.objects[SOURCE]["status"], "report": report})
+    world.add(resource(PREVIEW, preview_spec(content="Report")))
+    status = engine.settle(PREVIEW)
+    assert status["admission"]["keys"] == [{"role": "source", "id": key_id, "version": 1}]
+    config = told(world, status["admission"]["jobName"])
+    assert isinstance(config, ReportConfig)
+    assert config.path == "/data/source/masked/x.report.lwe1"
+    assert (config.digest, config.key_role) == (REPORT_DIGEST, "source")
+
+
+def test_what_no_job_made_has_no_report() -> None:
+    world, engine = clinic()
+    world.add(resource(PREVIEW, preview_spec(content="Report")))
+    assert ready(engine.settle(PREVIEW), "Admitted")[:2] == ("False", "NoReport")
+    assert world.of_kind("Job") == []
 
 
 def test_plain_source_needs_no_key() -> None:

@@ -22,6 +22,7 @@ from unit.plans.clinic import (
     NAMESPACE,
     OUTPUT,
     OUTPUT_DIGEST,
+    REPORT_DIGEST,
     RULES,
     SOURCE,
     answer,
@@ -54,6 +55,11 @@ def test_it_runs_and_publishes() -> None:
     assert ready(output["status"])[:2] == ("True", "Published")
     assert "ownerReferences" not in output["metadata"]
     assert world.keys[output["status"]["keyId"]].published
+    stored = output["status"]["report"]
+    assert stored == status["output"]["report"]
+    uid = world.objects[JOB]["metadata"]["uid"]
+    assert stored["path"] == f"masked/mask-{uid}.parquet.report.lwe1"
+    assert stored["digest"] == REPORT_DIGEST
     report = json.loads(world.objects[config_ref(status["report"])]["data"]["report.json"])
     assert report["columns"][0]["transform"] == "tokenize"
     assert world.of_kind("Secret") == []
@@ -96,6 +102,8 @@ def test_what_the_pod_is_told() -> None:
     assert config.rules[0].key_role == "rule:tokens/Vault"
     assert config.rules[0].key_algorithm == "AES256_SIV"
     assert config.output.path.endswith(f"mask-{world.objects[JOB]['metadata']['uid']}.parquet.lwe1")
+    assert config.output.report is not None
+    assert config.output.report.about.output == "people-masked"
     roles = {key["role"]: key["id"] for key in admission["keys"]}
     assert roles["source"] == key_id
     assert set(roles) == {"source", "output", "rule:tokens/Vault"}

@@ -230,6 +230,8 @@ def test_crash_at_any_point_of_a_repetition_ends_in_one_more_run() -> None:
         ("output", {"keyIds": ["99" * 16]}, "another key"),
         ("source", {"digest": OUTPUT_DIGEST}, "source"),
         ("output", {"columns": [{"name": "note", "type": "String"}]}, "dropped"),
+        ("reportFile", {"path": "/data/output/elsewhere"}, "report has another path"),
+        ("reportFile", {"keyIds": ["99" * 16]}, "report is sealed with another key"),
     ],
 )
 def test_answer_that_does_not_fit_is_not_published(part: str, change: Manifest, told: str) -> None:

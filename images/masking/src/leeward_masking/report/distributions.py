@@ -120,9 +120,11 @@ def summary(values: pl.Series) -> Summary | None:
     numbers = numbers_of(values)
     if numbers is None or len(numbers) < 10 * THRESHOLD:
         return None
-    low, median, high = (float(q) for q in np.quantile(numbers, (0.1, 0.5, 0.9)))
-    told = (float(numbers.mean()), float(numbers.std()), low, median, high)
-    mean, deviation, first, middle, last = (f"{value:.3g}" for value in told)
+    unit = float(np.abs(numbers).max()) or 1.0
+    scaled = numbers / unit
+    low, median, high = (float(q) for q in np.quantile(scaled, (0.1, 0.5, 0.9)))
+    told = (float(scaled.mean()), float(scaled.std()), low, median, high)
+    mean, deviation, first, middle, last = (f"{value * unit:.3g}" for value in told)
     return Summary(mean=mean, deviation=deviation, low=first, median=middle, high=last)
 
 

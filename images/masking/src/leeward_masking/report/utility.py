@@ -88,6 +88,8 @@ def _correlation(before: pl.Series, after: pl.Series) -> float | None:
     first, second = numbers_of(before.filter(both)), numbers_of(after.filter(both))
     if first is None or second is None or len(first) != len(second) or len(first) < THRESHOLD:
         return None
+    # Squares of huge numbers overflow, and it does not depend on the scale.
+    first, second = (side / (np.abs(side).max() or 1.0) for side in (first, second))
     if not first.std() or not second.std():
         return None
     return float(np.corrcoef(first, second)[0, 1])
