@@ -73,3 +73,16 @@ def test_only_a_masked_dataset_has_one(masked: Clinic) -> None:
     condition = masked.reason("datasetpreview", "no-report", "NoReport", "Admitted")
     assert "MaskingJob" in condition["message"]
     masked.delete("datasetpreview", "no-report")
+
+
+@pytest.mark.parametrize("how", [(), ("--reencrypt",)], ids=["rewrapped", "reencrypted"])
+def test_the_report_opens_after_the_keys_of_the_data_were_replaced(
+    masked: Clinic, leeward: Callable[..., str], how: tuple[str, ...]
+) -> None:
+    before = masked.get("dataset", "told-out")["status"]
+    leeward("dataset", "rewrap", "told-out", "-n", masked.namespace, "--timeout", "4m", *how)
+    after = masked.get("dataset", "told-out")["status"]
+    assert after["keyId"] != before["keyId"]
+    assert (after["report"]["digest"] == before["report"]["digest"]) is not bool(how)
+    told = leeward("report", "told-out", "-n", masked.namespace, "--purpose", "research")
+    assert "MaskingJob told" in told

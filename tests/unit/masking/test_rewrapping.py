@@ -105,6 +105,61 @@ def test_a_file_is_encrypted_anew_once(sealed: Callable[..., Path]) -> None:
     assert os.listdir(path.parent) == [path.name]
 
 
+def beside(path: Path, *recipients: ArtefactKey) -> tuple[Path, dict[str, str]]:
+    """A report beside a sealed file, and what a job is told of it."""
+    report = path.with_name("people.report.lwe1")
+    plain = path.with_name("report.zip")
+    plain.write_bytes(b"the report")
+    seal_file(plain, report, recipients, overwrite=True)
+    plain.unlink()
+    info = inspect_file(report)
+    digest = f"sha256:{digest_file(report).hex()}"
+    return report, {"path": str(report), "digest": digest, "fileId": info.file_id.hex()}
+
+
+def test_the_report_gets_the_recipients_of_the_data(sealed: Callable[..., Path]) -> None:
+    path = sealed(OLD)
+    report, told = beside(path, OLD)
+    rewrap_source(rewrap_config(path, report=told), KEYS)
+    assert ids(inspect_file(report)) == ids(inspect_file(path)) == [NEW.key_id, OLD.key_id]
+    gone = {"open_role": "new", "add_role": None, "drop": [OLD.key_id.hex()], "report": told}
+    rewrap_source(rewrap_config(path, **gone), KEYS)
+    assert ids(inspect_file(report)) == [NEW.key_id]
+
+
+def test_the_report_is_encrypted_anew_with_the_data(sealed: Callable[..., Path]) -> None:
+    path = sealed(OLD)
+    report, told = beside(path, OLD)
+    config = reencrypt_config(path, report=told)
+    done = reencrypt_source(config, KEYS, Progress()).report_file
+    assert done is not None
+    assert done.digest == f"sha256:{digest_file(report).hex()}" != told["digest"]
+    assert done.file_id == told["fileId"]
+    assert reencrypt_source(config, KEYS, Progress()).report_file == done
+    with open_reader(report, [NEW]) as reader:
+        assert reader.read() == b"the report"
+
+
+@pytest.mark.parametrize("fault", ["gone", "another", "damaged", "not sealed"])
+def test_a_report_that_is_not_ours_holds_no_key_up(sealed: Callable[..., Path], fault: str) -> None:
+    path = sealed(OLD)
+    report, told = beside(path, OLD)
+    if fault == "gone":
+        report.unlink()
+    elif fault == "another":
+        beside(path, OTHER)
+    elif fault == "damaged":
+        report.write_bytes(report.read_bytes()[:-3] + b"xyz")
+    else:
+        report.write_bytes(b"nothing")
+    rewrap_source(rewrap_config(path, report=told), KEYS)
+    assert NEW.key_id in ids(inspect_file(path))
+    config = reencrypt_config(path, report=told, drop=[OLD.key_id.hex(), NEW.key_id.hex()])
+    done = reencrypt_source(config, KEYS, Progress())
+    assert done.report_file is None
+    assert ids(inspect_file(path)) == [NEW.key_id]
+
+
 def test_nobody_is_locked_out(sealed: Callable[..., Path]) -> None:
     path = sealed(OLD, OTHER)
     before = path.read_bytes()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
 from dataclasses import replace
 
 import pytest
 
 from leeward.plans.shared.model import Manifest, ObjectRef, Observed
 from leeward.plans.shared.names import ref_of
-from unit.plans.clinic import FILE_ID, VAULT
+from unit.plans.clinic import FILE_ID, VAULT, config_ref
 from unit.plans.datasets import DATA, found, shared
 from unit.plans.simulator import PLANNERS, Engine, ready
 from unit.plans.world import World, stamp
@@ -40,6 +41,21 @@ def rotated(world: World, seconds_ago: float) -> None:
     for key in status["keys"]:
         key["rotatedAt"] = made
     world.change(VAULT, status=status)
+
+
+REPORT = {"path": "masked/r.report.lwe1", "digest": f"sha256:{'31' * 32}", "bytes": 7}
+
+
+def test_the_report_beside_the_file_gets_its_key() -> None:
+    world, engine, _ = in_use()
+    status = world.objects[DATA]["status"]
+    world.change(DATA, status={**status, "report": {**REPORT, "sourceId": "4d" * 16}})
+    rotated(world, seconds_ago=30)
+    ask(world, "renewedAfter")
+    record = engine.settle(DATA)["replacement"]
+    told = json.loads(world.objects[config_ref(record["job"])]["data"]["job.json"])
+    assert told["report"]["path"] == "/data/output/masked/r.report.lwe1"
+    assert told["report"]["digest"] == REPORT["digest"]
 
 
 @pytest.mark.parametrize("field", ["renewedAfter", "reencryptedAfter"])

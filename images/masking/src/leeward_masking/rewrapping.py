@@ -1,11 +1,11 @@
 """Other keys for a sealed file that stays where it is: its header, or all of it."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig
+from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig, StoredReport
 from leeward.formats.keyset import PodKeyset
 from leeward.formats.result import Result, ResultFile, RewrappedFile
 from leeward.formats.sealed import (
@@ -40,6 +40,10 @@ def rewrap_source(config: RewrapConfig, keyset: PodKeyset) -> Result:
     drop = [bytes.fromhex(key_id) for key_id in config.drop]
     with _faults(path):
         _check_file_id(path, config.file_id)
+        if config.report is not None:
+            with _left_alone():
+                _check_file_id(Path(config.report.path), config.report.file_id)
+                rewrap_file(Path(config.report.path), keys, added, drop=drop)
         info = rewrap_file(path, keys, added, drop=drop)
     done = RewrappedFile(
         path=config.path,
@@ -58,42 +62,69 @@ def reencrypt_source(config: ReencryptConfig, keyset: PodKeyset, progress: Progr
     Raises:
         JobError: It is not that file, somebody would be locked out, or the volume is full.
     """
-    path = Path(config.path)
+    file = StoredReport(path=config.path, digest=config.digest, file_id=config.file_id)
+    report = config.report
+    with _faults(Path(config.path)):
+        found = _check_file_id(Path(config.path), config.file_id)
+        progress.begin("bytes", found.plaintext_size)
+        beside = None
+        if report is not None:
+            with _left_alone():
+                beside = _reencrypted(report, config, keyset, lambda _: None)
+        written = _reencrypted(file, config, keyset, progress.advance)
+    return Result(outcome="Succeeded", output=written, report_file=beside)
+
+
+def _reencrypted(
+    file: StoredReport, config: ReencryptConfig, keyset: PodKeyset, told: Callable[[int], None]
+) -> ResultFile:
+    path = Path(file.path)
     new = recipient(keyset, config.seal_role)
     new_key = unwrappers(keyset, config.seal_role) or ()
     old_key = unwrappers(keyset, config.open_role) or ()
-    with _faults(path):
-        for left in temporary_siblings(path):
-            left.unlink(missing_ok=True)
-        found = _check_file_id(path, config.file_id)
-        if _key_ids(found) == [keyset.by_role(config.seal_role).id]:
-            with open_reader(path, new_key) as reader:
-                return _answer(path, reader.info, digest_file(path))
-        # What is sealed elsewhere with a shared key names that by its fingerprint.
-        known = {key.fingerprint.hex() for key in old_key if isinstance(key, SymmetricKey)}
-        others = sorted(set(_key_ids(found)) - known - set(config.drop))
-        if others:
-            raise _locked_out(others)
-        progress.begin("bytes", found.plaintext_size)
-        info = reencrypt_file(
-            path,
-            old_key,
-            [new],
-            expected_digest=bytes.fromhex(config.digest.removeprefix("sha256:")),
-            told=progress.advance,
-        )
-        return _answer(path, info, info.digest or b"")
+    for left in temporary_siblings(path):
+        left.unlink(missing_ok=True)
+    found = _check_file_id(path, file.file_id)
+    if _key_ids(found) == [keyset.by_role(config.seal_role).id]:
+        with open_reader(path, new_key) as reader:
+            return _written(path, reader.info, digest_file(path))
+    # What is sealed elsewhere with a shared key names that by its fingerprint.
+    known = {key.fingerprint.hex() for key in old_key if isinstance(key, SymmetricKey)}
+    others = sorted(set(_key_ids(found)) - known - set(config.drop))
+    if others:
+        raise _locked_out(others)
+    info = reencrypt_file(
+        path,
+        old_key,
+        [new],
+        expected_digest=bytes.fromhex(file.digest.removeprefix("sha256:")),
+        told=told,
+    )
+    return _written(path, info, info.digest or b"")
 
 
-def _answer(path: Path, info: SealedInfo, digest: bytes) -> Result:
-    written = ResultFile(
+@contextmanager
+def _left_alone() -> Iterator[None]:
+    """A report that is gone, damaged or another file holds no keys up.
+
+    Whoever may write the volume can do that to it; what the volume says (it is full) still counts.
+    """
+    try:
+        yield
+    except RewrapInProgress:
+        raise
+    except (SealedError, JobError, FileNotFoundError):
+        return
+
+
+def _written(path: Path, info: SealedInfo, digest: bytes) -> ResultFile:
+    return ResultFile(
         path=str(path),
         digest="sha256:" + digest.hex(),
         bytes=path.stat().st_size,
         file_id=info.file_id.hex(),
         key_ids=_key_ids(info),
     )
-    return Result(outcome="Succeeded", output=written)
 
 
 def _check_file_id(path: Path, file_id: str) -> SealedInfo:

@@ -158,10 +158,24 @@ class CleanConfig(Document):
     path: str
 
 
+class StoredReport(Document):
+    """The report beside a sealed file, which has the same recipients.
+
+    Attributes:
+        path: Absolute, below ``OUTPUT_MOUNT``.
+        digest, file_id: What it must have; where it is another file, or gone, it is left alone.
+    """
+
+    path: str
+    digest: str
+    file_id: str
+
+
 class RewrapConfig(Document):
     """Change who can open a sealed file, in place; its contents are neither read nor changed.
 
     Attributes:
+        report: What is beside it and gets the same recipients.
         path: Absolute, below ``OUTPUT_MOUNT``.
         file_id: What its header must say.
         open_role: Role of the key that opens it.
@@ -176,12 +190,14 @@ class RewrapConfig(Document):
     open_role: str
     add_role: str | None = None
     drop: list[str] = Field(default=[])
+    report: StoredReport | None = None
 
 
 class ReencryptConfig(Document):
     """Seal what a sealed file holds anew, under another data key, and put it in its place.
 
     Attributes:
+        report: What is beside it and is sealed anew, too.
         path: Absolute, below ``OUTPUT_MOUNT``.
         digest, file_id: What the file must have.
         open_role: Role of the key that opens it.
@@ -197,6 +213,7 @@ class ReencryptConfig(Document):
     open_role: str
     seal_role: str
     drop: list[str]
+    report: StoredReport | None = None
 
 
 JobConfig: TypeAlias = Annotated[

@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Final
 
-from leeward.formats.jobconfig import OUTPUT_MOUNT, ReencryptConfig, RewrapConfig
+from leeward.formats.jobconfig import OUTPUT_MOUNT, ReencryptConfig, RewrapConfig, StoredReport
 from leeward.formats.result import Result
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import timestamp
@@ -163,6 +163,7 @@ def adding(view: View) -> Task:
         file_id=view.status["sourceId"],
         open_role=OLD_ROLE,
         add_role=NEW_ROLE,
+        report=stored_report(view),
     )
     return Task(config, ((OLD_ROLE, record["previousKeyId"]), (NEW_ROLE, record["keyId"])))
 
@@ -170,6 +171,18 @@ def adding(view: View) -> Task:
 def file_path(view: View) -> str:
     """The file, as a pod sees it that may write it."""
     return f"{OUTPUT_MOUNT}/{volume_of(view.spec)[1]}"
+
+
+def stored_report(view: View) -> StoredReport | None:
+    """The report beside the file, which is to have its recipients; None: it has none."""
+    report = view.status.get("report")
+    if report is None or "sourceId" not in report:
+        return None
+    return StoredReport(
+        path=f"{OUTPUT_MOUNT}/{report['path']}",
+        digest=report["digest"],
+        file_id=report["sourceId"],
+    )
 
 
 def announce(view: View, task: Task) -> None:

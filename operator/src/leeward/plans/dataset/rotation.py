@@ -19,6 +19,7 @@ from typing import Final
 
 from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig
 from leeward.formats.material import fingerprint
+from leeward.formats.result import ResultFile
 from leeward.plans.dataset import inspection, rewrapping
 from leeward.plans.dataset.consumers import (
     await_acknowledgement,
@@ -188,6 +189,7 @@ def _encrypt(view: View) -> Plan:
         open_role=OLD_ROLE,
         seal_role=NEW_ROLE,
         drop=previous,
+        report=rewrapping.stored_report(view),
     )
     keys = ((OLD_ROLE, record["previousKeyId"]), (NEW_ROLE, record["keyId"]))
     done = rewrapping.run(view, Task(config, keys))
@@ -202,7 +204,16 @@ def _encrypt(view: View) -> Plan:
         "bytes": done.output.bytes,
         "reencryptedAt": record["startedAt"],
     }
+    if "report" in view.status:
+        found["report"] = _report(view, done.report_file)
     return _promote(view, "Destroying", found)
+
+
+def _report(view: View, written: ResultFile | None) -> Manifest | None:
+    """What the status says of the report now; None: it was gone, so nothing opens it any more."""
+    if written is None:
+        return None
+    return {**view.status["report"], "digest": written.digest, "bytes": written.bytes}
 
 
 def _promote(view: View, phase: str, found: Manifest) -> Plan:
@@ -242,6 +253,7 @@ def _remove(view: View) -> Plan:
         file_id=view.status["sourceId"],
         open_role=NEW_ROLE,
         drop=previous,
+        report=rewrapping.stored_report(view),
     )
     done = rewrapping.run(view, Task(config, ((NEW_ROLE, record["keyId"]),)))
     if isinstance(done, Plan):
