@@ -235,7 +235,7 @@ def test_columns_of_every_kind_can_be_drawn(values: pl.Series) -> None:
     assert total <= len(values)
     summary(values)
     outliers(values)
-    assert 0 <= float(utility(values, values, aligned=True).loss) <= 1
+    assert 0 <= float(utility(values, values).loss) <= 1
 
 
 def test_bars_of_dates_are_in_order_and_hold_all() -> None:
@@ -256,7 +256,7 @@ def test_frequencies_tell_how_many_share_a_value() -> None:
 
 
 def loss(before: pl.Series, after: pl.Series) -> float:
-    return float(utility(before, after, aligned=True).loss)
+    return float(utility(before, after).loss)
 
 
 def test_loss_is_none_for_kept_all_for_gone_and_between_for_coarser() -> None:
@@ -289,7 +289,7 @@ def sampled(count: int, limit: int, seed: int = 1, first: int = 0) -> RowSample:
     sample = RowSample({"n": True}, {"n": True}, seed, rows=limit)
     frame = pl.DataFrame({"n": pl.Series(range(first, first + count))})
     for block in frame.iter_slices(100):
-        sample.add(block, block * 2)
+        sample.add(block, block * 2, None)
     return sample
 
 
@@ -308,7 +308,7 @@ def test_bytes_bound_a_sample_too() -> None:
     sample = RowSample({"t": True}, {"t": True}, 1, size=100_000)
     frame = pl.DataFrame({"t": ["x" * 180] * 1000})
     for _ in range(20):
-        sample.add(frame, frame)
+        sample.add(frame, frame, None)
     assert sample.tables()["before"].estimated_size() <= 100_000
 
 
@@ -321,10 +321,13 @@ def test_samples_of_parts_make_the_sample_of_the_whole() -> None:
     assert whole.filter(pl.col("n") >= 20_000).height < 25
 
 
-def test_blocks_that_lose_rows_are_sampled_on_both_sides() -> None:
+def test_rows_that_are_left_out_do_not_part_the_others() -> None:
     sample = RowSample({"n": True}, {"n": False}, 1)
     frame = pl.DataFrame({"n": range(100)})
-    sample.add(frame, frame.head(60))
+    stays = frame["n"] % 2 == 0
+    sample.add(frame, frame.filter(stays), stays)
     tables = sample.tables()
-    assert (tables["before"].height, tables["after"].height) == (100, 60)
-    assert tables["after"]["n"].dtype == pl.UInt64
+    before, after = tables["before"], tables["after"]
+    assert (before.height, after.height) == (100, 50)
+    assert after["n"].dtype == pl.UInt64
+    assert set(after.join(before, on=PRIORITY)["n_right"]) == set(range(0, 100, 2))
