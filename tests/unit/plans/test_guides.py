@@ -16,6 +16,7 @@ NAMES = {
     "dataset": 2,
     "datasetpreview": 2,
     "maskingjob": 1,
+    "privacy-models": 1,
     "keydelivery": 3,
 }
 

@@ -144,13 +144,23 @@ class ClassSample:
         """Keep each pair once; of too many, fewer of large classes, then fewer classes."""
         pairs = self._folded(self._below(pl.concat([self._pairs().clear(), *self._parts])))
         if self._by_subject and pairs.height > self._sample // 2:
-            rank = pl.col(_SUBJECT).rank("ordinal").over(_CLASS)
-            pairs = pairs.filter(rank.is_null() | (rank <= MOST_PER_CLASS))
-            self._capped = True
+            pairs = self._without_most_of_large_classes(pairs)
         while pairs.height > self._sample // 2:
             self._bound //= 2
             pairs = self._below(pairs)
         self._parts, self._waiting = [pairs], 0
+
+    def _without_most_of_large_classes(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        counts = pairs.group_by(_CLASS).len()
+        large = counts.filter(pl.col("len") > MOST_PER_CLASS).select(_CLASS)
+        if large.is_empty():
+            return pairs
+        self._capped = True
+        rank = pl.col(_SUBJECT).rank("ordinal").over(_CLASS)
+        few = pairs.join(large, on=_CLASS, how="semi").filter(
+            rank.is_null() | (rank <= MOST_PER_CLASS)
+        )
+        return pl.concat([pairs.join(large, on=_CLASS, how="anti"), few])
 
     def _sizes(self) -> FloatArray:
         """Size per class of the sample. A class without any known subject counts as one subject."""
