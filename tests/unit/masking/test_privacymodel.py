@@ -169,6 +169,15 @@ def test_bins_of_the_rule_are_joined() -> None:
     assert ladder["4 bins joined"] == ["<30"] * 4 + [">=30", None]
 
 
+def test_quantiles_are_joined_like_bins() -> None:
+    labels = pl.Series("q", [">=7.5", "<-20", "[3, 7.5)", "[-20, 3)", None])
+    ladder = texts(make_ladder(labels, rule(generalize={"quantiles": 4}), None))
+    assert ladder["2 bins joined"] == [">=3", "<3", ">=3", "<3", None]
+    assert make_ladder(pl.Series("q", ["*"]), rule(generalize={"quantiles": 4}), None).names == (
+        "as masked",
+    )
+
+
 def test_prefixes_of_the_rule_get_shorter() -> None:
     codes = pl.Series("q", ["101**", "102**", "201**", "***"])
     ladder = texts(make_ladder(codes, rule(generalize={"prefix": 3}), None))

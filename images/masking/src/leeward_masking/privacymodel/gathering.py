@@ -32,8 +32,8 @@ class ClassGathering:
 
     @property
     def name(self) -> str:
-        """See ``Gathering``: no column has an empty name."""
-        return ""
+        """See ``Gathering``."""
+        return "privacyModel"
 
     def gatherer(self) -> "ClassGatherer":
         """See ``Gathering``."""

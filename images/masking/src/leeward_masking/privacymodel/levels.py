@@ -94,6 +94,8 @@ def _steps(values: pl.Series, rule: ColumnRule) -> _Steps:
     coarser = rule.generalize
     if coarser is not None and coarser.bins is not None:
         return _joined_bins(values, coarser.bins)
+    if coarser is not None and coarser.quantiles is not None:
+        return _joined_bins(values, _borders_in(values))
     if coarser is not None and coarser.prefix is not None:
         return _prefixes(values, range(coarser.prefix - 1, 0, -1))
     if coarser is not None and coarser.ip_prefix is not None:
@@ -144,7 +146,9 @@ def _less(bits: int, step: int) -> int:
 
 def _joined_bins(values: pl.Series, borders: Sequence[str]) -> _Steps:
     """Every other border less at each level, until none is left."""
-    steps = []
+    steps: list[tuple[str, pl.Series]] = []
+    if not borders:
+        return steps
     places = interval_labels(list(borders))
     text = canonical_text(values)
     step = 2
@@ -160,6 +164,13 @@ def _joined_bins(values: pl.Series, borders: Sequence[str]) -> _Steps:
         )
         step *= 2
     return steps
+
+
+def _borders_in(labels: pl.Series) -> list[str]:
+    """The borders that labels of intervals name, rising."""
+    texts = labels.cast(pl.String).str.extract_all(r"[^\[\](),<>= *]+")
+    borders = texts.explode().drop_nulls().unique().to_list()
+    return sorted(borders, key=Decimal)
 
 
 def _nice_widths(values: pl.Series) -> list[Fraction]:
