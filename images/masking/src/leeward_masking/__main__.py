@@ -20,6 +20,7 @@ from leeward.formats.jobconfig import (
     CONFIG_DIGEST_VARIABLE,
     CONFIG_PATH,
     HTTP_PORT,
+    INDEX_VARIABLE,
     JobConfig,
     parse_job_config,
 )
@@ -61,7 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
         deliver(failed, options.termination_log, results)
         return exit_code(failed)
     progress = Progress()
-    pod = Pod(config, keyset, progress, results, Log())
+    index = int(os.environ.get(INDEX_VARIABLE, "0"))
+    pod = Pod(config, keyset, progress, results, Log(), index)
     keys: list[dict[str, str | int]] = [
         {"id": key.id, "version": key.version} for key in keyset.keys
     ]

@@ -1,9 +1,15 @@
 """Removing what a deleted job left behind."""
 
+import shutil
+from pathlib import Path
+
 from leeward.formats.jobconfig import CleanConfig
+from leeward.formats.parts import parts_folder
 from leeward.formats.report import report_path
 from leeward.formats.result import Result
+from leeward_masking.errors import OUTPUT, volume
 from leeward_masking.volumestorage import VolumeStorage
+from leeward_masking.workfolder import work_folder
 
 
 def clean(config: CleanConfig) -> Result:
@@ -14,4 +20,9 @@ def clean(config: CleanConfig) -> Result:
     """
     for path in (config.path, report_path(config.path)):
         VolumeStorage().remove(path)
+    output = Path(config.path)
+    with volume(OUTPUT):
+        for folder in (work_folder(output), Path(parts_folder(output))):
+            if folder.exists():
+                shutil.rmtree(folder)
     return Result(outcome="Succeeded")

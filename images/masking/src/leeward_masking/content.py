@@ -23,7 +23,7 @@ from leeward.formats.sealed import (
     core_digest,
     inspect,
 )
-from leeward.formats.sealed.layout import CHUNKS_OFFSET, SLOT_MAGIC
+from leeward.formats.sealed.layout import CHUNKS_OFFSET, CORE_OFFSET, SLOT_MAGIC
 from leeward.formats.sealed.streams import SeekableFile, read_full
 from leeward_masking.errors import SOURCE, JobError, from_sealed_error, volume
 from leeward_masking.storage import Storage, StoredFile
@@ -34,8 +34,8 @@ _BETWEEN_LOOKS: Final = 0.1
 """Seconds."""
 
 
-class Content(Protocol):
-    """The plaintext of a source."""
+class Readable(Protocol):
+    """Plaintext."""
 
     size: int
 
@@ -46,6 +46,16 @@ class Content(Protocol):
     def peek_at(self, offset: int, size: int) -> bytes:
         """Bytes from anywhere; the position of ``read`` stays. What counts must be read, too."""
         ...
+
+
+class Content(Readable, Protocol):
+    """The plaintext of a source.
+
+    Attributes:
+        core_header: Of a sealed file: what authenticates each of its chunks; None: it is plain.
+    """
+
+    core_header: bytes | None
 
     def describe(self) -> ResultFile:
         """Digest and ids of the file, once all of it was read."""
@@ -58,6 +68,7 @@ class PlainContent:
     def __init__(self, file: StoredFile, path: str) -> None:
         self._file = file
         self._path = path
+        self.core_header: bytes | None = None
         self._hash = hashlib.sha256()
         self.size = file.seek(0, io.SEEK_END)
         self._position = 0
@@ -99,6 +110,7 @@ class SealedContent:
             self._file = _FixedFront(file)
             self._reader = SealedReader(self._file, keys)
         self.size = self._reader.size
+        self.core_header: bytes | None = self._file.core_header
 
     def read(self, size: int) -> bytes:
         """See ``Content``."""
@@ -136,6 +148,7 @@ class _FixedFront(io.RawIOBase):
         buffer = memoryview(bytearray(CHUNKS_OFFSET))
         file.seek(0)
         self._front = bytes(buffer[: read_full(file, buffer)])
+        self.core_header: bytes = self._front[CORE_OFFSET:]
         self._position = 0
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:

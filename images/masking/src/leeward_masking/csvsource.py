@@ -8,7 +8,7 @@ import polars as pl
 
 from leeward.api.dataset import ColumnType, CsvOptions, SchemaColumn
 from leeward.api.meta import MAX_COLUMN_NAME
-from leeward_masking.content import Content, changed, empty
+from leeward_masking.content import Readable, changed, empty
 from leeward_masking.csvtypes import DTYPES, parse_column
 from leeward_masking.errors import JobError
 from leeward_masking.structure import (
@@ -42,6 +42,7 @@ class CsvReader:
         content: The bytes.
         options: Delimiter, quote, header, texts for null.
         columns: The schema as inspected; None: all columns are text.
+        first_row: Number of the first row, in errors.
         block_bytes: Size of a block.
 
     Raises:
@@ -50,16 +51,18 @@ class CsvReader:
 
     def __init__(
         self,
-        content: Content,
+        content: Readable,
         options: CsvOptions | None,
         columns: Sequence[SchemaColumn] | None,
         *,
+        first_row: int = 1,
         block_bytes: int = CSV_BLOCK_BYTES,
     ) -> None:
         self._content = content
         self._options = options or CsvOptions()
         self._dialect = Dialect(ord(self._options.delimiter), ord(self._options.quote))
         self._block_bytes = block_bytes
+        self._first_row = first_row
         self._done = 0
         self._names: list[str] = []
         self._types: dict[str, ColumnType] = {}
@@ -82,7 +85,7 @@ class CsvReader:
             raise error.with_note("rows are counted without the header") from None
 
     def _blocks(self) -> Iterator[pl.DataFrame]:
-        row = 1
+        row = self._first_row
         while True:
             data, records = self._next_records(row)
             if not records.count:
@@ -91,7 +94,7 @@ class CsvReader:
             frame = self._parse(data[: records.length], records, row)
             row += records.count
             yield frame
-        if row == 1:
+        if row == self._first_row:
             raise empty("has a header and no rows")
 
     def _first_bytes(self) -> bytes:

@@ -14,13 +14,16 @@ from typing import Final
 
 import polars as pl
 
+from leeward.api.dataset import DataFormat, SchemaColumn
 from leeward.formats.jobconfig import MaskingConfig
 from leeward.formats.result import MaskingReport, Result, ResultFile
 from leeward.formats.sealed import Recipient, Unwrapper
+from leeward_masking.blocks import BlockReader
+from leeward_masking.canonical import column_type
 from leeward_masking.content import changed
 from leeward_masking.freetext import Measured, check_recall, measure
 from leeward_masking.gathering import gather, merged
-from leeward_masking.progress import Progress
+from leeward_masking.progress import Progress, Told
 from leeward_masking.report.archive import archive
 from leeward_masking.report.building import large_report
 from leeward_masking.rules import MaskPlan, MaterialOf, compile_plan
@@ -72,7 +75,7 @@ def mask_file(
                 report = ReportBuilder(plan, schema, recall)
                 reading = Reading(progress, before)
                 return _write(config, source, plan, recipient, report, reading, began)
-            blocks = blocks_ahead(source, Reading(progress, before))
+            blocks = blocks_ahead(source.reader, Reading(progress, before))
             with closing(blocks):
                 tables = gather(plan.gatherings, blocks)
             # Every reading is of the same bytes: else rows are masked by what others said.
@@ -90,22 +93,24 @@ def _write(
     reading: "Reading",
     began: float,
 ) -> Result:
-    masked_schema = _masked_schema(plan, source.reader.schema, config)
+    form = config.output.format
+    schema = masked_schema(plan, source.reader.schema, form)
     with sealed_output(VolumeStorage(), config.output.path, recipient) as output:
-        frames = masked_blocks(source, plan, report, reading)
+        frames = masked_blocks(source.reader, plan, report, reading)
         with closing(frames):
-            output.write_frames(frames, masked_schema, config.output.format)
+            output.write_frames(frames, schema, form)
         found = source.verify()
         # Before the file gets its name: it gets none where its rows break what was asked.
         told = report.report(time.monotonic() - began)
-        report_file = _write_report(config, recipient, report, told)
+        report_file = write_report(config, recipient, report, told)
     written = output.result
     if written is None:
         raise AssertionError
+    columns = output_columns(schema, told)
     return Result(
         outcome="Succeeded",
         source=found.model_copy(update={"rows": report.rows}),
-        output=written.model_copy(update={"rows": report.written}),
+        output=written.model_copy(update={"rows": report.written, "columns": columns}),
         report=told,
         report_file=report_file,
     )
@@ -137,35 +142,42 @@ class Reading:
     progress: Progress
     before: int
 
-    def advance(self, source: Source) -> None:
-        """Tell how far it is.
+    def advance(self, done: int) -> None:
+        """See ``Told``."""
+        self.progress.advance(self.before + done)
 
-        Raises:
-            JobError: ``Interrupted``: the pod is to stop.
-        """
-        self.progress.advance(self.before + source.reader.position()[0])
+    def check(self) -> None:
+        """See ``Told``."""
+        self.progress.check()
 
 
-def blocks_ahead(source: Source, reading: Reading) -> Generator[pl.DataFrame, None, None]:
-    """The blocks of the source, read by a thread while who iterates works on the one before."""
-    blocks = source.reader.blocks()
-    with ThreadPoolExecutor(1, "read") as reader:
+def blocks_ahead(reader: BlockReader, told: Told) -> Generator[pl.DataFrame, None, None]:
+    """The blocks of a source, read by a thread while who iterates works on the one before."""
+    blocks = reader.blocks()
+    with ThreadPoolExecutor(1, "read") as pool:
         try:
-            ahead = reader.submit(next, blocks, None)
+            ahead = pool.submit(next, blocks, None)
             while (block := ahead.result()) is not None:
-                reading.advance(source)
-                ahead = reader.submit(next, blocks, None)
+                told.advance(reader.position()[0])
+                ahead = pool.submit(next, blocks, None)
                 yield block
         finally:
-            reader.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def masked_blocks(
-    source: Source, plan: MaskPlan, report: ReportBuilder, reading: Reading
+    reader: BlockReader, plan: MaskPlan, report: ReportBuilder, told: Told, first_row: int = 1
 ) -> Generator[pl.DataFrame, None, None]:
     """The masked blocks in the order of the source.
 
     One thread reads ahead, ``WORKERS`` mask, and who iterates writes: a few blocks are in memory.
+
+    Args:
+        reader: The rows.
+        plan: What happens to them.
+        report: Told of every block, before and after.
+        told: How many bytes are read.
+        first_row: Number of the first row, in errors.
     """
 
     def work(block: pl.DataFrame, first_row: int) -> pl.DataFrame:
@@ -175,24 +187,23 @@ def masked_blocks(
 
     pending: deque[Future[pl.DataFrame]] = deque()
     with (
-        closing(blocks_ahead(source, reading)) as blocks,
+        closing(blocks_ahead(reader, told)) as blocks,
         ThreadPoolExecutor(WORKERS, "mask") as pool,
     ):
         try:
-            first_row = 1
             for block in blocks:
                 pending.append(pool.submit(work, block, first_row))
                 first_row += block.height
                 if len(pending) > WORKERS:
                     yield pending.popleft().result()
             while pending:
-                reading.progress.check()
+                told.check()
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _write_report(
+def write_report(
     config: MaskingConfig, recipient: Recipient, report: ReportBuilder, counts: MaskingReport
 ) -> ResultFile | None:
     """Write the large report; before the output gets its name, for neither stands alone."""
@@ -205,7 +216,16 @@ def _write_report(
     return target.result
 
 
-def _masked_schema(plan: MaskPlan, schema: pl.Schema, config: MaskingConfig) -> pl.Schema:
+def masked_schema(plan: MaskPlan, schema: pl.Schema, form: DataFormat) -> pl.Schema:
     """Mask an empty block: the types of the output, and errors of types before any work."""
     empty = plan.mask(pl.DataFrame(schema=schema)).frame
-    return (csv_ready(empty) if config.output.format == "CSV" else empty).schema
+    return (csv_ready(empty) if form == "CSV" else empty).schema
+
+
+def output_columns(schema: pl.Schema, report: MaskingReport) -> list[SchemaColumn]:
+    """What the Dataset that is published says of its columns."""
+    nulls = {column.name: column.nulls_after for column in report.columns}
+    return [
+        SchemaColumn(name=name, type=column_type(dtype), nullable=nulls[name] > 0)
+        for name, dtype in schema.items()
+    ]

@@ -86,14 +86,15 @@ Finished: TypeAlias = tuple[Callable[..., pl.Series], str | None]
 """A transform, and what the report is to note about it."""
 
 
-def gather(gatherings: Sequence[Gathering], blocks: Iterable[pl.DataFrame]) -> list[Tables]:
+def gather(
+    gatherings: Sequence[Gathering], blocks: Iterable[pl.DataFrame], first_row: int = 1
+) -> list[Tables]:
     """Show all blocks to a new gatherer of each, and give what each knows then.
 
     Raises:
-        JobError: See ``Gatherer.add``; its row is counted from the first one of the first block.
+        JobError: See ``Gatherer.add``; the first block begins with row ``first_row``.
     """
     gatherers = [gathering.gatherer() for gathering in gatherings]
-    first_row = 1
     with ThreadPoolExecutor(min(_THREADS, len(gatherers)), "gather") as pool:
         for block in blocks:
             done = [pool.submit(gatherer.add, block) for gatherer in gatherers]

@@ -15,7 +15,7 @@ import polars as pl
 
 from leeward.api.dataset import SchemaColumn
 from leeward_masking.blocks import BLOCK_BYTES
-from leeward_masking.content import Content, changed, empty
+from leeward_masking.content import Readable, changed, empty
 from leeward_masking.errors import JobError
 from leeward_masking.footer import MAGIC, TAIL, RowGroup, damaged, read_row_groups
 
@@ -37,6 +37,8 @@ class ParquetReader:
     Args:
         content: The bytes.
         columns: The schema as inspected; None: whatever it is.
+        groups: Which row groups are read, by number; None: all. ``content`` then reads from the
+            first one's begin to the last one's end.
         block_bytes: Size of a block.
         max_row_group: Largest row group in bytes as stored.
 
@@ -46,19 +48,24 @@ class ParquetReader:
 
     def __init__(
         self,
-        content: Content,
+        content: Readable,
         columns: Sequence[SchemaColumn] | None,
         *,
+        groups: range | None = None,
         block_bytes: int = BLOCK_BYTES,
         max_row_group: int = MAX_ROW_GROUP,
     ) -> None:
         self._content = content
         self._max_row_group = max_row_group
         self._block_bytes = block_bytes
-        self._done = 0
         self._shown = 0
         self._footer = _footer(content)
-        self._groups = read_row_groups(self._footer[:-TAIL], content.size)
+        found = read_row_groups(self._footer[:-TAIL], content.size)
+        self._whole = groups is None
+        self._groups = found if groups is None else found[groups.start : groups.stop]
+        self._first = sum(group.rows for group in found[: groups.start]) if groups else 0
+        self._begin = self._groups[0].start if groups else 0
+        self._done = self._begin
         with self._memory_file() as path, _polars_errors(0):
             self.schema = _scan(path).collect_schema()
         if columns is not None and [column.name for column in columns] != self.schema.names():
@@ -66,11 +73,23 @@ class ParquetReader:
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""
-        return self._shown, self._content.size
+        if self._whole:
+            return self._shown, self._content.size
+        return max(0, self._shown - self._begin), self._groups[-1].end - self._begin
+
+    @property
+    def footer(self) -> bytes:
+        """The footer with its length and magic, as it was read."""
+        return self._footer
+
+    @property
+    def row_groups(self) -> Sequence[RowGroup]:
+        """The row groups that are read."""
+        return self._groups
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
-        row = 0
+        row = self._first
         per_row = 0.0
         for stretch in _stretches(self._groups, self._max_row_group):
             first, before = row, self._done
@@ -86,9 +105,10 @@ class ParquetReader:
                         yield from frame.iter_slices(self._block_rows(frame, per_row))
                         row += frame.height
                         self._shown = before + (self._done - before) * (row - first) // rows
-        if not row:
+        if row == self._first and self._whole:
             raise empty("has columns and no rows")
-        self._check_footer()
+        if self._whole:
+            self._check_footer()
 
     def _block_rows(self, frame: pl.DataFrame, per_row: float) -> int:
         """Rows of the blocks that a frame is cut into, all of nearly one size."""
@@ -121,7 +141,7 @@ class ParquetReader:
         self._done = self._content.size
 
 
-def _footer(content: Content) -> bytes:
+def _footer(content: Readable) -> bytes:
     """The footer with its length and magic."""
     tail = content.peek_at(max(0, content.size - TAIL), TAIL)
     if content.size < len(MAGIC) + TAIL or content.peek_at(0, len(MAGIC)) != MAGIC:

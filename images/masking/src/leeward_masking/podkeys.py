@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.keyset import PARTS_ROLE, PodKey, PodKeyset
 from leeward.formats.sealed import (
     SEALING_ALGORITHMS,
     InvalidKey,
@@ -44,6 +44,18 @@ def recipient(keyset: PodKeyset, role: str) -> Recipient:
         return recipient_of(key.algorithm, bytes.fromhex(key.id), key.raw())
     except (InvalidKey, ValueError):
         raise _unusable(role, "its material has another form") from None
+
+
+def shared_key(keyset: PodKeyset) -> bytes:
+    """The 32 bytes that only the pods of one job have.
+
+    Raises:
+        JobError: ``InvalidConfig``.
+    """
+    key = _by_role(keyset, PARTS_ROLE)
+    if key.algorithm != "AES256_GCM":
+        raise _unusable(PARTS_ROLE, f"{key.algorithm} seals no parts")
+    return key.raw()
 
 
 def _by_role(keyset: PodKeyset, role: str) -> PodKey:

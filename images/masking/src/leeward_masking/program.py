@@ -33,13 +33,14 @@ from leeward_masking.engine import mask_file
 from leeward_masking.errors import JobError, internal, interrupted
 from leeward_masking.inspection import inspect_file
 from leeward_masking.logs import Log
-from leeward_masking.podkeys import recipient, unwrappers
+from leeward_masking.podkeys import recipient, shared_key, unwrappers
 from leeward_masking.preview import source_rows
 from leeward_masking.progress import Progress
 from leeward_masking.report.stored import stored_report
 from leeward_masking.rewrapping import reencrypt_source, rewrap_source
 from leeward_masking.server import JSON, ResultBox
 from leeward_masking.volumestorage import VolumeStorage
+from leeward_masking.workers import Worker
 
 SUCCEEDED: Final = 0
 RETRY: Final = 1
@@ -55,13 +56,18 @@ that is killed cannot be told from one that ran out of memory, and is not tried 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What a task works with."""
+    """What a task works with.
+
+    Attributes:
+        index: Of this pod among those of its Job.
+    """
 
     config: JobConfig
     keyset: PodKeyset
     progress: Progress
     results: ResultBox
     log: Log
+    index: int = 0
 
 
 def run_task(pod: Pod) -> Result:
@@ -136,13 +142,7 @@ def _do(pod: Pod) -> Result:
     config, keyset = pod.config, pod.keyset
     match config:
         case MaskingConfig():
-            return mask_file(
-                config,
-                unwrappers(keyset, config.source.key_role),
-                lambda role: keyset.by_role(role).raw(),
-                recipient(keyset, config.output.key_role),
-                pod.progress,
-            )
+            return _mask(config, pod)
         case InspectConfig():
             return inspect_file(config, unwrappers(keyset, config.source.key_role), pod.progress)
         case PreviewConfig():
@@ -155,6 +155,21 @@ def _do(pod: Pod) -> Result:
             return rewrap_source(config, keyset)
         case ReencryptConfig():
             return reencrypt_source(config, keyset, pod.progress)
+
+
+def _mask(config: MaskingConfig, pod: Pod) -> Result:
+    keyset = pod.keyset
+    source_keys = unwrappers(keyset, config.source.key_role)
+    output = recipient(keyset, config.output.key_role)
+
+    def material_of(role: str) -> bytes:
+        return keyset.by_role(role).raw()
+
+    if config.workers is None:
+        return mask_file(config, source_keys, material_of, output, pod.progress)
+    shared = shared_key(keyset)
+    worker = Worker(config, source_keys, material_of, output, shared, pod.index, pod.progress)
+    return worker.run()
 
 
 def _preview(config: PreviewConfig, pod: Pod) -> Result:
@@ -203,7 +218,7 @@ def _reader(key: str) -> HpkePublicKey:
 
 def _remove_output(config: JobConfig) -> None:
     """The task did not stop in time: what it wrote so far goes with the process."""
-    if isinstance(config, MaskingConfig):
+    if isinstance(config, MaskingConfig) and config.workers is None:
         clean(CleanConfig(path=config.output.path))
 
 

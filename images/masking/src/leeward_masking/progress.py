@@ -3,13 +3,33 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from leeward.formats.progress import ProgressReport
 from leeward_masking.errors import interrupted
 
 _WARM_UP: Final = 0.5
 """Seconds of work before an estimate is given."""
+
+
+class Told(Protocol):
+    """Who is told how far a piece of work is."""
+
+    def advance(self, done: int) -> None:
+        """So much of it is done.
+
+        Raises:
+            JobError: ``Interrupted``: the pod is to stop.
+        """
+        ...
+
+    def check(self) -> None:
+        """Go on only while nobody asked to stop.
+
+        Raises:
+            JobError: ``Interrupted``.
+        """
+        ...
 
 
 class Progress:

@@ -145,19 +145,22 @@ class MaskPlan:
         of_rules = any(column.gathering for column in self.columns)
         return of_rules + self._awaits_release
 
-    def finished(self, gathered: Mapping[str, Tables], part: int = 0) -> "MaskPlan":
+    def finished(
+        self, gathered: Mapping[str, Tables], part: int = 0, release: Release | None = None
+    ) -> "MaskPlan":
         """The plan after one reading.
 
         Args:
             gathered: Merged tables by name of the gathering.
             part: Which of the parts that were merged is masked with it.
+            release: What was decided of the same tables before; None: nothing yet.
 
         Raises:
             JobError: See ``RuleGathering.finish`` and ``ClassGathering.decide``.
         """
         if self._awaits_release and not any(column.gathering for column in self.columns):
             classes = self._classes()
-            return replace(self, release=classes.decide(gathered[classes.name]))
+            return replace(self, release=release or classes.decide(gathered[classes.name]))
         return replace(self, columns=tuple(c.finished(gathered, part) for c in self.columns))
 
     def check(self, schema: pl.Schema) -> None:

@@ -10,7 +10,7 @@ from polars.io.plugins import register_io_source
 
 from leeward.api.dataset import DataFormat
 from leeward.formats.result import ResultFile
-from leeward.formats.sealed import Recipient, SealedError, SealedWriter
+from leeward.formats.sealed import ChunkAlgorithm, Recipient, SealedError, SealedWriter
 from leeward.formats.sealed.streams import SeekableFile
 from leeward_masking.canonical import canonical_text
 from leeward_masking.errors import OUTPUT, from_sealed_error, volume
@@ -101,16 +101,39 @@ class _Target(io.RawIOBase):
 
 
 @contextmanager
-def sealed_output(storage: Storage, path: str, recipient: Recipient) -> Iterator[SealedOutput]:
+def sealed_output(
+    storage: Storage,
+    path: str,
+    recipient: Recipient,
+    *,
+    file_id: bytes | None = None,
+    manifest_id: bytes | None = None,
+    algorithm: ChunkAlgorithm | None = None,
+) -> Iterator[SealedOutput]:
     """A new sealed file that takes the name ``path`` when the block ends well.
 
     Nothing is left of it on any failure.
+
+    Args:
+        storage: Where it lies.
+        path: The file.
+        recipient: Who may open it.
+        file_id: 16 bytes that name it; None: random ones.
+        manifest_id: 16 bytes that name the manifest of which it is a part.
+        algorithm: Of the chunks; None: that of the recipient.
 
     Raises:
         JobError: It cannot be written, or reads back other bytes than were written.
     """
     with storage.create(path) as file:
-        with SealedWriter(file, [recipient], with_digest=True) as writer:
+        with SealedWriter(
+            file,
+            [recipient],
+            with_digest=True,
+            file_id=file_id,
+            manifest_id=manifest_id,
+            algorithm=algorithm,
+        ) as writer:
             output = SealedOutput(writer)
             yield output
         size = file.publish(lambda written: _verify(writer, written))

@@ -3,16 +3,29 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
+from leeward.api.dataset import SchemaColumn
 from leeward.formats.jobconfig import SourceFile
+from leeward.formats.parts import parts_folder
 from leeward.formats.result import ResultFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.blocks import BlockReader
-from leeward_masking.content import Content, check_digest, open_content
+from leeward_masking.content import Readable, check_digest, open_content
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.errors import JobError
 from leeward_masking.parquetsource import ParquetReader
+from leeward_masking.partsource import PartsReader, manifest_in
 from leeward_masking.volumestorage import VolumeStorage
+
+
+class Described(Protocol):
+    """What can say which file it is."""
+
+    def describe(self) -> ResultFile:
+        """Digest and ids of the file, once all of it was read."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +33,11 @@ class Source:
     """An open source.
 
     Attributes:
-        content: Its bytes.
+        described: What it is read from.
         reader: Its rows; to be read to the end before ``verify``.
     """
 
-    content: Content
+    described: Described
     reader: BlockReader
     expected_digest: str | None
 
@@ -34,7 +47,7 @@ class Source:
         Raises:
             JobError: ``SourceChanged``, or the rest cannot be read.
         """
-        found = self.content.describe()
+        found = self.described.describe()
         check_digest(found, self.expected_digest)
         return found
 
@@ -61,9 +74,32 @@ def open_source(
             "wait until the Dataset is inspected",
         )
     with open_content(VolumeStorage(), config.path, keys) as content:
-        reader: BlockReader
-        if config.format == "CSV":
-            reader = CsvReader(content, config.csv, columns)
+        manifest = manifest_in(content)
+        if manifest is None:
+            yield Source(content, reader_of(config, content, columns), config.digest)
         else:
-            reader = ParquetReader(content, columns)
-        yield Source(content, reader, config.digest)
+            parts = PartsReader(
+                content,
+                manifest,
+                Path(parts_folder(Path(config.path))),
+                lambda part: reader_of(config, part, columns),
+            )
+            yield Source(parts, parts, config.digest)
+
+
+def reader_of(
+    config: SourceFile, content: Readable, columns: Sequence[SchemaColumn] | None
+) -> BlockReader:
+    """The rows of one file.
+
+    Args:
+        config: Of the source that it belongs to.
+        content: Its bytes.
+        columns: Its schema; None: that is not pinned.
+
+    Raises:
+        JobError: They cannot be read.
+    """
+    if config.format == "CSV":
+        return CsvReader(content, config.csv, columns)
+    return ParquetReader(content, columns)

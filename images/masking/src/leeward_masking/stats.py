@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from leeward_masking.canonical import column_type
 from leeward_masking.freetext import Measured
 from leeward_masking.privacymodel.section import PrivacyMeasure
 from leeward_masking.report.building import sample_of
+from leeward_masking.report.sample import Share
 from leeward_masking.rules import ColumnPlan, MaskedBlock, MaskPlan
 
 SKETCH_SIZE: Final = 4096
@@ -63,6 +64,29 @@ class DistinctSketch:
         self._smallest = merged
 
     @property
+    def hashes(self) -> pl.Series:
+        """The smallest hashes, all of them where the number is exact."""
+        return pl.Series("hash", self._smallest, pl.UInt64)
+
+    def merge(self, hashes: pl.Series, *, estimated: bool) -> None:
+        """Count what another sketch has seen, too.
+
+        Args:
+            hashes: Of the other one.
+            estimated: Whether that has left out larger ones.
+        """
+        known = [self._bound] if self._bound is not None else []
+        if estimated:
+            known.append(int(hashes.max() or 0))  # type: ignore[arg-type]
+        merged = np.union1d(self._smallest, hashes.to_numpy())
+        if known:
+            merged = merged[merged <= np.uint64(min(known))]
+        if len(merged) > SKETCH_SIZE or known:
+            merged = merged[:SKETCH_SIZE].copy()
+            self._bound = int(merged[-1])
+        self._smallest = merged
+
+    @property
     def estimated(self) -> bool:
         """Whether ``count`` is an estimate."""
         return self._bound is not None
@@ -86,6 +110,11 @@ class _Column:
     before: DistinctSketch = field(default_factory=DistinctSketch)
     after: DistinctSketch = field(default_factory=DistinctSketch)
 
+    @property
+    def estimated(self) -> tuple[bool, bool]:
+        """Whether the distinct values before and after are estimates."""
+        return self.before.estimated, self.after.estimated
+
 
 class ReportBuilder:
     """Adds up what was done, block by block; safe to use from several threads.
@@ -100,6 +129,7 @@ class ReportBuilder:
         plan: MaskPlan,
         schema: pl.Schema,
         recall: Mapping[str, Sequence[Measured]] | None = None,
+        share: Share | None = None,
     ) -> None:
         self._recall = recall or {}
         self._plan = plan
@@ -113,7 +143,7 @@ class ReportBuilder:
         self._privacy = _privacy_measure(plan)
         self.rows = 0
         self.written = 0
-        self.sample = sample_of(plan, schema)
+        self.sample = sample_of(plan, schema, share=share)
         self._lock = threading.Lock()
 
     def add(self, source: pl.DataFrame, masked: MaskedBlock) -> None:
@@ -132,6 +162,55 @@ class ReportBuilder:
             _count(column, before, masked.frame[column.plan.name], masked.stays)
         if self._privacy is not None and masked.stays is not None:
             self._privacy.add(source, masked.frame, masked.stays)
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """What was counted, to be added to what another pod has counted."""
+        columns, hashes = [], []
+        for column in self._columns:
+            name = column.plan.name
+            columns.append([name, *(getattr(column, each) for each in _COUNTED), *column.estimated])
+            for side, sketch in (("before", column.before), ("after", column.after)):
+                hashes.append(
+                    sketch.hashes.to_frame().select(
+                        pl.lit(name).alias("name"), pl.lit(side).alias("side"), "hash"
+                    )
+                )
+        found = [
+            (column.name, kind, count)
+            for column in self._plan.columns
+            if column.free_text is not None
+            for kind, count in column.free_text.found().items()
+        ]
+        dropped = {"name": list(self._dropped_nulls), "nulls": list(self._dropped_nulls.values())}
+        privacy = {} if self._privacy is None else self._privacy.tables()
+        return {
+            **{_PRIVACY + name: table for name, table in privacy.items()},
+            **{_SAMPLE + name: table for name, table in self.sample.tables().items()},
+            "rows": pl.DataFrame({"rows": [self.rows], "written": [self.written]}),
+            "columns": pl.DataFrame(columns, schema=_COLUMNS_SCHEMA, orient="row"),
+            "hashes": pl.concat(hashes),
+            "dropped": pl.DataFrame(dropped, schema={"name": pl.String, "nulls": pl.Int64}),
+            "found": pl.DataFrame(found, schema=_FOUND_SCHEMA, orient="row"),
+        }
+
+    def merge(self, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Add what another pod has counted, of the same plan."""
+        self.sample.merge([_under(_SAMPLE, tables)])
+        if self._privacy is not None:
+            self._privacy.merge([self._privacy.tables(), _under(_PRIVACY, tables)])
+        rows, written = tables["rows"].row(0)
+        self.rows += rows
+        self.written += written
+        for name, nulls in tables["dropped"].rows():
+            self._dropped_nulls[name] += nulls
+        parts = tables["hashes"].partition_by(["name", "side"], as_dict=True)
+        told = {row["name"]: row for row in tables["columns"].rows(named=True)}
+        for column in self._columns:
+            _merge(column, told[column.plan.name], parts)
+        masks = {column.name: column.free_text for column in self._plan.columns}
+        for name, kind, count in tables["found"].rows():
+            if (mask := masks[name]) is not None:
+                mask.add({kind: count})
 
     def report(self, seconds: float) -> MaskingReport:
         """The report.
@@ -168,6 +247,44 @@ class ReportBuilder:
             nulls_before=self._dropped_nulls[name],
             nulls_after=0,
         )
+
+
+_PRIVACY: Final = "privacy."
+_SAMPLE: Final = "sample."
+_COUNTED: Final = ("type_before", "type_after", "changed", "nulls_before", "nulls_after")
+_FOUND_SCHEMA: Final = {"name": pl.String, "kind": pl.String, "count": pl.Int64}
+_COLUMNS_SCHEMA: Final = {
+    "name": pl.String,
+    "type_before": pl.String,
+    "type_after": pl.String,
+    "changed": pl.Int64,
+    "nulls_before": pl.Int64,
+    "nulls_after": pl.Int64,
+    "before": pl.Boolean,
+    "after": pl.Boolean,
+}
+
+
+def _merge(
+    column: _Column, told: dict[str, Any], parts: Mapping[tuple[Any, ...], pl.DataFrame]
+) -> None:
+    column.type_before = column.type_before or told["type_before"]
+    column.type_after = column.type_after or told["type_after"]
+    column.changed += told["changed"]
+    column.nulls_before += told["nulls_before"]
+    column.nulls_after += told["nulls_after"]
+    for side, sketch in (("before", column.before), ("after", column.after)):
+        found = parts.get((column.plan.name, side))
+        if found is not None:
+            sketch.merge(found["hash"], estimated=told[side])
+
+
+def _under(prefix: str, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    return {
+        name.removeprefix(prefix): table
+        for name, table in tables.items()
+        if name.startswith(prefix)
+    }
 
 
 def _privacy_measure(plan: MaskPlan) -> PrivacyMeasure | None:
@@ -222,7 +339,7 @@ def _column_report(column: _Column) -> ColumnReport:
         distinct_after=distinct_after,
         note=column.plan.note or _NOTES.get(column.plan.transform),
         linkable=column.plan.linkable or None,
-        distinct_estimated=True if column.before.estimated or column.after.estimated else None,
+        distinct_estimated=any(column.estimated) or None,
     )
 
 

@@ -52,6 +52,11 @@ class MaskingJobSpec(WorkloadSpec):
     default_action: Annotated[DefaultAction, IMMUTABLE] = Field(
         default="Fail", description="What happens to columns without a rule."
     )
+    parallelism: Annotated[int, Field(ge=1, le=64), IMMUTABLE] = Field(
+        default=1,
+        description="How many pods work on it at once. More than one write a file each, and a"
+        " manifest that stands for all.",
+    )
     columns: Annotated[
         list[ColumnRule],
         Field(max_length=200),

@@ -15,6 +15,8 @@ CONFIG_FILE: Final = "job.json"
 CONFIG_DIGEST_VARIABLE: Final = "LEEWARD_CONFIG_DIGEST"
 """Environment variable with the digest that the file must have. A pod's template cannot be changed
 once its Job is there; a ConfigMap can be deleted and made again with another text."""
+INDEX_VARIABLE: Final = "JOB_COMPLETION_INDEX"
+"""Environment variable by which Kubernetes tells the pods of an Indexed Job apart, from 0."""
 GRACE_SECONDS: Final = 10
 """Seconds from SIGTERM to SIGKILL in every pod of ours."""
 
@@ -96,7 +98,12 @@ class PrivacyConfig(Document):
 
 
 class MaskingConfig(Document):
-    """Mask a file: every column of the source stands in exactly one rule, or is dropped."""
+    """Mask a file: every column of the source stands in exactly one rule, or is dropped.
+
+    Attributes:
+        workers: How many pods work on it; None: one, which writes one file. Several write parts,
+            sealed with the key of role ``PARTS_ROLE``, and a manifest in the place of the file.
+    """
 
     format_version: Literal[1] = 1
     task: Literal["Mask"] = "Mask"
@@ -104,6 +111,7 @@ class MaskingConfig(Document):
     rules: list[RuleConfig]
     privacy: PrivacyConfig | None = None
     output: OutputFile
+    workers: Annotated[int, Field(ge=2, le=64)] | None = None
 
 
 class InspectConfig(Document):
@@ -151,7 +159,7 @@ class ReportConfig(Document):
 
 
 class CleanConfig(Document):
-    """Remove what a deleted job left behind: ``path``, its report, their temporary siblings."""
+    """Remove what a deleted job left behind: ``path``, and all that stands beside it."""
 
     format_version: Literal[1] = 1
     task: Literal["Clean"] = "Clean"

@@ -40,6 +40,9 @@ DeliveredAlgorithm = Annotated[str, AfterValidator(_delivered)]
 
 OUTPUT_ROLE: Final = "output"
 """Of the key that seals what a pod writes."""
+PARTS_ROLE: Final = "parts"
+"""Of the symmetric key that the pods of one job share: it seals parts, and what they tell each
+other."""
 
 
 class PodKey(Document):

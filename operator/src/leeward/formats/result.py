@@ -35,6 +35,7 @@ ErrorCode = Literal[
     "VolumeReadOnly",
     "SourceUnreadable",
     "OutputNotWritable",
+    "LocksUnsupported",
     "TooLarge",
     "RecallTooLow",
     "PrivacyModelUnmet",

@@ -125,8 +125,12 @@ class ArtefactKeys:
     ) -> WrappedArtefactKey:
         version = key.primary_version
         wrapping_key = await self._vaults.open(keyset, key, version)
-        material, public_key = await self._material_under(keyset, key)
-        aad = artefact_aad(action.id, keyset.vault_id, key.name, version, key.algorithm, public_key)
+        algorithm = action.algorithm or key.algorithm
+        if action.algorithm is None:
+            material, public_key = await self._material_under(keyset, key)
+        else:
+            material, public_key = await self._drawn(action.algorithm)
+        aad = artefact_aad(action.id, keyset.vault_id, key.name, version, algorithm, public_key)
         return WrappedArtefactKey(
             id=action.id,
             vault_id=keyset.vault_id,
@@ -134,7 +138,7 @@ class ArtefactKeys:
             vault=action.vault,
             key=key.name,
             version=version,
-            algorithm=key.algorithm,
+            algorithm=algorithm,
             namespace=action.namespace,
             owner=action.owner,
             created_at=timestamp(self._now()),
@@ -153,8 +157,13 @@ class ArtefactKeys:
         fixed = None
         if not is_signing(key.algorithm):
             fixed = await self._vaults.fixed(keyset, key, key.primary_version)
-        material = fixed.material if fixed else await drawn(key.algorithm, self._random)
-        return material, public_pem(key.algorithm, material)
+        if fixed is None:
+            return await self._drawn(key.algorithm)
+        return fixed.material, public_pem(key.algorithm, fixed.material)
+
+    async def _drawn(self, algorithm: str) -> tuple[bytes, str | None]:
+        material = await drawn(algorithm, self._random)
+        return material, public_pem(algorithm, material)
 
     async def _take_up(self, made: WrappedArtefactKey) -> Outcome:
         try:
@@ -183,7 +192,10 @@ class ArtefactKeys:
             material = await self._opened(keyset, key, stored)
             kept = await self._rotation.adopt(secret, stored, material, keyset)
         else:
-            material, public_key = await self._material_under(keyset, key)
+            if stored.algorithm == key.algorithm:
+                material, public_key = await self._material_under(keyset, key)
+            else:
+                material, public_key = await self._drawn(stored.algorithm)
             anew = stored.model_copy(update={"public_key": public_key})
             kept = await self._rotation.adopt(secret, anew, material, keyset)
         return Outcome("Done", result=artefact_info(kept))

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -61,6 +61,11 @@ class FreeTextMask:
         if notes.is_empty():
             return notes
         return pl.concat([self._masked(part) for part in slices(notes)]).alias(values.name)
+
+    def add(self, found: Mapping[str, int]) -> None:
+        """Count what another pod has found, too."""
+        with self._lock:
+            self._found.update(found)
 
     def found(self) -> dict[str, int]:
         """Findings so far, by kind; kinds of which nothing was found, too."""

@@ -17,7 +17,7 @@ from leeward_masking.canonical import column_type
 from leeward_masking.profiling.detection import detected
 from leeward_masking.profiling.uniqueness import telling, unique_share, worst_combinations
 from leeward_masking.report.distributions import frequencies, scale_of, spread, summary
-from leeward_masking.report.sample import PRIORITY, RowSample
+from leeward_masking.report.sample import PRIORITY, RowSample, Share
 from leeward_masking.report.utility import outliers, utility
 from leeward_masking.rules import MaskPlan
 
@@ -44,13 +44,16 @@ _NAMES_PEOPLE: Final = "it is tagged DirectIdentifier: its values are not shown"
 _NOTHING_LEFT: Final = "nothing of its values is left, and none of them are shown"
 
 
-def sample_of(plan: MaskPlan, schema: pl.Schema, seed: int | None = None) -> RowSample:
+def sample_of(
+    plan: MaskPlan, schema: pl.Schema, seed: int | None = None, *, share: Share | None = None
+) -> RowSample:
     """An empty sample of what the report needs to see of each column.
 
     Args:
         plan: What is done to the columns.
         schema: Of the source.
         seed: Of the sample.
+        share: What it is a part of; None: it is of all rows.
     """
     before = {
         column.name: column.transform in COMPARED
@@ -63,7 +66,7 @@ def sample_of(plan: MaskPlan, schema: pl.Schema, seed: int | None = None) -> Row
         for name, dtype in empty.schema.items()
         if column_type(dtype) != "Other" and name in before
     }
-    return RowSample(before, after, seed)
+    return RowSample(before, after, seed, share=share)
 
 
 def large_report(

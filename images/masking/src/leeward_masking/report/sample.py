@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,22 @@ PRIORITY: Final = "\ufdd0priority"
 _WHOLE: Final = 1 << 64
 _NOTHING: Final = pl.DataFrame({PRIORITY: []}, {PRIORITY: pl.UInt64})
 
+_FEWEST: Final = 64
 Side = Mapping[str, bool]
 """Columns that are sampled; True: their values, False: hashes, which tell only what is equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One of several samples that are merged.
+
+    Attributes:
+        parts: How many there are, about: each keeps so many times fewer rows.
+        hash_seed: Of all of them, below 2**32: equal values have equal hashes in each.
+    """
+
+    parts: int
+    hash_seed: int
 
 
 class RowSample:
@@ -34,6 +49,7 @@ class RowSample:
     Args:
         before, after: Columns that are sampled.
         seed: Of the priorities; a sample of statistics needs no secret randomness.
+        share: What this sample is a part of; None: it is of all rows.
     """
 
     def __init__(
@@ -42,14 +58,16 @@ class RowSample:
         after: Side,
         seed: int | None = None,
         *,
+        share: "Share | None" = None,
         rows: int = MAX_ROWS,
         size: int = MAX_BYTES,
     ) -> None:
         self._sides: Final = (before, after)
-        self._limits: Final = (rows, size)
+        parts = share.parts if share else 1
+        self._limits: Final = (max(_FEWEST, rows // parts), max(_FEWEST, size // parts))
         start = int.from_bytes(os.urandom(8), "big") if seed is None else seed
         self._random = np.random.Generator(np.random.PCG64(start))
-        self._hash_seed: Final = start & 0xFFFF_FFFF
+        self._hash_seed: Final = share.hash_seed if share else start & 0xFFFF_FFFF
         self._bound = _WHOLE
         self._frames: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
         self._lock = threading.Lock()

@@ -1,12 +1,13 @@
 """The plan of a MaskingJob: its parts in the course that all workloads take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
 from leeward.api.dataset import DatasetSpec
 from leeward.api.maskingjob import MASKINGJOB, MaskingJobSpec
 from leeward.api.meta import Kind
+from leeward.formats.keyset import PARTS_ROLE
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult, DetachedResult, Result
 from leeward.plans.maskingjob.admission import check, output_name_taken
@@ -21,7 +22,7 @@ from leeward.plans.maskingjob.publishing import (
     report_steps,
     stored_result,
 )
-from leeward.plans.maskingjob.recipe import is_own, recipe
+from leeward.plans.maskingjob.recipe import is_own, is_published, recipe
 from leeward.plans.shared.claims import claim_of
 from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
@@ -36,6 +37,7 @@ from leeward.plans.shared.model import (
     Context,
     Create,
     Delete,
+    ForgetArtefactKey,
     Manifest,
     Observed,
     Outcome,
@@ -43,6 +45,7 @@ from leeward.plans.shared.model import (
     Plan,
     PublishArtefactKey,
     ResultOf,
+    ShredArtefactKey,
     WriteStatus,
 )
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
@@ -156,9 +159,15 @@ class _Masking:
                 return self._taken(run)
             published = created.result["metadata"]
             owner = dataset_owner(published["name"], published["uid"])
-            steps.extend(PublishArtefactKey(key_id, owner) for key_id in self.own_keys(run))
+            steps.extend(PublishArtefactKey(key_id, owner) for key_id in _published_keys(run))
             generation = published.get("generation", 1)
             steps.append(PatchStatus(ref_of(dataset), dataset_status(run, generation)))
+            # What opens the parts stands in their manifest: who shreds its key shreds all.
+            steps.extend(
+                step(key_id)
+                for key_id in _keys_of(run, lambda role: role == PARTS_ROLE)
+                for step in (ShredArtefactKey, ForgetArtefactKey)
+            )
         done = progress(run.observed, steps)
         if done.failed is not None:
             return self._refused(run, dataset, *done.failed)
@@ -194,8 +203,7 @@ class _Masking:
         return claim_of(run.owner, self._spec.output.dataset)
 
     def own_keys(self, run: Run) -> Sequence[str]:
-        keys = (run.status.get("admission") or {}).get("keys", [])
-        return [key["id"] for key in keys if is_own(key["role"])]
+        return _keys_of(run, is_own)
 
     def leftovers(self, run: Run) -> tuple[str, str] | None:
         return output_volume(run.owner, self._spec)
@@ -231,7 +239,7 @@ class _Masking:
             return False
         if parse_spec(found, DatasetSpec) == typed(made["spec"], DatasetSpec):
             return True
-        needs = tuple(ArtefactKeyOf(key_id) for key_id in self.own_keys(run))
+        needs = tuple(ArtefactKeyOf(key_id) for key_id in _published_keys(run))
         if not all(run.observed.has(need) for need in needs):
             return Unseen(needs)
         records = [run.observed.get(need) for need in needs]
@@ -240,6 +248,16 @@ class _Masking:
 
     def _fail(self, run: Run, reason: str, message: str) -> Plan:
         return fail(self, run, Denied(reason, message), started=True)
+
+
+def _published_keys(run: Run) -> list[str]:
+    return _keys_of(run, is_published)
+
+
+def _keys_of(run: Run, wanted: Callable[[str], bool]) -> list[str]:
+    """Ids of the keys that the job was given in such roles."""
+    keys = (run.status.get("admission") or {}).get("keys", [])
+    return [key["id"] for key in keys if wanted(key["role"])]
 
 
 def _parsed(document: Manifest | None) -> Result | None:

@@ -9,7 +9,7 @@ from leeward.formats.jobconfig import (
     ReportFile,
     RuleConfig,
 )
-from leeward.formats.keyset import OUTPUT_ROLE
+from leeward.formats.keyset import OUTPUT_ROLE, PARTS_ROLE
 from leeward.formats.report import ReportSubject, report_path
 from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
 from leeward.plans.maskingjob.privacy import counted_subject
@@ -22,6 +22,7 @@ from leeward.plans.shared.verdict import Unseen
 from leeward.plans.shared.workload import JobKey, Recipe
 
 DEFAULT_RULE = "defaultAction"
+_PARTS_ALGORITHM = "AES256_GCM"
 
 
 def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
@@ -43,6 +44,8 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
     keys = _source_key(case)
     for role, key_id, use in roles.values():
         keys.append(_key(case, role, key_id, use, own=is_own(role)))
+    if case.spec.parallelism > 1:
+        keys.append(_parts_key(case, admission))
     # Last: keys are published in this order, so none that could still be shredded is missing when
     # the output's is.
     keys.append(_output_key(case, admission))
@@ -52,6 +55,7 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
         claims=Claims(case.source_claim, output_volume(case.owner, case.spec)[0]),
         source_digest=case.dataset_status.digest,
         grants=_grants(case),
+        workers=case.spec.parallelism,
         replaced_key=case.dataset_status.replaced_key_id,
         selected=tuple(
             (rule.name, tuple(case.selection.columns_of(rule)))
@@ -81,6 +85,14 @@ def _grants(case: MaskingCase) -> tuple[Granted, ...]:
 
 def is_own(role: str) -> bool:
     """Whether a key of this role opens nothing but what this one job writes."""
+    return role == PARTS_ROLE or is_published(role)
+
+
+def is_published(role: str) -> bool:
+    """Whether a key of this role becomes that of the Dataset which the job makes.
+
+    What opens its parts does not: it stands in their manifest, and nowhere else any more.
+    """
     return role == OUTPUT_ROLE or (role.startswith("rule:") and role.split("/")[1] == "Job")
 
 
@@ -118,12 +130,31 @@ def _source_key(case: MaskingCase) -> list[JobKey]:
 
 
 def _output_key(case: MaskingCase, admission: Manifest | None) -> JobKey:
-    known = [key["id"] for key in (admission or {}).get("keys", []) if key["role"] == OUTPUT_ROLE]
-    key_id = known[0] if known else random_id(case.context.random)
+    key_id = _known_id(case, admission, OUTPUT_ROLE)
     return _key(case, OUTPUT_ROLE, key_id, case.output_key, own=True)
 
 
-def _key(case: MaskingCase, role: str, key_id: str, use: KeyUse, *, own: bool) -> JobKey:
+def _parts_key(case: MaskingCase, admission: Manifest | None) -> JobKey:
+    """The key that the pods of this job share; symmetric, whatever the output is sealed with."""
+    key_id = _known_id(case, admission, PARTS_ROLE)
+    return _key(case, PARTS_ROLE, key_id, case.output_key, own=True, algorithm=_PARTS_ALGORITHM)
+
+
+def _known_id(case: MaskingCase, admission: Manifest | None, role: str) -> str:
+    """The id that was decided before, or another one."""
+    known = [key["id"] for key in (admission or {}).get("keys", []) if key["role"] == role]
+    return known[0] if known else random_id(case.context.random)
+
+
+def _key(
+    case: MaskingCase,
+    role: str,
+    key_id: str,
+    use: KeyUse,
+    *,
+    own: bool,
+    algorithm: str | None = None,
+) -> JobKey:
     info: ArtefactKeyInfo | None = case.observed.seen.get(ArtefactKeyOf(key_id))
     if info is not None:
         return JobKey(role, key_id, info.version)
@@ -136,6 +167,7 @@ def _key(case: MaskingCase, role: str, key_id: str, use: KeyUse, *, own: bool) -
         owner=case.owner.id,
         artefact=output_volume(case.owner, case.spec) if own else None,
         dataset=case.spec.output.dataset if role == OUTPUT_ROLE else None,
+        algorithm=algorithm,
     )
     return JobKey(role, key_id, ready_key(use, case.observed).version, ensure)
 
@@ -158,6 +190,7 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
             key_role=OUTPUT_ROLE,
             report=_report(case, report_path(path)),
         ),
+        workers=case.spec.parallelism if case.spec.parallelism > 1 else None,
     )
 
 

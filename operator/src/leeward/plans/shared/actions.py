@@ -210,6 +210,7 @@ class EnsureArtefactKey:
             is published, the key is shredded.
         dataset: Name of the Dataset that this file is to become, of the one key that seals it:
             then file and Dataset go, too.
+        algorithm: What it is to be, and drawn for itself; None: what the vault key says.
     """
 
     id: str
@@ -220,6 +221,7 @@ class EnsureArtefactKey:
     owner: str
     artefact: tuple[str, str] | None = None
     dataset: str | None = None
+    algorithm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from leeward.plans.shared.podstate import (
     Active,
     Failed,
     Succeeded,
+    is_indexed,
     lacks_image,
     left_pods,
     own_pods,
@@ -301,7 +302,8 @@ def _upkeep(
     deadline = run.spec.active_deadline
     wanted = {
         "suspend": run.spec.suspend,
-        "backoffLimit": run.spec.backoff_limit,
+        # Of several workers it is a limit for each, which Kubernetes does not let change.
+        "backoffLimit": None if is_indexed(job) else run.spec.backoff_limit,
         "activeDeadlineSeconds": whole_seconds(deadline) if deadline else None,
     }
     change = changed(run.owner, job, wanted)

@@ -14,9 +14,13 @@ from leeward.plans.shared.model import Context, Manifest, ObjectRef
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, metadata
 from leeward.plans.shared.pods import CONTAINER, PodParts, pod_template
 
-FINAL_EXIT_CODES: Final = (2, 137)
-"""2: the program says that another try ends the same. 137: killed, as a rule for its memory, which
-another try under the same limit would need again."""
+FINAL: Final = 2
+"""Exit code by which the program says that another try ends the same."""
+KILLED: Final = 137
+"""Exit code of a container that was killed, as a rule for its memory, which another try under the
+same limit would need again. Of several workers each may die: another one takes over."""
+FIRST_INDEX: Final = 0
+"""Of the pod of an Indexed Job that answers for all."""
 
 JOB_CHILDREN: Final = (
     ("batch/v1", "Job"),
@@ -48,8 +52,9 @@ def job(
     deadline: int | None,
     suspended: bool,
     ttl: int | None = None,
+    workers: int = 1,
 ) -> Manifest:
-    """A Job of one pod at a time.
+    """A Job of one pod at a time, or of several that share their work.
 
     Args:
         placed: Its metadata.
@@ -59,11 +64,10 @@ def job(
         deadline: Seconds that it may run.
         suspended: Whether it starts no pod until it is resumed.
         ttl: Seconds after its end when Kubernetes removes it; None: it is removed by a plan.
+        workers: How many pods there are at once.
     """
     spec: Manifest = {
-        "completions": 1,
-        "parallelism": 1,
-        "backoffLimit": backoff_limit,
+        **(_indexed(workers, backoff_limit) if workers > 1 else _single(backoff_limit)),
         "suspend": suspended,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {
@@ -74,7 +78,7 @@ def job(
                     "onExitCodes": {
                         "containerName": CONTAINER,
                         "operator": "In",
-                        "values": list(FINAL_EXIT_CODES),
+                        "values": [FINAL] if workers > 1 else [FINAL, KILLED],
                     },
                 },
             ]
@@ -86,6 +90,22 @@ def job(
     if ttl is not None:
         spec["ttlSecondsAfterFinished"] = ttl
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": placed, "spec": spec}
+
+
+def _single(backoff_limit: int) -> Manifest:
+    return {"completions": 1, "parallelism": 1, "backoffLimit": backoff_limit}
+
+
+def _indexed(workers: int, backoff_limit: int) -> Manifest:
+    """Each pod is tried again so often; the Job has ended well when the one that answers has."""
+    return {
+        "completionMode": "Indexed",
+        "completions": workers,
+        "parallelism": workers,
+        "backoffLimitPerIndex": backoff_limit,
+        "maxFailedIndexes": 0,
+        "successPolicy": {"rules": [{"succeededIndexes": str(FIRST_INDEX)}]},
+    }
 
 
 def job_ref(namespace: str, name: str) -> ObjectRef:

@@ -7,12 +7,14 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from leeward.formats.result import AnyResult, Result, ResultError, parse_result
+from leeward.formats.result import RETRYABLE, AnyResult, Result, ResultError, parse_result
 from leeward.plans.shared.conditions import parse_timestamp
+from leeward.plans.shared.jobs import FIRST_INDEX
 from leeward.plans.shared.model import Manifest
 from leeward.plans.shared.pods import CONTAINER
 
 JOB_UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
+_INDEX: Final = "batch.kubernetes.io/job-completion-index"
 IMAGE_MISSING: Final = "ImageMissing"
 PATIENCE: Final = 30.0
 """Seconds without a pod after which a Job is said to get none."""
@@ -91,10 +93,11 @@ def read_job(job: Manifest | None, pods: Sequence[Manifest], now: datetime.datet
     if job is None:
         return _gone(pods)
     if _job_condition(job, "Complete") is not None:
-        return Succeeded(_answer(pods, "Succeeded"), lost="Succeeded" not in _phases(pods))
+        lost = "Succeeded" not in _phases(_answering(pods))
+        return Succeeded(_answer(pods, "Succeeded"), lost=lost)
     failed = _job_condition(job, "Failed")
     if failed is not None:
-        return _failed(failed, pods)
+        return _failed(job, failed, pods)
     answer = None if _job_condition(job, "FailureTarget") else _answer(pods, "Succeeded")
     if answer is not None:
         # A pod that is being removed is gone as soon as the Job controller has counted it.
@@ -165,8 +168,21 @@ def _gone(pods: Sequence[Manifest]) -> JobState:
     )
 
 
+def is_indexed(job: Manifest) -> bool:
+    """Whether several pods work on a Job at once."""
+    return (job.get("spec") or {}).get("completionMode") == "Indexed"
+
+
+def _answering(pods: Sequence[Manifest]) -> list[Manifest]:
+    """Those that answer for all: of several workers the first."""
+    first = str(FIRST_INDEX)
+    return [
+        pod for pod in pods if (pod["metadata"].get("labels") or {}).get(_INDEX, first) == first
+    ]
+
+
 def _answer(pods: Sequence[Manifest], phase: str) -> AnyResult | None:
-    for pod in reversed(pods):
+    for pod in reversed(_answering(pods)):
         if (pod.get("status") or {}).get("phase") == phase:
             answer = _message(pod)
             if answer is not None:
@@ -203,7 +219,7 @@ def _started(pods: Sequence[Manifest]) -> bool:
     return False
 
 
-def _failed(condition: Manifest, pods: Sequence[Manifest]) -> Failed:
+def _failed(job: Manifest, condition: Manifest, pods: Sequence[Manifest]) -> Failed:
     started = _started(pods) or not pods
     if condition.get("reason") == "DeadlineExceeded":
         return Failed(
@@ -212,16 +228,21 @@ def _failed(condition: Manifest, pods: Sequence[Manifest]) -> Failed:
             " spec.resources",
             started=started,
         )
-    for pod in reversed(pods):
-        found = _pod_failure(pod)
-        if found is not None:
-            return found
+    causes = [found for pod in reversed(pods) if (found := _pod_failure(pod)) is not None]
+    if causes:
+        return min(causes, key=_is_consequence) if is_indexed(job) else causes[0]
     return Failed(
         "PodFailed",
         f"the Job failed ({condition.get('reason', 'no reason given')}) and no pod is left that"
         " says why: create it again, and look at its logs while it runs",
         started=started,
     )
+
+
+def _is_consequence(cause: Failed) -> int:
+    """What one of several workers says comes last where it was only stopped, or may try again."""
+    code = cause.result.error.code if cause.result and cause.result.error else None
+    return 2 if code == "Interrupted" else int(code in RETRYABLE)
 
 
 def _pod_failure(pod: Manifest) -> Failed | None:
@@ -278,6 +299,10 @@ def _active(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime) -> 
     alive = [pod for pod in unfinished(pods) if "deletionTimestamp" not in pod["metadata"]]
     if not alive:
         return _without_pod(job, pods, now)
+    running = [pod for pod in alive if "running" in (_container(pod).get("state") or {})]
+    if is_indexed(job) and running:
+        told = f"{len(running)} of {job['spec']['completions']} workers run"
+        return Active("Running", "Running", told, (_answering(running) or running)[-1])
     pod = alive[-1]
     container = _container(pod)
     state = container.get("state") or {}
@@ -310,7 +335,7 @@ def _without_pod(job: Manifest, pods: Sequence[Manifest], now: datetime.datetime
     given_up = [moment for pod in pods if (moment := _disrupted(pod)) is not None]
     phases = [(pod.get("status") or {}).get("phase") for pod in pods if _disrupted(pod) is None]
     failed = (job.get("status") or {}).get("failed", 0)
-    if "Succeeded" in phases or phases.count("Failed") > failed:
+    if "Succeeded" in _phases(_answering(pods)) or phases.count("Failed") > failed:
         return _ENDING
     leaving = [pod for pod in pods if "running" in (_container(pod).get("state") or {})]
     if leaving:

@@ -285,6 +285,7 @@ def _job(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) -> M
         backoff_limit=spec.backoff_limit,
         deadline=whole_seconds(spec.active_deadline) if spec.active_deadline else None,
         suspended=True,
+        workers=recipe.workers,
     )
 
 

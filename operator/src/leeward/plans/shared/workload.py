@@ -80,6 +80,7 @@ class Recipe:
         grants: By what it may use those keys.
         replaced_key: The artefact key that opened the file before the one that does now.
         selected: Rule and columns, of rules that do not name their columns.
+        workers: How many pods work on it at once.
     """
 
     config: Document
@@ -89,6 +90,7 @@ class Recipe:
     grants: tuple[Granted, ...] = ()
     replaced_key: str | None = None
     selected: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    workers: int = 1
 
     @property
     def counts(self) -> tuple[Action, ...]:
