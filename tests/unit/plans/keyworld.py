@@ -252,7 +252,7 @@ class SimulatedKeys:
                 vault_id=keyset.vault_id,
                 key=action.key,
                 version=version,
-                algorithm=algorithm,
+                algorithm=action.algorithm or algorithm,
                 namespace=action.namespace,
                 owner=action.owner,
                 public_key=PEM if algorithm == "HPKE_X25519" else None,

@@ -125,7 +125,9 @@ class World(SimulatedKeys):
 
     # --- Jobs and their pods ----------------------------------------------------------------------
 
-    def start_pod(self, job: Manifest | None = None, **container_state: Any) -> Manifest:
+    def start_pod(
+        self, job: Manifest | None = None, index: int | None = None, **container_state: Any
+    ) -> Manifest:
         """What the Job controller and the kubelet do: one pod of the Job, running by default."""
         job = job or self.only("Job")
         assert not job["spec"]["suspend"], "a suspended Job gets no pod"
@@ -135,6 +137,7 @@ class World(SimulatedKeys):
         if "startTime" not in job.setdefault("status", {}):
             job["status"]["startTime"] = stamp(self.now)
         uid = job["metadata"]["uid"]
+        indexed = {} if index is None else {"batch.kubernetes.io/job-completion-index": str(index)}
         return self.add(
             {
                 "apiVersion": "v1",
@@ -146,6 +149,7 @@ class World(SimulatedKeys):
                         **template["metadata"]["labels"],
                         "batch.kubernetes.io/job-name": job["metadata"]["name"],
                         "batch.kubernetes.io/controller-uid": uid,
+                        **indexed,
                     },
                     "ownerReferences": [
                         {

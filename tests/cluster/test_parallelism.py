@@ -1,0 +1,66 @@
+"""spec.parallelism: several pods on one MaskingJob, and what reads what they wrote."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from cluster.clinic import Clinic, Manifest, dataset, key_ref, masking_job
+
+pytestmark = pytest.mark.cluster
+
+ROWS = 220_000
+"""About 9 MB: three shards."""
+RULES: list[Manifest] = [
+    {"name": "patient", "tokenize": {"key": key_ref("tokens")}},
+    {"name": "note", "hash": {"key": key_ref("pseudonyms"), "length": 32}},
+    {"name": "age", "keep": {}},
+]
+
+
+def people() -> str:
+    rows = (
+        f'{number % 5000},"note ""{number}"",\nsecond line of SECRET",{number % 97}'
+        for number in range(ROWS)
+    )
+    return "\n".join(("patient,note,age", *rows)) + "\n"
+
+
+@pytest.fixture(scope="module")
+def many(clinic: Clinic) -> Clinic:
+    clinic.put("raw/many.csv", people().encode())
+    clinic.apply(dataset("many", "raw/many.csv"))
+    clinic.reason("dataset", "many", "Inspected")
+    return clinic
+
+
+def test_two_pods_write_parts_that_are_one_dataset(
+    many: Clinic, leeward: Callable[..., str]
+) -> None:
+    many.apply(masking_job("shared", "many", RULES, parallelism=2))
+    many.reason("maskingjob", "shared", "Published", timeout=180)
+    job = many.get("maskingjob", "shared")["status"]
+    made = many.get("job", job["admission"]["jobName"])
+    assert made["spec"]["completions"] == 2
+    output = many.get("dataset", "shared-out")
+    assert output["status"]["rows"] == ROWS
+    parts = [path for path in many.files() if "/masked/shared-" in path and ".parts/" in path]
+    assert len(parts) >= 2
+    assert not [path for path in many.files() if ".work/" in path]
+    arguments = ("-n", many.namespace, "--purpose", "research", "--rows", "3", "-o", "json")
+    shown = json.loads(leeward("dataset", "preview", "shared-out", *arguments))["rows"]
+    assert [row["age"] for row in shown] == ["0", "1", "2"]
+    assert "SECRET" not in json.dumps(shown)
+
+
+def test_a_further_job_of_two_pods_reads_it(many: Clinic, leeward: Callable[..., str]) -> None:
+    many.reason("maskingjob", "shared", "Published", timeout=180)
+    rules: list[Manifest] = [{"name": "age", "keep": {}}]
+    again = masking_job("again", "shared-out", rules, defaultAction="Drop", parallelism=2)
+    many.apply(again)
+    many.reason("maskingjob", "again", "Published", timeout=180)
+    report = many.get("maskingjob", "again")["status"]["report"]
+    columns = json.loads(many.get("configmap", report)["data"]["report.json"])["columns"]
+    (age,) = [column for column in columns if column["name"] == "age"]
+    assert age["distinctBefore"] == 97
+    assert many.get("dataset", "again-out")["status"]["rows"] == ROWS
