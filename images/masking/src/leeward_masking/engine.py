@@ -15,14 +15,16 @@ from typing import Final
 import polars as pl
 
 from leeward.api.dataset import DataFormat, SchemaColumn
-from leeward.formats.jobconfig import MaskingConfig
+from leeward.formats.jobconfig import MaskingConfig, SourceFile
 from leeward.formats.result import MaskingReport, Result, ResultFile
 from leeward.formats.sealed import Recipient, Unwrapper
 from leeward_masking.blocks import BlockReader
 from leeward_masking.canonical import column_type
 from leeward_masking.content import changed
-from leeward_masking.freetext import Measured, check_recall, measure
+from leeward_masking.errors import JobError
+from leeward_masking.freetext import FreeTextMask, Measured, checked
 from leeward_masking.gathering import gather, merged
+from leeward_masking.labelled import labelled_notes
 from leeward_masking.progress import Progress, Told
 from leeward_masking.report.archive import archive
 from leeward_masking.report.building import large_report
@@ -41,6 +43,7 @@ def mask_file(
     material_of: MaterialOf,
     recipient: Recipient,
     progress: Progress,
+    sample_keys: Sequence[Unwrapper] | None = None,
 ) -> Result:
     """Mask the source, and write the sealed output.
 
@@ -50,6 +53,7 @@ def mask_file(
         material_of: Keys of the rules by role.
         recipient: Whom the output is sealed to.
         progress: Told how many bytes of the source are read.
+        sample_keys: What opens the labelled notes; None: they are plain, or there are none.
 
     Raises:
         JobError: Nothing was written then.
@@ -67,7 +71,7 @@ def mask_file(
                 plan = compile_plan(config.rules, schema, material_of, config.privacy)
                 first = schema
                 plan.check(schema)
-                recall = checked_recall(plan)
+                recall = checked_recall(plan, config.sample, sample_keys)
                 progress.begin("bytes", size * (1 + plan.readings))
             elif schema != first:
                 raise changed("was changed between two readings of it")
@@ -116,18 +120,30 @@ def _write(
     )
 
 
-def checked_recall(plan: MaskPlan) -> dict[str, tuple[Measured, ...]]:
+def checked_recall(
+    plan: MaskPlan, sample: SourceFile | None, sample_keys: Sequence[Unwrapper] | None
+) -> dict[str, tuple[Measured, ...]]:
     """How well each column of notes is searched, as measured on labelled notes.
 
     Raises:
-        JobError: ``RecallTooLow``.
+        JobError: ``RecallTooLow``; or the user's own notes cannot be read, or are wrongly labelled.
     """
-    found: dict[str, tuple[Measured, ...]] = {}
-    for column in plan.columns:
-        if column.free_text is not None:
-            found[column.name] = measure(column.free_text)
-            check_recall(column.name, column.free_text, found[column.name])
-    return found
+    masks = free_text_masks(plan)
+    own = [mask.rule.sample.column for mask in masks.values() if mask.rule.sample is not None]
+    if not own:
+        return checked(masks, None)
+    if sample is None:
+        raise JobError(
+            "InvalidConfig",
+            "the pod was given no labelled notes",
+            "delete the job and create it again",
+        )
+    return checked(masks, labelled_notes(sample, sample_keys, own))
+
+
+def free_text_masks(plan: MaskPlan) -> dict[str, FreeTextMask]:
+    """What searches notes, by column."""
+    return {c.name: c.free_text for c in plan.columns if c.free_text is not None}
 
 
 @dataclass(frozen=True, slots=True)

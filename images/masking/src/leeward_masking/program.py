@@ -160,15 +160,19 @@ def _do(pod: Pod) -> Result:
 def _mask(config: MaskingConfig, pod: Pod) -> Result:
     keyset = pod.keyset
     source_keys = unwrappers(keyset, config.source.key_role)
+    sample_keys = unwrappers(keyset, config.sample.key_role) if config.sample else None
     output = recipient(keyset, config.output.key_role)
 
     def material_of(role: str) -> bytes:
         return keyset.by_role(role).raw()
 
     if config.workers is None:
-        return mask_file(config, source_keys, material_of, output, pod.progress)
+        return mask_file(config, source_keys, material_of, output, pod.progress, sample_keys)
     shared = shared_key(keyset)
-    worker = Worker(config, source_keys, material_of, output, shared, pod.index, pod.progress)
+    worker = Worker(
+        *(config, source_keys, material_of, output, shared, pod.index, pod.progress),
+        sample_keys=sample_keys,
+    )
     return worker.run()
 
 

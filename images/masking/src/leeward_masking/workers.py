@@ -91,6 +91,7 @@ class Worker:
         shared: 32 bytes that only the pods of this job have.
         index: Of this pod, from 0.
         progress: Told how far all pods are.
+        sample_keys: What opens the labelled notes; None: they are plain, or there are none.
         min_shard: Bytes of the smallest shards.
     """
 
@@ -104,8 +105,10 @@ class Worker:
         index: int,
         progress: Progress,
         *,
+        sample_keys: Sequence[Unwrapper] | None = None,
         min_shard: int = MIN_SHARD,
     ) -> None:
+        self._sample_keys = sample_keys
         self._min_shard = min_shard
         self._config = config
         self._source_keys = source_keys
@@ -148,7 +151,7 @@ class Worker:
         self._files = SourceFiles(self._config.source, self._source_keys)
         plan = self._plan(0)
         plan.check(self._schema)
-        self._recall = checked_recall(plan)
+        self._recall = checked_recall(plan, self._config.sample, self._sample_keys)
         total = self._files.size * (1 + plan.readings)
         self._telling = Telling(self._work, self._index, self._progress, total)
         while self._plan(0).gatherings:

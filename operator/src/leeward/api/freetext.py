@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from leeward.api.meta import Cel, KeyRef, ListMap, Model, Name, Text
+from leeward.api.meta import Cel, ColumnName, KeyRef, ListMap, Model, Name, Ref, Text
 from leeward.api.transformbase import KEY, SCOPE, Scope, Transform
 from leeward.api.valuetransforms import Probability
 
@@ -117,6 +117,18 @@ class TextReplacement(Model):
         return self.tokenize or self.hash
 
 
+class LabelledSample(Model):
+    """Notes in which persons have marked what is personal, to measure detection on."""
+
+    dataset: Ref = Field(
+        description="The Dataset that holds them. It is personal data, so it needs a grant, and"
+        " belongs sealed, like any source.",
+    )
+    column: ColumnName = Field(
+        description="Its column of notes, with {Person|Jane Roe} around what is personal."
+    )
+
+
 class FreeText(Transform):
     """Personal data in notes is found and replaced. No detection is complete."""
 
@@ -141,6 +153,11 @@ class FreeText(Transform):
         description="Share of the values of every kind, marked in the labelled notes, of which"
         " nothing may be left. Where detection does worse, the job fails before anything is"
         " written.",
+    )
+    sample: LabelledSample | None = Field(
+        default=None,
+        description="Labelled notes of your own; all rules of a job name the same Dataset. Left"
+        " out: those that come with the image.",
     )
 
     def fault(self) -> tuple[str, str] | None:

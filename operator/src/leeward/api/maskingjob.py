@@ -125,6 +125,10 @@ class MaskingJobStatus(WorkloadStatus):
     transforms: Annotated[list[TransformCount], Field(max_length=32)] = Field(
         default=[], description="Columns by transform."
     )
+    sample_key_id: Hex128 | None = Field(
+        default=None,
+        description="Artefact key of the labelled notes that its pods are given, until it is over.",
+    )
     report: str | None = Field(
         default=None,
         max_length=253,
@@ -147,7 +151,12 @@ MASKINGJOB: Final = Kind(
         Column("Output", "string", ".spec.output.dataset", priority=1),
         AGE,
     ),
-    selectable_fields=(".spec.source.name", ".spec.output.dataset", ".status.sourceKeyId"),
+    selectable_fields=(
+        ".spec.source.name",
+        ".spec.output.dataset",
+        ".status.sourceKeyId",
+        ".status.sampleKeyId",
+    ),
     rules=(FIXED_ONCE_ADMITTED,),
     is_workload=True,
 )

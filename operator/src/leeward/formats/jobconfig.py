@@ -28,13 +28,14 @@ digest; of sealed rows ``receipt`` in the document that is sealed."""
 
 SOURCE_MOUNT: Final = "/data/source"
 OUTPUT_MOUNT: Final = "/data/output"
+SAMPLE_MOUNT: Final = "/data/sample"
 
 
 class SourceFile(Document):
     """A file to read.
 
     Attributes:
-        path: Absolute, below ``SOURCE_MOUNT``.
+        path: Absolute, below ``SOURCE_MOUNT``, or ``SAMPLE_MOUNT``.
         key_role: Role of the key that opens it; None: the file is plain.
         digest: What the file must have (admission pins it); None: not known yet.
         columns: Its schema as inspected; empty: not known yet.
@@ -103,6 +104,8 @@ class MaskingConfig(Document):
     Attributes:
         workers: How many pods work on it; None: one, which writes one file. Several write parts,
             sealed with the key of role ``PARTS_ROLE``, and a manifest in the place of the file.
+        sample: Labelled notes that detection in free text is measured on; None: rules that ask for
+            a figure get that of the image's own notes.
     """
 
     format_version: Literal[1] = 1
@@ -112,6 +115,7 @@ class MaskingConfig(Document):
     privacy: PrivacyConfig | None = None
     output: OutputFile
     workers: Annotated[int, Field(ge=2, le=64)] | None = None
+    sample: SourceFile | None = None
 
 
 class InspectConfig(Document):

@@ -97,9 +97,9 @@ class _Preview:
             use = case.source_key
             grants = (granted(use, "Open", run.owner, run.observed, run.context),)
         status = case.dataset_status
-        claims, replaced = Claims(case.source_claim), status.replaced_key_id
+        claims, replaced = Claims(case.source_claim), case.replaced_keys
         config = self._config(case)
-        return Recipe(config, keys, claims, status.digest, grants, replaced_key=replaced)
+        return Recipe(config, keys, claims, status.digest, grants, replaced_keys=replaced)
 
     def _check_report(self, case: Case) -> Denied | None:
         if self._spec.content == "Rows" or case.dataset_status.report is not None:

@@ -3,7 +3,7 @@
 from leeward_masking.freetext.custom import CustomDictionary, CustomPattern
 from leeward_masking.freetext.detector import ENTITIES, FreeTextDetector
 from leeward_masking.freetext.evaluation import Score, evaluate, read_labelled
-from leeward_masking.freetext.gate import Measured, check_recall, measure
+from leeward_masking.freetext.gate import Measured, check_recall, checked, measure
 from leeward_masking.freetext.mask import FreeTextMask
 from leeward_masking.freetext.replacement import label, normalised, replaced
 from leeward_masking.freetext.spans import SPAN_SCHEMA
@@ -18,6 +18,7 @@ __all__ = [
     "Measured",
     "Score",
     "check_recall",
+    "checked",
     "evaluate",
     "label",
     "measure",

@@ -4,7 +4,7 @@ Sample notes come with the image, one file per language. Their names were writte
 taken from the detectors' dictionaries, so that the figure says something about names in general.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -32,6 +32,27 @@ class Measured:
     entity: str
     language: str | None
     score: Score
+
+
+def checked(
+    masks: Mapping[str, FreeTextMask], own: pl.DataFrame | None
+) -> dict[str, tuple[Measured, ...]]:
+    """How well each column of notes is searched; all are good enough.
+
+    Args:
+        masks: Rules by column.
+        own: Labelled notes of the user, in the columns that the rules name; None: none names one.
+
+    Raises:
+        JobError: ``RecallTooLow``, or the user's notes are wrongly labelled.
+    """
+    found: dict[str, tuple[Measured, ...]] = {}
+    for name, mask in masks.items():
+        column = mask.rule.sample.column if mask.rule.sample else None
+        notes = own.get_column(column) if own is not None and column is not None else None
+        found[name] = measure(mask, notes)
+        check_recall(name, mask, found[name])
+    return found
 
 
 def measure(mask: FreeTextMask, own: pl.Series | None = None) -> tuple[Measured, ...]:
@@ -102,7 +123,7 @@ def check_recall(column: str, mask: FreeTextMask, measured: Iterable[Measured]) 
             f'recall in column "{column}" is below minRecall {mask.rule.min_recall}, as measured on'
             f" labelled notes: {', '.join(_told(one) for one in low)}",
             "add patterns or dictionaries, leave the kind out of entities and mask the column"
-            " otherwise, or lower minRecall",
+            " otherwise, measure on labelled notes like yours (sample), or lower minRecall",
             column=column,
         )
 

@@ -15,8 +15,11 @@ from leeward.plans.shared.conditions import backoff
 from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import DeliveriesOf, Listing, Plan, WriteStatus
 
-SOURCE_KEY: Final = "status.sourceKeyId"
-WORKLOADS: Final = tuple(k.kind for k in KINDS if f".{SOURCE_KEY}" in k.selectable_fields)
+KEYS: Final = ("status.sourceKeyId", "status.sampleKeyId")
+"""Where workloads say which key of a Dataset they were given."""
+WORKLOADS: Final = tuple(
+    (kind.kind, key) for kind in KINDS for key in KEYS if f".{key}" in kind.selectable_fields
+)
 """Kinds of those that end; a KeyDelivery says by itself what its pods hold."""
 _SHOWN: Final = 10
 _AT_FIRST: Final = 5.0
@@ -27,15 +30,17 @@ def await_workloads(view: View) -> Plan | None:
     """Wait for workloads that were given the old key; it must have been retired before."""
     previous = view.status["replacement"]["previousKeyId"]
     needs = tuple(
-        Listing(API_VERSION, kind, view.owner.namespace, SOURCE_KEY, previous) for kind in WORKLOADS
+        Listing(API_VERSION, kind, view.owner.namespace, key, previous) for kind, key in WORKLOADS
     )
     if not all(view.observed.has(need) for need in needs):
         return Plan(view.status, needs=needs)
-    holders = [
-        f"{need.kind} {found['metadata']['name']}"
-        for need in needs
-        for found in view.observed.get(need)
-    ]
+    holders = list(
+        dict.fromkeys(
+            f"{need.kind} {found['metadata']['name']}"
+            for need in needs
+            for found in view.observed.get(need)
+        )
+    )
     if not holders:
         return None
     return _await(view, holders, "begun with the old key and not ended: wait, or delete them")

@@ -8,6 +8,7 @@ from leeward.api.meta import API_VERSION
 from leeward.api.transforms import ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.maskingjob.privacy import check_privacy_model
+from leeward.plans.maskingjob.samples import check_sample
 from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
 from leeward.plans.shared.listing import listed
@@ -279,6 +280,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_suitable,
     check_subjects,
     check_groups,
+    check_sample,
     check_something_left,
     check_privacy_model,
     check_output_name,
@@ -302,6 +304,7 @@ _IN_THE_SPEC: Final = frozenset(
         "PrivacyModelInvalid",
         "QuasiIdentifierLeftOut",
         "RulesClash",
+        "SamplesDiffer",
         "SubjectMissing",
         "TooManyKeys",
         "UnsuitableColumn",

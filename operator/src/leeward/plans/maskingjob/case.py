@@ -5,6 +5,7 @@ from functools import cached_property
 
 from leeward.api.algorithms import ALGORITHMS, OPERATIONS_BY_ALGORITHM
 from leeward.api.dataset import ColumnType, Tag
+from leeward.api.freetext import LabelledSample
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transformbase import Scope
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
@@ -66,6 +67,23 @@ class MaskingCase(Case):
         if rule.by_subject is None:
             return None
         return rule.by_subject.subject or self.dataset.subject_column
+
+    @cached_property
+    def samples(self) -> tuple[tuple[ColumnRule, LabelledSample], ...]:
+        """Rules for free text that are measured on labelled notes of the user's own."""
+        return tuple(
+            (rule, rule.free_text.sample)
+            for rule in self.spec.columns
+            if rule.free_text is not None and rule.free_text.sample is not None
+        )
+
+    @cached_property
+    def sample(self) -> Case | None:
+        """The Dataset of those notes, which all of these rules name; None: there is none."""
+        if not self.samples:
+            return None
+        ref = self.samples[0][1].dataset
+        return Case(self.owner, self.purpose, ref, self.observed, self.context)
 
     @property
     def output_key(self) -> KeyUse:

@@ -3,6 +3,7 @@
 from leeward.api.transforms import ColumnRule, NoParameters
 from leeward.formats.jobconfig import (
     OUTPUT_MOUNT,
+    SAMPLE_MOUNT,
     MaskingConfig,
     OutputFile,
     PrivacyConfig,
@@ -17,7 +18,7 @@ from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
 from leeward.plans.shared.names import random_id
 from leeward.plans.shared.pods import Claims
-from leeward.plans.shared.sources import SOURCE_ROLE
+from leeward.plans.shared.sources import SAMPLE_ROLE, SOURCE_ROLE, Case
 from leeward.plans.shared.verdict import Unseen
 from leeward.plans.shared.workload import JobKey, Recipe
 
@@ -41,7 +42,7 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
     )
     if unseen:
         return Unseen(unseen)
-    keys = _source_key(case)
+    keys = [*_read_key(case, SOURCE_ROLE), *_read_key(case.sample, SAMPLE_ROLE)]
     for role, key_id, use in roles.values():
         keys.append(_key(case, role, key_id, use, own=is_own(role)))
     if case.spec.parallelism > 1:
@@ -52,11 +53,15 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
     return Recipe(
         config=_config(case, roles),
         keys=tuple(keys),
-        claims=Claims(case.source_claim, output_volume(case.owner, case.spec)[0]),
+        claims=Claims(
+            case.source_claim,
+            output_volume(case.owner, case.spec)[0],
+            case.sample.source_claim if case.sample else None,
+        ),
         source_digest=case.dataset_status.digest,
         grants=_grants(case),
         workers=case.spec.parallelism,
-        replaced_key=case.dataset_status.replaced_key_id,
+        replaced_keys=case.replaced_keys | (case.sample.replaced_keys if case.sample else set()),
         selected=tuple(
             (rule.name, tuple(case.selection.columns_of(rule)))
             for rule in case.spec.columns
@@ -68,8 +73,9 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
 def _grants(case: MaskingCase) -> tuple[Granted, ...]:
     """By what the job may use each key."""
     uses = [(case.output_key, "Seal")]
-    if case.source_key is not None:
-        uses.append((case.source_key, "Open"))
+    for read in (case, case.sample):
+        if read is not None and read.source_key is not None:
+            uses.append((read.source_key, "Open"))
     for rule in case.spec.columns:
         found = case.rule_key(rule)
         if found is not None:
@@ -121,12 +127,12 @@ def _rule_roles(case: MaskingCase) -> _Roles:
     return roles
 
 
-def _source_key(case: MaskingCase) -> list[JobKey]:
-    key_id = case.source_key_id
-    if key_id is None:
+def _read_key(case: Case | None, role: str) -> list[JobKey]:
+    key_id = case.source_key_id if case else None
+    if case is None or key_id is None:
         return []
     info: ArtefactKeyInfo = case.observed.get(ArtefactKeyOf(key_id))
-    return [JobKey(SOURCE_ROLE, key_id, info.version)]
+    return [JobKey(role, key_id, info.version)]
 
 
 def _output_key(case: MaskingCase, admission: Manifest | None) -> JobKey:
@@ -182,6 +188,7 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
     path = f"{OUTPUT_MOUNT}/{output_volume(case.owner, case.spec)[1]}"
     return MaskingConfig(
         source=case.source_file(),
+        sample=case.sample.source_file(SAMPLE_MOUNT, SAMPLE_ROLE) if case.sample else None,
         rules=rules,
         privacy=_privacy(case),
         output=OutputFile(

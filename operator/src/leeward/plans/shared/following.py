@@ -35,6 +35,7 @@ from leeward.plans.shared.podstate import (
 from leeward.plans.shared.policies import job_policy, policy_steps
 from leeward.plans.shared.progress import parse_progress, progress_status
 from leeward.plans.shared.starting import (
+    KEYS_READ,
     delivery,
     is_as_admitted,
     is_outdated,
@@ -219,7 +220,7 @@ def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
         return hold_up(run, recipe)
     admission = run.status["admission"]
     if not is_as_admitted(recipe, admission):
-        if recipe.replaced_key in {key["id"] for key in admission["keys"]}:
+        if not recipe.replaced_keys.isdisjoint(key["id"] for key in admission["keys"]):
             return _begin_anew(run)
         return fail(workload, run, Denied("SourceChanged", _SOURCE_CHANGED), started=True)
     return _give(run, recipe)
@@ -232,7 +233,7 @@ def _give(run: Run, recipe: Recipe) -> Plan | None:
         return None
     say_source_key(run, admission["keys"])
     enter(run.draft, [secret_ref(run.owner.namespace, admission["secret"])])
-    if run.draft.differs("children", "sourceKeyId"):
+    if run.draft.differs("children", *KEYS_READ):
         return Plan(run.status, actions=(WriteStatus(),))
     steps = progress(run.observed, (*recipe.counts, delivery(run, admission)))
     plan = carry_on(run, steps, started=True)
@@ -271,7 +272,7 @@ def _begin_anew(run: Run) -> Plan:
     No pod of it runs, and one that is started again begins from the first row in any case.
     """
     message = "the source's key was replaced meanwhile: the job begins with the new one"
-    run.draft.put(jobUid=None, startedAt=None, sourceKeyId=None)
+    run.draft.put(jobUid=None, startedAt=None, sourceKeyId=None, sampleKeyId=None)
     run.draft.set("Running", False, "KeyReplaced", message)
     run.draft.set("Ready", False, "KeyReplaced", message)
     strike(run.draft, lambda ref: ref.kind in {"Job", "Secret"})

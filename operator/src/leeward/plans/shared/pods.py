@@ -12,6 +12,7 @@ from leeward.formats.jobconfig import (
     GRACE_SECONDS,
     HTTP_PORT,
     OUTPUT_MOUNT,
+    SAMPLE_MOUNT,
     SOURCE_MOUNT,
 )
 from leeward.formats.keyset import KEYSET_PATH
@@ -34,6 +35,15 @@ class Claims:
 
     source: str | None = None
     output: str | None = None
+    sample: str | None = None
+
+    def volume_of(self, use: str) -> str:
+        """Name of the volume: a claim is named once in a pod, however often it is mounted."""
+        if use != "sample":
+            return "data" if self.source == self.output else use
+        if self.sample == self.source:
+            return self.volume_of("source")
+        return self.volume_of("output") if self.sample == self.output else use
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +154,16 @@ def _container(parts: PodParts, context: Context) -> Manifest:
     if parts.claims.source:
         mounts.append(
             {
-                "name": _volume_of(parts.claims, "source"),
+                "name": parts.claims.volume_of("source"),
                 "mountPath": SOURCE_MOUNT,
                 "readOnly": True,
             }
         )
     if parts.claims.output:
-        mounts.append({"name": _volume_of(parts.claims, "output"), "mountPath": OUTPUT_MOUNT})
+        mounts.append({"name": parts.claims.volume_of("output"), "mountPath": OUTPUT_MOUNT})
+    if parts.claims.sample:
+        volume = parts.claims.volume_of("sample")
+        mounts.append({"name": volume, "mountPath": SAMPLE_MOUNT, "readOnly": True})
     return {
         "name": CONTAINER,
         "image": parts.image,
@@ -163,11 +176,6 @@ def _container(parts: PodParts, context: Context) -> Manifest:
         "terminationMessagePolicy": "File",
         "volumeMounts": mounts,
     }
-
-
-def _volume_of(claims: Claims, use: str) -> str:
-    # A claim is named once in a pod, however often it is mounted.
-    return "data" if claims.source == claims.output else use
 
 
 def _volumes(parts: PodParts) -> list[Manifest]:
@@ -183,8 +191,9 @@ def _volumes(parts: PodParts) -> list[Manifest]:
             }
         )
     for claim, volume in {
-        parts.claims.source: _volume_of(parts.claims, "source"),
-        parts.claims.output: _volume_of(parts.claims, "output"),
+        parts.claims.source: parts.claims.volume_of("source"),
+        parts.claims.output: parts.claims.volume_of("output"),
+        parts.claims.sample: parts.claims.volume_of("sample"),
     }.items():
         if claim is not None:
             # Not readOnly here, but in the mount: the kubelet sets the group of the files only on

@@ -26,6 +26,8 @@ from leeward.plans.shared.verdict import Denied, Unseen, Verdict, named_anew
 
 SOURCE_ROLE: Final = "source"
 """Role of the key that opens the source."""
+SAMPLE_ROLE: Final = "sample"
+"""Role of the key that opens the labelled notes which detection in free text is measured on."""
 SEALING: tuple[str, ...] = tuple(
     name for name, known in ALGORITHMS.items() if "Open" in known.operations
 )
@@ -94,17 +96,22 @@ class Case:
         return None if self.source_key is None else self.dataset_status.key_id
 
     @property
+    def replaced_keys(self) -> frozenset[str]:
+        """The artefact key that opened the source before the one that does now, if one did."""
+        return frozenset(filter(None, (self.dataset_status.replaced_key_id,)))
+
+    @property
     def source_claim(self) -> str:
         """The claim that the source lies on."""
         return volume_of(self.dataset)[0]
 
-    def source_file(self) -> SourceFile:
+    def source_file(self, mount: str = SOURCE_MOUNT, role: str = SOURCE_ROLE) -> SourceFile:
         """The source as its reader is told of it: pinned to what the inspection found."""
         return SourceFile(
-            path=f"{SOURCE_MOUNT}/{volume_of(self.dataset)[1]}",
+            path=f"{mount}/{volume_of(self.dataset)[1]}",
             format=self.dataset.format,
             csv=self.dataset.csv,
-            key_role=SOURCE_ROLE if self.source_key else None,
+            key_role=role if self.source_key else None,
             digest=self.dataset_status.digest,
             columns=self.dataset_status.columns,
         )

@@ -30,7 +30,7 @@ from leeward.plans.shared.names import (
 from leeward.plans.shared.pods import PodParts
 from leeward.plans.shared.podstate import unfinished
 from leeward.plans.shared.policies import job_policy, policy_steps
-from leeward.plans.shared.sources import SOURCE_ROLE
+from leeward.plans.shared.sources import SAMPLE_ROLE, SOURCE_ROLE
 from leeward.plans.shared.steps import drifted, progress
 from leeward.plans.shared.verdict import Denied, Unseen
 from leeward.plans.shared.workload import (
@@ -134,12 +134,16 @@ def _settle(run: Run, recipe: Recipe) -> None:
 
 
 def say_source_key(run: Run, keys: Sequence[Manifest]) -> None:
-    """Say which artefact key of its source the workload is given, before it is delivered.
+    """Say which artefact keys of what it reads the workload is given, before they are delivered.
 
-    Who replaces that key waits for the workloads that say so (``plans.dataset.rotation``).
+    Who replaces one of them waits for the workloads that say so (``plans.dataset.rotation``).
     """
-    ids = [key["id"] for key in keys if key["role"] == SOURCE_ROLE]
-    run.draft.put(sourceKeyId=ids[0] if ids else None)
+    ids = {key["role"]: key["id"] for key in keys}
+    run.draft.put(sourceKeyId=ids.get(SOURCE_ROLE), sampleKeyId=ids.get(SAMPLE_ROLE))
+
+
+KEYS_READ: Final = ("sourceKeyId", "sampleKeyId")
+"""Fields of the status that say so."""
 
 
 def _job_name(run: Run, digest: str, keys: list[Manifest]) -> str:
@@ -215,7 +219,7 @@ def _enter(run: Run, admission: Manifest) -> None:
 
 
 def _carry_out(workload: Workload, run: Run, recipe: Recipe) -> Plan:
-    if run.draft.differs("admission", "children", "sourceKeyId"):
+    if run.draft.differs("admission", "children", *KEYS_READ):
         # Nothing is made that is not recorded: also the names stand in the status first.
         return Plan(run.status, actions=(WriteStatus(),))
     admission = run.status["admission"]

@@ -78,7 +78,7 @@ class Recipe:
         claims: Volumes that it mounts.
         source_digest: Of the file that it reads.
         grants: By what it may use those keys.
-        replaced_key: The artefact key that opened the file before the one that does now.
+        replaced_keys: Artefact keys that opened the files which it reads before those that do now.
         selected: Rule and columns, of rules that do not name their columns.
         workers: How many pods work on it at once.
     """
@@ -88,7 +88,7 @@ class Recipe:
     claims: Claims
     source_digest: str | None
     grants: tuple[Granted, ...] = ()
-    replaced_key: str | None = None
+    replaced_keys: frozenset[str] = frozenset()
     selected: tuple[tuple[str, tuple[str, ...]], ...] = ()
     workers: int = 1
 
@@ -244,7 +244,7 @@ def keys_given(run: Look[Model], grants: Sequence[Granted]) -> None:
 def take_keys(run: Run, why: str) -> None:
     """Have its Secret removed, and say so: nobody waits any more for this workload to end."""
     strike(run.draft, lambda ref: ref.kind == "Secret")
-    run.draft.put(sourceKeyId=None)
+    run.draft.put(sourceKeyId=None, sampleKeyId=None)
     if is_true(run.status, KEYS_DELIVERED):
         run.draft.set(KEYS_DELIVERED, False, "KeysRemoved", f"its Secret was removed: {why}")
 
