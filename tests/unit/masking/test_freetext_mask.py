@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from leeward.api.freetext import FreeText
+from leeward.formats.jobconfig import SourceFile
 from leeward_masking.errors import JobError
 from leeward_masking.freetext import FreeTextMask, check_recall, measure
 from leeward_masking.freetext.mask import SLICE_BYTES, SLICE_NOTES, slices
@@ -160,6 +161,65 @@ def test_recall_of_own_notes_counts_each_kind_and_needs_enough_of_them() -> None
     missed = [*lines, "{Mail|a@b.example} and {Staff|S-12}", "{Staff|S-13}"]
     with pytest.raises(JobError, match="Staff 9 of 11"):
         check_recall("note", mask, measure(mask, pl.Series(missed)))
+
+
+def labelled(volume: Volume, lines: list[str]) -> SourceFile:
+    frame = pl.DataFrame({"text": lines})
+    path = volume.folder / "labelled.parquet"
+    frame.write_parquet(path)
+    sealed = volume.write(path.name, path.read_bytes(), sealed=True)
+    return volume.source(sealed, dict(frame.schema))
+
+
+OWN = {"dataset": {"name": "labelled"}, "column": "text"}
+
+
+@pytest.mark.parametrize(("found", "missed", "code"), [(11, 0, None), (9, 2, "RecallTooLow")])
+def test_own_sealed_notes_decide(volume: Volume, found: int, missed: int, code: str | None) -> None:
+    lines = ["{Mail|a@b.example}"] * found + ["{Mail|a at b}"] * missed
+    frame = pl.DataFrame({"note": NOTES})
+    source = volume.source(volume.write_frame(frame), dict(frame.schema))
+    wanted = rule("note", "freeText", free_text(entities=["Mail"], minRecall="0.9", sample=OWN))
+    if code is not None:
+        with pytest.raises(JobError, match="Mail 9 of 11") as caught:
+            volume.mask(source, [wanted], sample=labelled(volume, lines))
+        assert caught.value.code == code
+        assert volume.nothing_written()
+        return
+    report = volume.mask(source, [wanted], sample=labelled(volume, lines)).report
+    assert report is not None
+    (told,) = report.free_text[0].recall
+    assert (told.entity, told.language, told.labelled, told.recall) == ("Mail", None, 11, "1.000")
+
+
+def test_own_notes_that_are_not_there_stop_the_job(volume: Volume) -> None:
+    frame = pl.DataFrame({"note": NOTES})
+    source = volume.source(volume.write_frame(frame), dict(frame.schema))
+    with pytest.raises(JobError, match="was given no labelled notes"):
+        volume.mask(source, [rule("note", "freeText", free_text(sample=OWN))])
+    assert volume.nothing_written()
+
+
+def test_own_notes_that_changed_since_admission_stop_the_job(volume: Volume) -> None:
+    frame = pl.DataFrame({"note": NOTES})
+    source = volume.source(volume.write_frame(frame), dict(frame.schema))
+    notes = labelled(volume, ["{Mail|a@b.example}"] * 10).model_copy(
+        update={"digest": "sha256:" + "0" * 64}
+    )
+    with pytest.raises(JobError) as caught:
+        volume.mask(source, [rule("note", "freeText", free_text(sample=OWN))], sample=notes)
+    assert caught.value.code == "SourceChanged"
+    assert volume.nothing_written()
+
+
+def test_a_label_that_is_not_closed_is_named_by_its_line_alone(volume: Volume) -> None:
+    frame = pl.DataFrame({"note": NOTES})
+    source = volume.source(volume.write_frame(frame), dict(frame.schema))
+    notes = labelled(volume, ["{Mail|a@b.example}", "{Person|Jane Roe"])
+    with pytest.raises(JobError, match="line 2 of the labelled sample") as caught:
+        volume.mask(source, [rule("note", "freeText", free_text(sample=OWN))], sample=notes)
+    assert caught.value.code == "MalformedData"
+    assert "Jane" not in caught.value.message
 
 
 def test_text_is_needed(volume: Volume) -> None:
