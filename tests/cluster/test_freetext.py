@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,37 @@ def test_recall_below_what_is_wanted_publishes_nothing(notes: Clinic) -> None:
     assert "Person (en)" in failed["message"]
     assert not [path for path in notes.files() if "/masked/strict" in path]
     assert notes.get("dataset", "strict-out") == {}
+
+
+def test_labelled_notes_of_the_users_own_are_sealed_and_decide(
+    notes: Clinic, leeward: Callable[..., str], tmp_path: Path
+) -> None:
+    plain, pem, sealed = tmp_path / "l.csv", tmp_path / "key.pem", tmp_path / "l.csv.lwe1"
+    lines = [f"{{Mail|{PERSON.split()[0]}{n}@clinic.example}} wrote" for n in range(10)]
+    plain.write_text("\n".join(["note", *lines]) + "\n")
+    notes.apply(dataset("labelled", "raw/labelled.csv.lwe1", sealed=True))
+    notes.reason("dataset", "labelled", "AwaitingData")
+    pem.write_text(leeward("dataset", "public-key", "labelled", "-n", notes.namespace))
+    leeward("seal", str(plain), "--to", str(pem), "-o", str(sealed))
+    notes.put("raw/labelled.csv.lwe1", sealed)
+    notes.run("annotate", "dataset", "labelled", "leeward.dev/inspect=now", "--overwrite")
+    notes.reason("dataset", "labelled", "Inspected")
+    sample = {"dataset": {"name": "labelled"}, "column": "note"}
+    given = rules(entities=["Mail"], minRecall="1", sample=sample)
+    notes.apply(masking_job("own", "notes", given))
+    notes.reason("maskingjob", "own", "Published")
+    stored = notes.get("maskingjob", "own")["status"]["report"]
+    report = notes.get("configmap", stored)["data"]["report.json"]
+    (told,) = json.loads(report)["freeText"]
+    assert told["recall"] == [
+        {"entity": "Mail", "labelled": 10, "recall": "1.000", "precision": "1.000"}
+    ]
+    assert "Ermintrude" not in report
+    notes.apply(
+        masking_job("few", "notes", rules(entities=["Phone"], minRecall="1", sample=sample))
+    )
+    failed = notes.reason("maskingjob", "few", "RecallTooLow")
+    assert "fewer than 10 values of some kind (Phone 0)" in failed["message"]
 
 
 BAD: dict[str, tuple[Manifest, list[str]]] = {

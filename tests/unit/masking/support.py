@@ -135,11 +135,13 @@ class Volume:
         *,
         form: str = "Parquet",
         privacy: PrivacyConfig | None = None,
+        sample: SourceFile | None = None,
     ) -> Result:
         config = MaskingConfig(
             source=source,
             rules=rules,
             privacy=privacy,
+            sample=sample,
             output=OutputFile.model_validate({"path": str(self.output), "format": form}),
         )
         return mask_file(
@@ -148,6 +150,7 @@ class Volume:
             lambda role: MATERIAL,
             OUTPUT_KEY,
             self.progress,
+            [SOURCE_KEY] if sample is not None and sample.key_role else None,
         )
 
     def opened(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Labelled notes that a rule for free text is measured on: may they be read, and who has their key."""
+"""Labelled notes that rules for free text are measured on: who may read them, who has their key."""
 
 from typing import Any
 
