@@ -14,6 +14,7 @@ from leeward.app.deliveryfigures import DeliveryFigures
 from leeward.app.keyfigures import KeyFigures
 from leeward.app.keymetrics import KeyCollector
 from leeward.app.metrics import OperatorMetrics, States
+from leeward.app.privacyfigures import PrivacyFigures
 from leeward.app.probes import Health, LoopLag, WatchAges
 from leeward.plans.shared.model import Event, Manifest
 from unit.plans.world import NOW
@@ -150,6 +151,11 @@ def delivery(name: str) -> Manifest:
     return {"metadata": {"namespace": "clinic", "name": name}, "status": status}
 
 
+def masking_job(name: str, privacy: Manifest | None) -> Manifest:
+    status = {} if privacy is None else {"privacy": privacy}
+    return {"metadata": {"namespace": "clinic", "name": name}, "status": status}
+
+
 def exposed() -> str:
     metrics = OperatorMetrics()
     metrics.reconciled("KeyVault", "ok", 0.02)
@@ -185,6 +191,12 @@ def exposed() -> str:
         deliveries.saw(delivery(name))
     deliveries.gone(delivery("gone"))
     metrics.registry.register(deliveries)
+    jobs = PrivacyFigures()
+    for name, rate in (("rare", "0.25"), ("common", "0.05"), ("gone", "0.9")):
+        jobs.saw(masking_job(name, {"suppressedRows": 7, "linkageRate": rate}))
+    jobs.saw(masking_job("other", None))
+    jobs.gone(masking_job("gone", None))
+    metrics.registry.register(jobs)
     accesses = AccessRecorder(Dropped(), metrics.registry)
     for event in (
         Event("Normal", "KeysDelivered", ""),
@@ -206,6 +218,8 @@ def test_metrics_show_what_was_counted_and_what_is() -> None:
         'leeward_key_consumers{acknowledged="false"} 2.0',
         "leeward_certificates 1.0",
         "leeward_certificate_not_after_timestamp_seconds 1.8039024e+09",
+        "leeward_suppressed_rows 14.0",
+        "leeward_linkage_rate_max 0.25",
         "leeward_leader 1.0",
         "leeward_queue_depth 3.0",
         "leeward_queue_oldest_seconds 1.5",

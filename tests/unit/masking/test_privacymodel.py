@@ -268,6 +268,16 @@ def test_missing_values_are_a_combination_like_others() -> None:
     assert released(frame, model(["q"]))[1]["q"].to_list() == ["a", "a", None, None]
 
 
+def test_categories_are_counted_as_text() -> None:
+    blocks = [
+        pl.DataFrame({"q": pl.Series(list(part), dtype=pl.Categorical)}) for part in ("ba", "ab")
+    ]
+    asked = model(["q"])
+    counted = merge_counts([count(block, asked) for block in blocks])
+    release = decide(counted, asked, {"q": rule()})
+    assert [release.apply(block)[0]["q"].to_list() for block in blocks] == [["b", "a"], ["a", "b"]]
+
+
 def test_who_has_no_name_counts_for_nobody() -> None:
     frame = pl.DataFrame({"q": ["a", "a", "b", "b"], "who": [1, 2, 3, None]})
     assert released(frame, model(["q"]), "who")[0].answer.node == (1,)

@@ -205,6 +205,13 @@ def test_fewer_rows_than_the_source_has_are_published() -> None:
     world, (status, reason, _) = ended(privacy())
     assert (status, reason) == ("True", "Published")
     assert world.objects[OUTPUT]["status"]["rows"] == 2
+    assert world.objects[JOB]["status"]["privacy"] == {
+        "classes": 1,
+        "smallestClass": 5,
+        "suppressedRows": 1,
+        "loss": "0.1",
+        "linkageRate": "0.2",
+    }
     name = world.objects[JOB]["status"]["report"]
     stored = json.loads(world.objects[config_ref(name)]["data"]["report.json"])
     assert stored["privacy"]["after"]["smallest"] == 5

@@ -118,10 +118,24 @@ class OutputStatus(StatusModel):
     )
 
 
+class PrivacyStatus(StatusModel):
+    """What the job measured of spec.privacyModel, on the rows that it wrote."""
+
+    classes: int = Field(ge=0, description="Distinct combinations of the quasi-identifiers.")
+    smallest_class: int = Field(ge=0, description="People (or rows) in the smallest one.")
+    suppressed_rows: int = Field(ge=0, description="Rows that were left out.")
+    loss: str = Field(max_length=16, description="From 0, nothing lost, to 1, nothing left.")
+    linkage_rate: str = Field(
+        max_length=16,
+        description="Share of the source's people whom a join with the output finds, by one guess.",
+    )
+
+
 class MaskingJobStatus(WorkloadStatus):
     """What the operator found and did."""
 
     output: OutputStatus | None = None
+    privacy: PrivacyStatus | None = None
     transforms: Annotated[list[TransformCount], Field(max_length=32)] = Field(
         default=[], description="Columns by transform."
     )
@@ -149,6 +163,7 @@ MASKINGJOB: Final = Kind(
         Column("Progress", "string", ".status.progress.percent"),
         Column("Source", "string", ".spec.source.name", priority=1),
         Column("Output", "string", ".spec.output.dataset", priority=1),
+        Column("Linkage", "string", ".status.privacy.linkageRate", priority=1),
         AGE,
     ),
     selectable_fields=(

@@ -16,6 +16,7 @@ from kubernetes.aio.client import Configuration
 from leeward.api import KINDS_BY_NAME
 from leeward.api.keydelivery import KEYDELIVERY
 from leeward.api.keyvault import KEYVAULT
+from leeward.api.maskingjob import MASKINGJOB
 from leeward.api.meta import API_VERSION
 from leeward.app.accesses import AccessRecorder
 from leeward.app.deliveryfigures import DeliveryFigures
@@ -23,6 +24,7 @@ from leeward.app.edge import Figures, KopfLogin, kopf_registry, kopf_settings, w
 from leeward.app.keyfigures import KeyFigures
 from leeward.app.keymetrics import KeyCollector
 from leeward.app.metrics import OperatorMetrics, States
+from leeward.app.privacyfigures import PrivacyFigures
 from leeward.app.probes import Health, LoopLag, WatchAges
 from leeward.app.rootrotation import RootKeyRotator
 from leeward.app.settings import Settings
@@ -256,7 +258,9 @@ def _figures(
     )
     metrics.registry.register(collector)
     metrics.registry.register(deliveries)
-    return {KEYVAULT.kind: vaults, KEYDELIVERY.kind: deliveries}
+    outputs = PrivacyFigures()
+    metrics.registry.register(outputs)
+    return {KEYVAULT.kind: vaults, KEYDELIVERY.kind: deliveries, MASKINGJOB.kind: outputs}
 
 
 def _sweep_after(sweeper: Sweeper, key: Key) -> None:

@@ -15,6 +15,7 @@ from leeward_masking.anonymity.counts import (
     merge,
 )
 from leeward_masking.anonymity.grouping import CodeArray
+from leeward_masking.canonical import column_type
 
 _SUBJECT_SEED: Final = 7
 _VALUE: Final = "value"
@@ -89,8 +90,8 @@ def count_rows(
             Subjects are told apart by 64 bits of a hash: two that have the same count as one, so
             classes may be taken for smaller than they are, and never for larger.
     """
-    values = tuple(_distinct(column) for column in quasi_identifiers)
-    kinds = tuple(_distinct(column) for column in sensitive)
+    values = tuple(_distinct(_plain(column)) for column in quasi_identifiers)
+    kinds = tuple(_distinct(_plain(column)) for column in sensitive)
     codes = [encode(column, known) for column, known in zip(quasi_identifiers, values, strict=True)]
     ids = None
     if subjects is not None:
@@ -155,7 +156,7 @@ class Counter:
 def encode(column: pl.Series, known: pl.Series) -> CodeArray:
     """The place of each value among the known ones, -1 where it is none; shape (rows,)."""
     places = pl.DataFrame({_VALUE: known, "code": np.arange(len(known), dtype=np.int32)})
-    found = column.alias(_VALUE).to_frame()
+    found = _plain(column).alias(_VALUE).to_frame()
     joined = found.join(places, on=_VALUE, how="left", nulls_equal=True, maintain_order="left")
     codes: CodeArray = joined.get_column("code").fill_null(-1).to_numpy()
     return codes
@@ -164,6 +165,11 @@ def encode(column: pl.Series, known: pl.Series) -> CodeArray:
 def subject_ids(subjects: pl.Series) -> pl.Series:
     """64 bits per subject; equal for equal values, wherever this version of Polars runs."""
     return subjects.hash(seed=_SUBJECT_SEED)
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    """Categories as text: blocks number them differently."""
+    return column.cast(pl.String) if column_type(column.dtype) == "String" else column
 
 
 def _distinct(column: pl.Series) -> pl.Series:

@@ -4,10 +4,12 @@ from decimal import Decimal as Number
 from typing import Final
 
 from leeward.api.dataset import ColumnType
+from leeward.api.maskingjob import PrivacyStatus
 from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
 from leeward.formats.result import MaskingReport
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.listing import listed
+from leeward.plans.shared.model import Manifest
 from leeward.plans.shared.verdict import Denied, Verdict
 
 _RANDOM: Final = frozenset({"noise", "randomMask", "shuffle", "encrypt"})
@@ -61,6 +63,20 @@ def privacy_fault(model: PrivacyModel | None, report: MaskingReport | None) -> s
     if found.suppressed_rows > Number(model.k_anonymity.max_suppression) * report.rows:
         return "more rows were suppressed than privacyModel allows"
     return None
+
+
+def privacy_status(report: MaskingReport | None) -> Manifest | None:
+    """What ``status.privacy`` says; None: nothing was asked."""
+    found = report.privacy if report is not None else None
+    if found is None:
+        return None
+    return PrivacyStatus(
+        classes=found.after.classes,
+        smallest_class=found.after.smallest,
+        suppressed_rows=found.suppressed_rows,
+        loss=found.loss,
+        linkage_rate=found.linkage_rate,
+    ).manifest()
 
 
 def _check_columns(case: MaskingCase, model: PrivacyModel) -> Verdict:

@@ -21,7 +21,7 @@ from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.formats.report import report_path
 from leeward.formats.result import Result, ResultFile, parse_result
 from leeward.plans.maskingjob.case import output_volume
-from leeward.plans.maskingjob.privacy import privacy_fault
+from leeward.plans.maskingjob.privacy import privacy_fault, privacy_status
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.model import Action, Apply, Delete, Manifest
 from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, UID_ANNOTATION, metadata, ref_of
@@ -157,6 +157,7 @@ def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:
     counts = Counter(entry.transform for entry in result.report.columns) if result.report else {}
     run.draft.put(
         output=stored,
+        privacy=privacy_status(result.report),
         report=run.report_name,
         transforms=[
             {"transform": name, "columns": number} for name, number in sorted(counts.items())
