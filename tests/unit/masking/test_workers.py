@@ -7,7 +7,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leeward.formats.jobconfig import MaskingConfig, OutputFile, RuleConfig, SourceFile
+from leeward.api.privacymodel import PrivacyModel
+from leeward.formats.jobconfig import (
+    MaskingConfig,
+    OutputFile,
+    PrivacyConfig,
+    RuleConfig,
+    SourceFile,
+)
 from leeward.formats.parts import parse_manifest, parts_folder
 from leeward.formats.result import Result
 from leeward.formats.sealed import open_reader
@@ -39,10 +46,12 @@ def worker(
     *,
     rules: list[RuleConfig] | None = None,
     form: str = "Parquet",
+    privacy: PrivacyConfig | None = None,
 ) -> Worker:
     config = MaskingConfig(
         source=source,
         rules=rules or RULES,
+        privacy=privacy,
         output=OutputFile.model_validate({"path": str(volume.output), "format": form}),
         workers=2,
     )
@@ -116,3 +125,22 @@ def test_parts_hold_what_one_file_would(volume: Volume, form: str, sealed: bool)
     assert result.output.columns == alone.output.columns
     assert result.output.rows == ROWS
     assert not work_folder(volume.output).exists()
+
+
+def test_a_privacy_model_is_of_all_shards(volume: Volume) -> None:
+    """People stand in two shards each, and rows are left out in some."""
+    model = {"k": 2, "quasiIdentifiers": ["age", "note"], "maxSuppression": "0.1"}
+    asked = PrivacyModel.model_validate({"kAnonymity": model})
+    privacy = PrivacyConfig(model=asked, subject="name")
+    rules = [keep("age"), rule("note", "generalize", {"prefix": 7})]
+    source = csv_source(volume)
+    alone = volume.mask(source, rules, privacy=privacy)
+    whole = volume.masked()
+    result = worker(volume, source, rules=rules, privacy=privacy).run()
+    assert len(parts_of(volume)) > 2
+    assert rows_of(volume).equals(whole)
+    assert result.output is not None
+    assert result.output.rows == whole.height < ROWS
+    assert result.report is not None
+    assert alone.report is not None
+    assert result.report.privacy == alone.report.privacy
