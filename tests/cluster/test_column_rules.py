@@ -24,6 +24,11 @@ def matching(**match: object) -> Manifest:
     return masking_job("job", "admissions", [{"name": "some", "match": match, "redact": {}}])
 
 
+def conditional(when: Manifest, **other: object) -> Manifest:
+    return masking_job("job", "admissions", [{"name": "ward", "when": when, **other}])
+
+
+AGE = {"column": "age", "lessThan": "18"}
 BAD: dict[str, tuple[Manifest, list[str]]] = {
     "match of nothing": (matching(), ["match", "match needs names alone, or one or more of"]),
     "names and a tag": (
@@ -32,6 +37,30 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "pattern that is none": (matching(pattern="("), ["match.pattern", "error parsing regexp"]),
     "pattern that looks ahead": (matching(pattern="(?=a)"), ["match.pattern", "invalid"]),
+    "condition without the other case": (
+        conditional(AGE, redact={}),
+        ["spec.columns[0].when", "when and otherwise go together: say what becomes of the value"],
+    ),
+    "condition that says nothing": (
+        conditional({"column": "age"}, redact={}, otherwise={"keep": {}}),
+        ["spec.columns[0].when", "when says nothing of the column: give it one or more of equals"],
+    ),
+    "two other cases": (
+        conditional(AGE, redact={}, otherwise={"keep": {}, "redact": {}}),
+        ["spec.columns[0].otherwise", "otherwise needs exactly one of keep, redact, replace"],
+    ),
+    "other case that does not exist": (
+        conditional(AGE, redact={}, otherwise={"hash": {}}),
+        ['unknown field "spec.columns[0].otherwise.hash"'],
+    ),
+    "condition of what is kept": (
+        conditional(AGE, keep={}, otherwise={"redact": {}}),
+        ["spec.columns[0].when", "keep, drop and shuffle have no when"],
+    ),
+    "border that is none": (
+        conditional({"column": "age", "atMost": "old"}, redact={}, otherwise={"keep": {}}),
+        ["spec.columns[0].when.atMost", 'must be a decimal number, as "90"'],
+    ),
     "tag that does not exist": (matching(tag="Secret"), ["match.tag", "Unsupported value"]),
 }
 
@@ -73,7 +102,12 @@ def test_columns_are_found_by_tag_type_pattern_and_content(
                 "key": key_ref("tokens"),
             },
         },
-        {"name": "seen", "generalize": {"dateTo": "Month"}},
+        {
+            "name": "seen",
+            "when": {"column": "ward", "noneOf": ["B"]},
+            "generalize": {"dateTo": "Month"},
+            "otherwise": {"redact": {}},
+        },
         {"name": "rest", "match": {"type": "String", "pattern": "ward"}, "keep": {}},
         {"name": "patient", "drop": {}},
     ]
@@ -87,6 +121,7 @@ def test_columns_are_found_by_tag_type_pattern_and_content(
     ]
     assert first["mail"] == third["mail"] != second["mail"]
     assert (first["born"], first["seen"], first["ward"]) == ("1950-01-01", "2024-05-01", "A")
+    assert second["seen"] is None
     assert first["name"] == third["name"] != second["name"]
     assert "Quackenbush" not in first["name"]
 

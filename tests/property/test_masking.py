@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeward.api.transforms import FormatPreserving, Generalize, IpPrefix, PartialMask
+from leeward.api.plaintransforms import PartialMask
+from leeward.api.transforms import FormatPreserving, Generalize, IpPrefix
 from leeward.api.valuetransforms import Noise, NumberRange, TimePart, TopBottomCode
 from leeward_masking import transforms
 from leeward_masking.content import PlainContent

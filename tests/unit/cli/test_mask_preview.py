@@ -121,6 +121,32 @@ def test_columns_are_matched_as_the_operator_does(data: Path) -> None:
     assert first["after"]["weight"] == "61.5"
 
 
+WHEN = {"column": "weight", "atLeast": "65"}
+
+
+def test_conditions_are_previewed(data: Path) -> None:
+    rule = {"name": "name", "redact": {}, "when": WHEN, "otherwise": {"keep": {}}}
+    made = pairs(data, VAULT, DATASET, job([rule], defaultAction="Drop"))
+    assert [pair["after"]["name"] for pair in made] == ["Ada Lovelace", None, "Ada"]
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"when": WHEN}, "when and otherwise go together"),
+        ({"when": {"column": "weight"}, "otherwise": {"keep": {}}}, "says nothing of the column"),
+        ({"when": WHEN, "otherwise": {}}, "otherwise has not exactly one member"),
+        ({"when": WHEN, "otherwise": {"hash": {}}}, "there is no field hash here"),
+    ],
+)
+def test_a_condition_that_is_none_is_told(data: Path, members: dict[str, Any], told: str) -> None:
+    rule = {"name": "name", "redact": {}, **members}
+    path = manifest(data.parent, VAULT, DATASET, job([rule], defaultAction="Drop"))
+    result = leeward("mask", "preview", "-f", path, str(data))
+    assert result.exit_code == 1
+    assert told in result.stderr
+
+
 def test_fakes_are_of_the_subject(data: Path) -> None:
     rules = [{"name": "name", "fake": {"kind": "Name", "key": KEY}}]
     first, second, third = pairs(data, VAULT, DATASET, job(rules, defaultAction="Drop"))

@@ -58,6 +58,20 @@ def rule(
     )
 
 
+def rule_with(
+    name: str, transform: dict[str, Any], *, key: str | None = None, **members: Any
+) -> RuleConfig:
+    """A rule that has other members beside its transform."""
+    return RuleConfig.model_validate(
+        {
+            "rule": {"name": name, **transform, **members},
+            "columns": [name],
+            "keyRole": f"rule:{name}" if key else None,
+            "keyAlgorithm": key,
+        }
+    )
+
+
 def keep(*columns: str) -> RuleConfig:
     return rule("rest", "keep", columns=columns)
 

@@ -8,7 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
-from leeward.api.transforms import Generalize, PartialMask
+from leeward.api.plaintransforms import PartialMask
+from leeward.api.transforms import Generalize
 from leeward_masking import transforms
 from leeward_masking.canonical import canonical_text
 from leeward_masking.dates import DateShift

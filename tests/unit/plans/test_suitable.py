@@ -88,3 +88,31 @@ def test_fakes_are_made_for_a_subject(
     found, message = denied("ward", {"fake": FAKE | subject}, **source)
     assert found == reason
     assert reason == "Admitted" or "fake.subject" in message
+
+
+@pytest.mark.parametrize(
+    ("when", "reason", "told"),
+    [
+        ({"column": "nobody", "isNull": True}, "ColumnMissing", "correct when.column"),
+        ({"column": "ward", "atLeast": "18"}, "UnsuitableColumn", "compares it with a number"),
+        ({"column": "income", "atLeast": "2000-01-01"}, "UnsuitableColumn", "with a date"),
+        ({"column": "born", "atLeast": "2000-01-01"}, "Admitted", ""),
+        ({"column": "income", "equals": "7"}, "Admitted", ""),
+    ],
+)
+def test_conditions_look_at_what_can_be_compared(
+    when: dict[str, Any], reason: str, told: str
+) -> None:
+    found, message = denied("ward", {"redact": {}, "when": when, "otherwise": {"keep": {}}})
+    assert found == reason
+    assert told in message
+
+
+@pytest.mark.parametrize(("otherwise", "kept"), [({"keep": {}}, True), ({"redact": {}}, False)])
+def test_identifiers_that_are_kept_in_other_rows_are_refused(
+    otherwise: dict[str, Any], kept: bool
+) -> None:
+    tagged = [{"name": "ward", "tags": ["DirectIdentifier"]}]
+    rule = {"redact": {}, "when": {"column": "born", "isNull": True}, "otherwise": otherwise}
+    reason, _ = denied("ward", rule, columns=tagged)
+    assert (reason == "IdentifierKept") == kept

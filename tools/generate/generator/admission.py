@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from generator.crds import HEADER, dump
 from leeward.api.meta import GROUP, VERSION
-from leeward.api.transforms import TRANSFORMS, ColumnRule
+from leeward.api.transforms import RULE_MEMBERS, TRANSFORMS, ColumnRule
 
 NAME: Final = '{{ include "leeward.clusterName" . }}-masking-rules'
 _LABELS: Final = '  labels:\n    {{- include "leeward.labels" . | nindent 4 }}\n'
-_NOT_TRANSFORMS: Final = ("name", "match")
 
 _STRANGE: Final = "r.exists(m, !(m in variables.known))"
 _MISUSED: Final = (
@@ -58,7 +57,7 @@ def _variables() -> dict[str, str]:
     parameters = {name: list(names) for name, names in ColumnRule.parameters().items()}
     return {
         "parameters": json.dumps(parameters),
-        "known": json.dumps([*_NOT_TRANSFORMS, *TRANSFORMS]),
+        "known": json.dumps([*RULE_MEMBERS, *TRANSFORMS]),
         "rules": "has(object.spec.columns) ? object.spec.columns : []",
         "strange": f"variables.rules.filter(r, {_STRANGE})",
         "misused": f"variables.rules.filter(r, {_MISUSED})",

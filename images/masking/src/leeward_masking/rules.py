@@ -12,6 +12,7 @@ from leeward.api.transforms import ColumnRule
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
 from leeward_masking import transforms
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
+from leeward_masking.conditions import Condition, condition
 from leeward_masking.dates import DateShift, time_part
 from leeward_masking.errors import JobError
 from leeward_masking.fakes.mask import FakeMask
@@ -54,6 +55,7 @@ class ColumnPlan:
         linkable: Whether the key gives every value a result of its own: equal ones stay equal.
         free_text: The same as ``apply``, where it searches notes: it counts what it found.
         note: What the report is to say about this column.
+        condition: Which rows it is for; None: all.
     """
 
     name: str
@@ -65,6 +67,7 @@ class ColumnPlan:
     linkable: bool = False
     free_text: FreeTextMask | None = None
     note: str | None = None
+    condition: Condition | None = None
 
     def mask(self, frame: pl.DataFrame) -> pl.Series:
         """The masked column of a block.
@@ -73,6 +76,11 @@ class ColumnPlan:
             JobError: ``UnsuitableColumn``: the transform cannot work on its type, or on one value;
                 its row is counted from the first one of the block.
         """
+        if self.condition is not None:
+            return self.condition.mask(frame, self.name, self._masked)
+        return self._masked(frame)
+
+    def _masked(self, frame: pl.DataFrame) -> pl.Series:
         if self.apply is None:
             raise AssertionError(self.transform)
         return self.apply(*(frame.get_column(name) for name in (self.name, *self.beside)))
@@ -275,7 +283,8 @@ def _column_plan(
     name: str, config: RuleConfig, schema: pl.Schema, material_of: MaterialOf
 ) -> ColumnPlan:
     _check_type(name, config.rule.transform, schema[name])
-    for other in _beside(config):
+    when = config.rule.when
+    for other in (*_beside(config), *([when.column] if when else ())):
         if other not in schema:
             raise missing(other or "(no subject)")
     if (fault := config.rule.fault()) is not None:
@@ -291,7 +300,14 @@ def _column_plan(
         beside=_beside(config),
         linkable=_is_linkable(config),
         free_text=apply if isinstance(apply, FreeTextMask) else None,
+        condition=_condition(config.rule),
     )
+
+
+def _condition(rule: ColumnRule) -> Condition | None:
+    if rule.when is None or rule.otherwise is None:
+        return None
+    return condition(rule.when, rule.otherwise)
 
 
 def _beside(config: RuleConfig) -> tuple[str, ...]:

@@ -105,6 +105,7 @@ class _Column:
     type_before: str = ""
     type_after: str = ""
     changed: int = 0
+    applied: int = 0
     nulls_before: int = 0
     nulls_after: int = 0
     before: DistinctSketch = field(default_factory=DistinctSketch)
@@ -136,7 +137,12 @@ class ReportBuilder:
         self._schema = schema
         self._columns = [
             # Where rows are left out, or made coarser after the rule, distinct values get fewer.
-            _Column(column, column.transform in _ONE_TO_ONE and plan.release is None)
+            _Column(
+                column,
+                column.transform in _ONE_TO_ONE
+                and column.condition is None
+                and plan.release is None,
+            )
             for column in plan.columns
         ]
         self._dropped_nulls = dict.fromkeys((name for name, _ in plan.dropped), 0)
@@ -158,6 +164,8 @@ class ReportBuilder:
         for name in self._dropped_nulls:
             self._dropped_nulls[name] += source.get_column(name).null_count()
         for column in self._columns:
+            if column.plan.condition is not None:
+                column.applied += int(column.plan.condition.holds(source).sum())
             before = source.get_column(column.plan.name)
             _count(column, before, masked.frame[column.plan.name], masked.stays)
         if self._privacy is not None and masked.stays is not None:
@@ -305,7 +313,7 @@ def _count(column: _Column, before: pl.Series, after: pl.Series, stays: pl.Serie
     if stays is None and column.plan.transform == "keep":
         return
     kept = before if stays is None else before.filter(stays)
-    if column.plan.transform in _ALWAYS_OTHER:
+    if column.plan.transform in _ALWAYS_OTHER and column.plan.condition is None:
         column.changed += len(kept) - kept.null_count()
     else:
         column.changed += _changed(kept, after)
@@ -333,6 +341,7 @@ def _column_report(column: _Column) -> ColumnReport:
         type_before=column.type_before,
         type_after=column.type_after,
         changed=column.changed,
+        applied=None if column.plan.condition is None else column.applied,
         nulls_before=column.nulls_before,
         nulls_after=column.nulls_after,
         distinct_before=distinct_before,

@@ -18,7 +18,8 @@ import polars_hash as plh
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from leeward.api.transforms import Generalize, PartialMask
+from leeward.api.plaintransforms import PartialMask
+from leeward.api.transforms import Generalize
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.ipprefix import IpPrefixMask
 from leeward_masking.keys import derive

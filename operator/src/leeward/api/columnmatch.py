@@ -20,8 +20,13 @@ from leeward.api.meta import Cel, ColumnName, Model, Rules
 
 MAX_PATTERN: Final = 256
 _WANTED: Final = (
-    "must be a regular expression (RE2) for the whole name, as addr_.* or (?i)phone[0-9]?"
+    "must be a regular expression (RE2) for the whole text, as addr_.* or (?i)phone[0-9]?"
 )
+
+
+def anchored(pattern: str) -> str:
+    """The regular expression of texts that are of this one as a whole."""
+    return rf"\A(?:{pattern})\z"
 
 
 @lru_cache(maxsize=1024)
@@ -36,7 +41,7 @@ def whole(pattern: str) -> Callable[[str], bool]:
     """
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern))
-        validator = SchemaValidator(core_schema.str_schema(pattern=rf"\A(?:{pattern})\z"))
+        validator = SchemaValidator(core_schema.str_schema(pattern=anchored(pattern)))
     except SchemaError:
         raise ValueError(_WANTED) from None
     return validator.isinstance_python

@@ -5,9 +5,11 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 from pydantic import Field
 
 from leeward.api.columnmatch import Match
+from leeward.api.conditions import Otherwise, When
 from leeward.api.fakes import FAKE_ALGORITHMS, Fake
 from leeward.api.freetext import Entity, FindingHash, FindingToken, FreeText
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
+from leeward.api.plaintransforms import NoParameters, PartialMask, Replace
 from leeward.api.transformbase import KEY, SCOPE, Scope, Transform
 from leeward.api.valuetransforms import Noise, RandomMask, Shuffle, TimePart, TopBottomCode
 
@@ -15,33 +17,6 @@ NORMALIZE: Final = Field(
     description="Values get the normal form that freeText gives to findings of this kind, before"
     " anything else; under one key and scope the results in columns and in notes are then equal.",
 )
-
-
-class NoParameters(Transform):
-    """A transform that has no parameters."""
-
-
-class Replace(Transform):
-    """A constant in place of every value that is there."""
-
-    value: Annotated[str, Field(max_length=256)] = Field(description="The constant.")
-
-
-class PartialMask(Transform):
-    """A symbol in place of every character but the first and last few.
-
-    A value that is not longer than what would be kept is masked entirely.
-    """
-
-    keep_first: Annotated[int, Field(ge=0, le=64)] = Field(
-        default=0, description="Characters kept at the start."
-    )
-    keep_last: Annotated[int, Field(ge=0, le=64)] = Field(
-        default=0, description="Characters kept at the end."
-    )
-    symbol: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        default="*", description="What stands in place of the others."
-    )
 
 
 class Hash(Transform):
@@ -225,6 +200,8 @@ TRANSFORMS: Final = (
     "shuffle",
     "freeText",
 )
+RULE_MEMBERS: Final = ("name", "match", "when", "otherwise")
+"""Members of a rule that are no transforms."""
 KEYED_TRANSFORMS: Final[dict[str, frozenset[str]]] = {
     "hash": frozenset({"HMAC_SHA256"}),
     "tokenize": frozenset({"AES256_SIV"}),
@@ -246,11 +223,28 @@ _COUNT: Final = "[" + ", ".join(f"has(self.{t})" for t in TRANSFORMS) + "].filte
 _NAMED: Final = "(" + " + ".join(f"(has(self.{t}) ? ' and {t}' : '')" for t in TRANSFORMS) + ")"
 
 
+_HALF: Final = (
+    "when and otherwise go together",
+    "say what becomes of the value in all other rows (otherwise: {redact: {}}), or remove both",
+)
+_WHOLE: Final = (
+    "keep, drop and shuffle have no when",
+    "drop and shuffle are of the whole column, and in place of keep give the other transform, and"
+    " keep in otherwise",
+)
+
+
 class ColumnRule(Model):
     """What happens to one column, or to the columns of ``match``. Exactly one transform."""
 
     name: ColumnName = Field(description="The column; with match, a name for this rule.")
     match: Match | None = Field(default=None, description="Several columns under one rule.")
+    when: When | None = Field(
+        default=None, description="The rows that the transform is for. Left out: all."
+    )
+    otherwise: Otherwise | None = Field(
+        default=None, description="What becomes of the value in all other rows."
+    )
     keep: NoParameters | None = Field(default=None, description="Leave the values as they are.")
     drop: NoParameters | None = Field(default=None, description="Leave the column out.")
     redact: NoParameters | None = Field(default=None, description="Remove every value: all null.")
@@ -278,6 +272,16 @@ class ColumnRule(Model):
             f"{_CHOICE}'",
         ),
         Cel(
+            "has(self.when) == has(self.otherwise)",
+            _HALF[0] + ": " + _HALF[1],
+            field_path=".when",
+        ),
+        Cel(
+            "!has(self.when) || !(has(self.keep) || has(self.drop) || has(self.shuffle))",
+            _WHOLE[0] + ": " + _WHOLE[1],
+            field_path=".when",
+        ),
+        Cel(
             f"{_COUNT} < 2",
             "exactly one transform per column: keep one of them",
             message_expression="'exactly one transform per column; \"' + self.name + '\" has ' + "
@@ -303,7 +307,14 @@ class ColumnRule(Model):
 
     def fault(self) -> tuple[str, str] | None:
         """What is wrong with match or parameters, and what to do; None: nothing."""
-        given = (self.match, self.top_bottom_code, self.noise, self.random_mask, self.free_text)
+        if (self.when is None) != (self.otherwise is None):
+            return _HALF
+        if self.when is not None and (self.keep or self.drop or self.shuffle):
+            return _WHOLE
+        given = (
+            *(self.match, self.when, self.otherwise),
+            *(self.top_bottom_code, self.noise, self.random_mask, self.free_text),
+        )
         return next((found for one in given if one and (found := one.fault())), None)
 
     @property
@@ -315,16 +326,18 @@ class ColumnRule(Model):
     def keeps_values(self) -> bool:
         """Whether values may come out as they are.
 
-        A date does when it is cut to its day; a number between the borders of topBottomCode, or
-        whose noise is rounded away; what suppression leaves; a value that is shuffled, or drawn
-        from the column's own distribution; and a note in which nothing is found.
+        Those of other rows do where ``otherwise`` keeps them. A date does when it is cut to its
+        day; a number between the borders of topBottomCode, or whose noise is rounded away; what
+        suppression leaves; a value that is shuffled, or drawn from the column's own distribution;
+        and a note in which nothing is found.
         All other transforms change every value that is there: partialMask and prefix mask one
         entirely that is not longer than what they keep.
         """
         cut = self.generalize is not None and self.generalize.date_to == "Day"
         spared = self.random_mask is not None and self.random_mask.range is None
+        other = self.otherwise is not None and self.otherwise.keep is not None
         kept = (self.keep, self.top_bottom_code, self.noise, self.shuffle, self.free_text)
-        return cut or spared or any(kept)
+        return cut or spared or other or any(kept)
 
     @property
     def by_subject(self) -> DateShift | Fake | None:

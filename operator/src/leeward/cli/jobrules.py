@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from leeward.api.maskingjob import MaskingJobSpec
-from leeward.api.transforms import TRANSFORMS, ColumnRule, FormatPreserving
+from leeward.api.transforms import RULE_MEMBERS, TRANSFORMS, ColumnRule, FormatPreserving
 from leeward.cli.errors import CliError
-
-_NOT_TRANSFORMS: Final = ("name", "match")
 
 
 def check_members(name: str, spec: Any) -> None:
@@ -34,7 +32,7 @@ def check_members(name: str, spec: Any) -> None:
 def _check_rule_members(where: str, rule: dict[str, Any]) -> None:
     parameters = ColumnRule.parameters()
     for member, value in rule.items():
-        if member in _NOT_TRANSFORMS:
+        if member in RULE_MEMBERS:
             continue
         if member not in TRANSFORMS:
             raise CliError(

@@ -82,6 +82,7 @@ class ColumnReport(Document):
 
     Attributes:
         changed: Rows whose value differs from before, of those that were written.
+        applied: Rows for which ``when`` held; left out where the rule is for all rows.
         nulls_before, nulls_after: Rows without a value.
         distinct_before, distinct_after: Distinct values.
         distinct_estimated: True where one of the two is an estimate; left out where both are exact.
@@ -96,6 +97,7 @@ class ColumnReport(Document):
     type_before: str
     type_after: str | None = None
     changed: int
+    applied: int | None = None
     nulls_before: int
     nulls_after: int
     distinct_before: int | None = None

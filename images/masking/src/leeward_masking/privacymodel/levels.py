@@ -90,7 +90,9 @@ _Steps = Sequence[tuple[str, pl.Series]]
 
 
 def _steps(values: pl.Series, rule: ColumnRule) -> _Steps:
-    """What rule and type suggest."""
+    """What rule and type suggest; nothing where some rows went through another transform."""
+    if rule.when is not None:
+        return ()
     coarser = rule.generalize
     if coarser is not None and coarser.bins is not None:
         return _joined_bins(values, coarser.bins)

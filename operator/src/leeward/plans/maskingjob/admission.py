@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from leeward.api.conditions import When
 from leeward.api.dataset import DATASET
 from leeward.api.meta import API_VERSION
 from leeward.api.transforms import ColumnRule
@@ -33,6 +34,7 @@ TEXTS: Final = frozenset({"String"})
 FORMATTED: Final = frozenset({"String", "Integer"})
 HOURS: Final = frozenset({"Datetime", "Time"})
 NUMBERS: Final = frozenset({"Integer", "Float", "Decimal"})
+TEXTUAL: Final = TEXTS | NUMBERS | DATES | {"Boolean", "Time"}
 LISTED_NUMBERS: Final = NUMBERS | {"Other"}
 """What a list holds is not in the status of a Dataset: the job looks at it."""
 MAX_KEYS: Final = 64
@@ -216,6 +218,36 @@ def check_groups(case: MaskingCase) -> Verdict:
     return None
 
 
+def check_conditions(case: MaskingCase) -> Verdict:
+    """Every condition looks at a column that is there, and that can be compared like that."""
+    for rule in case.spec.columns:
+        if rule.when is None:
+            continue
+        kind = case.types.get(rule.when.column)
+        if kind is None:
+            return Denied(
+                "ColumnMissing",
+                f'{case.source_label} has no column "{rule.when.column}", which rule'
+                f' "{rule.name}" looks at (it has {_listed(case.types)}): correct when.column',
+            )
+        wanted, what = _compared(rule.when)
+        if wanted and kind not in wanted:
+            return Denied(
+                "UnsuitableColumn",
+                f'column "{rule.when.column}" of {case.source_label} is of type {kind}, and rule'
+                f' "{rule.name}" {what}: correct when',
+            )
+    return None
+
+
+def _compared(when: When) -> tuple[frozenset[str], str]:
+    """The types that a condition works on, and how that is said; none: on all."""
+    if when.borders:
+        what = "a date" if when.is_of_dates else "a number"
+        return DATES if when.is_of_dates else NUMBERS, f"compares it with {what}"
+    return (TEXTUAL, "compares its text") if when.reads_text else (frozenset(), "")
+
+
 def check_something_left(case: MaskingCase) -> Verdict:
     """The output has at least one column."""
     if output_columns(case):
@@ -281,6 +313,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_subjects,
     check_groups,
     check_sample,
+    check_conditions,
     check_something_left,
     check_privacy_model,
     check_output_name,

@@ -6,6 +6,7 @@ from typing import Final
 from leeward.api.dataset import ColumnType
 from leeward.api.maskingjob import PrivacyStatus
 from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
+from leeward.api.transforms import ColumnRule
 from leeward.formats.result import MaskingReport
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.listing import listed
@@ -195,6 +196,14 @@ def _masked_type(case: MaskingCase, name: str) -> ColumnType:
     """The type that the column has once its rule was applied."""
     rule = case.rule_of.get(name)
     kind = case.types[name]
+    masked = _transformed_type(rule, kind)
+    other = rule.otherwise if rule is not None else None
+    if other is None or other.redact is not None or (other.keep is not None and masked == kind):
+        return masked
+    return "String"
+
+
+def _transformed_type(rule: ColumnRule | None, kind: ColumnType) -> ColumnType:
     if rule is None or rule.transform in ("keep", "redact", "topBottomCode", "dateShift"):
         return kind
     if rule.time_part is not None:

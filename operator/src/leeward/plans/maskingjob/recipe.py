@@ -1,6 +1,7 @@
 """What an admitted MaskingJob runs: its config, its keys, its volumes."""
 
-from leeward.api.transforms import ColumnRule, NoParameters
+from leeward.api.plaintransforms import NoParameters
+from leeward.api.transforms import ColumnRule
 from leeward.formats.jobconfig import (
     OUTPUT_MOUNT,
     SAMPLE_MOUNT,
