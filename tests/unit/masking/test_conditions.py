@@ -78,7 +78,7 @@ def test_rows_for_which_it_holds(column: str, tests: dict[str, Any], held: list[
 def masked(name: str, transform: dict[str, Any], **other: Any) -> pl.Series:
     config = rule_with(name, transform, when={"column": "ward", "pattern": "A.*"}, otherwise=other)
     plan = compile_plan([config], FRAME.schema, lambda _: MATERIAL)
-    return plan.mask(FRAME).get_column(name)
+    return plan.mask(FRAME).frame.get_column(name)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,8 @@ def test_one_transform_where_it_holds_and_the_other_elsewhere(
 
 @pytest.mark.parametrize("part", [FRAME.head(0), FRAME.head(1), FRAME[1:3], FRAME])
 def test_types_do_not_depend_on_the_values_of_a_block(part: pl.DataFrame) -> None:
-    for other in ({"keep": {}}, {"redact": {}}):
+    others: list[dict[str, Any]] = [{"keep": {}}, {"redact": {}}]
+    for other in others:
         config = rule_with(
             "born",
             {"timePart": {"part": "Year"}},
@@ -116,7 +117,7 @@ def test_types_do_not_depend_on_the_values_of_a_block(part: pl.DataFrame) -> Non
             otherwise=other,
         )
         plan = compile_plan([config], FRAME.schema, lambda _: MATERIAL)
-        assert plan.mask(part).schema == plan.mask(FRAME).schema
+        assert plan.mask(part).frame.schema == plan.mask(FRAME).frame.schema
 
 
 def test_the_condition_looks_at_the_source_whatever_its_column_becomes() -> None:
@@ -130,7 +131,7 @@ def test_the_condition_looks_at_the_source_whatever_its_column_becomes() -> None
         ),
     ]
     plan = compile_plan(configs, FRAME.schema, lambda _: MATERIAL)
-    assert plan.mask(FRAME).get_column("age").to_list() == [15, None, None, 64]
+    assert plan.mask(FRAME).frame.get_column("age").to_list() == [15, None, None, 64]
 
 
 def test_a_value_that_does_not_suit_is_named_by_its_own_row() -> None:
@@ -161,7 +162,7 @@ def test_tokens_are_those_of_rules_without_a_condition() -> None:
         key="AES256_SIV",
     )
     some = compile_plan([config], FRAME.schema, lambda _: MATERIAL).mask(FRAME)
-    assert some.get_column("ward").to_list() == whole.get_column("ward").to_list()
+    assert some.frame.get_column("ward").to_list() == whole.frame.get_column("ward").to_list()
 
 
 def test_the_report_says_for_how_many_rows_it_held() -> None:

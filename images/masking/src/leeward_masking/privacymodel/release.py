@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from leeward.api.plaintransforms import NoParameters
 from leeward.api.privacymodel import PrivacyModel
-from leeward.api.transforms import ColumnRule, NoParameters
+from leeward.api.transforms import ColumnRule
 from leeward_masking.anonymity.counts import CountTable, SensitiveCounts
 from leeward_masking.anonymity.hierarchy import Hierarchy
 from leeward_masking.anonymity.lattice import make_lattice
