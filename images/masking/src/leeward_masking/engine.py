@@ -28,7 +28,8 @@ from leeward_masking.labelled import labelled_notes
 from leeward_masking.progress import Progress, Told
 from leeward_masking.report.archive import archive
 from leeward_masking.report.building import large_report
-from leeward_masking.rules import MaskPlan, MaterialOf, compile_plan
+from leeward_masking.rules import MaskPlan, compile_plan
+from leeward_masking.ruletransforms import MaterialOf
 from leeward_masking.sink import csv_ready, sealed_output
 from leeward_masking.source import Source, open_source
 from leeward_masking.stats import ReportBuilder

@@ -20,7 +20,8 @@ from leeward_masking.freetext import checked
 from leeward_masking.gathering import gather, merged
 from leeward_masking.keys import key_size
 from leeward_masking.parquetsource import ParquetReader
-from leeward_masking.rules import MaskedBlock, MaterialOf, compile_plan
+from leeward_masking.rules import MaskedBlock, compile_plan
+from leeward_masking.ruletransforms import MaterialOf
 from leeward_masking.source import open_source
 from leeward_masking.volumestorage import VolumeStorage
 

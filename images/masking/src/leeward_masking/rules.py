@@ -2,45 +2,29 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Protocol
 
 import polars as pl
 
-from leeward.api.freetext import FreeText
 from leeward.api.transforms import ColumnRule
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
-from leeward_masking import transforms
-from leeward_masking.canonical import canonical_text, column_type, unsuitable
-from leeward_masking.conditions import Condition, condition
-from leeward_masking.dates import DateShift, time_part
+from leeward_masking.canonical import column_type, unsuitable
+from leeward_masking.conditions import Condition
 from leeward_masking.errors import JobError
-from leeward_masking.fakes.mask import FakeMask
-from leeward_masking.formatpreserving import FormatPreservingMask
-from leeward_masking.freetext import FreeTextMask, normalised
+from leeward_masking.freetext import FreeTextMask
 from leeward_masking.gathering import Gathering, RuleGathering, Tables
-from leeward_masking.noise import NoiseMask
 from leeward_masking.privacymodel.gathering import ClassGathering
 from leeward_masking.privacymodel.release import Release
-from leeward_masking.quantiles import Quantiles
-from leeward_masking.randommask import RangeMask, suppress
-from leeward_masking.shuffle import ShuffleGathering
-from leeward_masking.topbottom import top_bottom_code
+from leeward_masking.ruletransforms import (
+    MaterialOf,
+    condition_of,
+    gathering_of,
+    invalid,
+    is_linkable,
+    transform_of,
+)
 
 _ANY_TYPE = frozenset({"keep", "drop", "redact", "replace", "randomMask", "shuffle"})
 """Transforms that work on lists, structs and binary columns, too, or look for themselves."""
-
-
-class MaterialOf(Protocol):
-    """Where the keys of rules come from."""
-
-    def __call__(self, role: str) -> bytes:
-        """The key material for this role.
-
-        Raises:
-            KeyError: There is none.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +225,7 @@ def compile_plan(
         else:
             keep.append(_column_plan(name, config, schema, material_of))
     if not keep:
-        raise _invalid("no column is left", "keep or mask at least one column")
+        raise invalid("no column is left", "keep or mask at least one column")
     asked = None if privacy is None else _asked_of_all(privacy, by_column, keep, schema)
     return MaskPlan(tuple(keep), tuple(dropped), asked)
 
@@ -251,7 +235,7 @@ def _by_column(rules: Sequence[RuleConfig], schema: pl.Schema) -> dict[str, Rule
     for rule in rules:
         for name in rule.columns:
             if name in by_column:
-                raise _invalid(f'two rules name the column "{name}"', "remove one of them")
+                raise invalid(f'two rules name the column "{name}"', "remove one of them")
             if name not in schema:
                 raise missing(name)
             by_column[name] = rule
@@ -268,7 +252,7 @@ def _asked_of_all(
     stays = {column.name for column in keep}
     for name in (*model.quasi_identifiers, *model.sensitive):
         if name not in stays or column_type(schema[name]) == "Other":
-            raise _invalid(
+            raise invalid(
                 f'privacyModel names the column "{name}", which is not written, or is a list,'
                 " struct or binary column",
                 "remove it there, or give the column another rule",
@@ -288,9 +272,9 @@ def _column_plan(
         if other not in schema:
             raise missing(other or "(no subject)")
     if (fault := config.rule.fault()) is not None:
-        raise _invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
-    gathering = _gathering(config.rule, name, schema)
-    apply = None if gathering else _transform(config, material_of)
+        raise invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
+    gathering = gathering_of(config.rule, name, schema)
+    apply = None if gathering else transform_of(config, material_of)
     return ColumnPlan(
         name=name,
         rule=config.rule.name,
@@ -298,118 +282,16 @@ def _column_plan(
         apply=apply,
         gathering=gathering,
         beside=_beside(config),
-        linkable=_is_linkable(config),
+        linkable=is_linkable(config),
         free_text=apply if isinstance(apply, FreeTextMask) else None,
-        condition=_condition(config.rule),
+        condition=condition_of(config.rule),
     )
-
-
-def _condition(rule: ColumnRule) -> Condition | None:
-    if rule.when is None or rule.otherwise is None:
-        return None
-    return condition(rule.when, rule.otherwise)
 
 
 def _beside(config: RuleConfig) -> tuple[str, ...]:
     if config.rule.by_subject is not None:
         return (config.subject or "",)
     return tuple(config.rule.shuffle.within) if config.rule.shuffle else ()
-
-
-def _gathering(rule: ColumnRule, column: str, schema: pl.Schema) -> RuleGathering | None:
-    dtype = schema[column]
-    if rule.generalize is not None and rule.generalize.quantiles is not None:
-        return Quantiles(column, dtype, rule.generalize.quantiles)
-    if rule.shuffle is not None:
-        return ShuffleGathering(column, dtype, rule.shuffle, schema)
-    return None
-
-
-def _transform(config: RuleConfig, material_of: MaterialOf) -> Callable[..., pl.Series]:
-    rule = config.rule
-    if rule.free_text is not None:
-        return _free_text(config, rule.free_text, material_of)
-    if rule.key_use is not None:
-        return _keyed(config, rule, _material(config, material_of))
-    if rule.replace is not None:
-        return transforms.replace(rule.replace.value)
-    if rule.partial_mask is not None:
-        return transforms.partial_mask(rule.partial_mask)
-    if rule.generalize is not None:
-        return transforms.generalize(rule.generalize)
-    if rule.redact is not None:
-        return transforms.redact
-    return _of_values(rule) or transforms.keep
-
-
-def _free_text(
-    config: RuleConfig, rule: FreeText, material_of: MaterialOf
-) -> Callable[..., pl.Series]:
-    if rule.replacement.keyed is None:
-        return FreeTextMask(rule)
-    material = _material(config, material_of)
-    if rule.replacement.hash is not None:
-        return FreeTextMask(rule, transforms.keyed_hash(material, rule.replacement.hash.length))
-    return FreeTextMask(rule, transforms.tokenize(material))
-
-
-def _of_values(rule: ColumnRule) -> Callable[..., pl.Series] | None:
-    if rule.time_part is not None:
-        return partial(time_part, rule.time_part)
-    if rule.top_bottom_code is not None:
-        return partial(top_bottom_code, rule.top_bottom_code)
-    if rule.noise is not None:
-        return NoiseMask(rule.noise)
-    if rule.random_mask is None:
-        return None
-    if rule.random_mask.range is not None:
-        return RangeMask(rule.random_mask.range)
-    return suppress(rule.random_mask.suppress or "1")
-
-
-def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..., pl.Series]:
-    if rule.hash is not None:
-        return _normalizing(rule.hash.normalize, transforms.keyed_hash(material, rule.hash.length))
-    if rule.tokenize is not None:
-        return _normalizing(rule.tokenize.normalize, transforms.tokenize(material))
-    if rule.format_preserving is not None:
-        return FormatPreservingMask(material, rule.format_preserving)
-    if rule.date_shift is not None:
-        return DateShift(material, rule.date_shift.max_days)
-    if rule.fake is not None:
-        return FakeMask(material, rule.fake)
-    if config.key_algorithm == "AES256_SIV":
-        return transforms.encrypt_siv(material)
-    if config.key_algorithm == "FERNET":
-        return transforms.encrypt_fernet(material)
-    return transforms.encrypt_gcm(material)
-
-
-def _normalizing(
-    entity: str | None, apply: Callable[[pl.Series], pl.Series]
-) -> Callable[..., pl.Series]:
-    """The transform on the normal form that free text gives to values of this kind."""
-    if entity is None:
-        return apply
-    return lambda values: apply(normalised(entity, canonical_text(values)).alias(values.name))
-
-
-def _is_linkable(config: RuleConfig) -> bool:
-    rule = config.rule
-    if rule.encrypt is not None:
-        return config.key_algorithm == "AES256_SIV"
-    return any((rule.hash, rule.tokenize, rule.format_preserving))
-
-
-def _material(config: RuleConfig, material_of: MaterialOf) -> bytes:
-    role = config.key_role or ""
-    try:
-        return material_of(role)
-    except KeyError:
-        raise _invalid(
-            f'the pod was given no key for the rule "{config.rule.name}"',
-            "delete the job and create it again",
-        ) from None
 
 
 def _check_type(name: str, transform: str, dtype: pl.DataType) -> None:
@@ -426,7 +308,3 @@ def missing(name: str) -> JobError:
         "correct the name in the rule, or remove the rule",
         column=name,
     )
-
-
-def _invalid(message: str, remedy: str) -> JobError:
-    return JobError("InvalidConfig", message, remedy)
