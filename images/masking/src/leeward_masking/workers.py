@@ -47,7 +47,8 @@ from leeward_masking.gathering import Tables, gather, merged
 from leeward_masking.privacymodel.release import Release
 from leeward_masking.progress import Progress
 from leeward_masking.report.sample import Share
-from leeward_masking.rules import MaskPlan, MaterialOf, compile_plan
+from leeward_masking.rules import MaskPlan, compile_plan
+from leeward_masking.ruletransforms import MaterialOf
 from leeward_masking.sharding import (
     MIN_SHARD,
     SHARDS_PER_WORKER,
