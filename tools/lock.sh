@@ -8,6 +8,8 @@ compile() {
     --no-header --no-annotate --output-file "requirements/$1.txt" "${@:2}"
 }
 compile operator pyproject.toml --extra operator
-compile masking pyproject.toml --extra masking
-compile dev pyproject.toml --extra dev
+compile masking pyproject.toml --extra masking --extra s3
+# botocore wants an older python-dateutil than kubernetes does. No image has both; what botocore
+# takes of it is in either, as the tests of S3 show.
+compile dev pyproject.toml --extra dev --override <(echo "python-dateutil>=3")
 compile uv requirements/uv.in

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gzip
-import os
-import re
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cluster.clinic import Clinic, Manifest, loader_image, vault
-from openbao.admin import PATIENCE, Administrator
+from cluster.podserver import bring_program, forwarded
+from openbao.admin import Administrator
 from openbao.certificates import Authority, ServerFiles
 from openbao.server import program
 
@@ -107,70 +102,13 @@ def served(clinic: Clinic, folder: Path) -> Iterator[BaoPod]:
         f"--serviceaccount={clinic.namespace}:{NAME}",
     )
     try:
-        clinic.until("the server's pod runs", lambda: _is_running(clinic))
-        _bring_program(clinic)
-        clinic.run("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s", timeout=70)
-        with _forwarded(clinic) as port:
+        bring_program(clinic, NAME, program(), "/bao/bao")
+        with forwarded(clinic, NAME, PORT) as port:
             pod = BaoPod(clinic, port, authority.pem)
             pod.initialise()
             yield pod
     finally:
         clinic.kubectl("delete", "clusterrolebinding", f"{NAME}-{clinic.namespace}")
-
-
-def _is_running(clinic: Clinic) -> bool:
-    return bool(clinic.get("pod", NAME)["status"]["containerStatuses"][0]["state"].get("running"))
-
-
-def _bring_program(clinic: Clinic) -> None:
-    """The program itself: no image has it, and no registry is asked for one."""
-    packed = gzip.compress(program().read_bytes(), compresslevel=1)
-    command = "gzip -d > /bao/bao.part && chmod 0555 /bao/bao.part && mv /bao/bao.part /bao/bao"
-    context = os.environ.get("KUBE_CONTEXT")
-    start = ["kubectl", *(["--context", context] if context else []), "-n", clinic.namespace]
-    done = subprocess.run(
-        [*start, "exec", "-i", NAME, "--", "sh", "-c", command],
-        input=packed,
-        capture_output=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-@contextlib.contextmanager
-def _forwarded(clinic: Clinic) -> Iterator[int]:
-    context = os.environ.get("KUBE_CONTEXT")
-    start = ["kubectl", *(["--context", context] if context else []), "-n", clinic.namespace]
-    process = subprocess.Popen(
-        [*start, "port-forward", "--address=127.0.0.1", f"pod/{NAME}", f":{PORT}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
-        assert found, "kubectl port-forward does not say where it listens"
-        port = int(found[1])
-        _wait(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-        if process.stdout:
-            process.stdout.close()
-
-
-def _wait(port: int) -> None:
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 2).close()
-            return
-        except OSError:
-            assert time.monotonic() < end, "the forwarded port does not answer"
-            time.sleep(0.1)
 
 
 def _manifests(clinic: Clinic, files: ServerFiles) -> list[Manifest]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from leeward.api.dataset import Location, Volume
 from leeward.app.sweep import Sweeper
 from leeward.engine.errors import TooManyRoundsError
 from leeward.engine.steps import Steps
@@ -25,7 +26,7 @@ def key(number: int) -> ArtefactKeyInfo:
         algorithm="AES256_GCM",
         namespace="clinic",
         owner="MaskingJob/mask/uid",
-        artefact=("data", "masked/x"),
+        artefact=Location(volume=Volume(claim_name="data", path="masked/x")),
     )
 
 

@@ -15,6 +15,7 @@ from typer.testing import Result
 from leeward.cli.errors import ApiError
 from leeward.cli.port import ApiResource, Manifest, RemoteProcess, Target
 from leeward.cli.session import Session
+from leeward.formats.jobconfig import OUTPUT_MOUNT
 from unit.cli.running import invoke
 
 NOW = datetime.datetime(2027, 3, 1, 12, 0, tzinfo=datetime.UTC)
@@ -83,7 +84,7 @@ class FakeCluster:
         refused: URL path -> the error that any request for it meets.
         pod_answers: (method, path) -> answers of pods, or errors; each request uses one up.
         pod_headers: Headers of the requests to pods.
-        volume: Where /data of pods is.
+        volume: Where the volume of pods is.
     """
 
     namespace: str = "clinic"
@@ -197,7 +198,7 @@ class FakeCluster:
         self, namespace: str, pod: str, command: tuple[str, ...]
     ) -> Iterator[RemoteProcess]:
         self.calls.append(("exec", pod))
-        local = [str(self.volume) if part == "/data" else part for part in command]
+        local = [str(self.volume) if part == OUTPUT_MOUNT else part for part in command]
         process = LocalProcess(local, self.breaks_after)
         try:
             yield process

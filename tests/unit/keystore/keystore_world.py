@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 
 from fakeapi.store import FakeApi
+from leeward.api.dataset import Location, Volume
 from leeward.app.wiring import recent_objects
 from leeward.formats.keyset import PodKeyset
 from leeward.keystore.providers.directory import Surroundings
@@ -165,6 +166,11 @@ def ensure(key: str, key_id: str = KEY_ID, **changes: object) -> EnsureArtefactK
         **changes,
     }
     return EnsureArtefactKey(**fields)  # type: ignore[arg-type]
+
+
+def on_volume(claim: str, path: str) -> Location:
+    """A file on a volume."""
+    return Location(volume=Volume(claim_name=claim, path=path))
 
 
 def delivered(world: KeyWorld, name: str = "lw-abc") -> PodKeyset:

@@ -25,6 +25,7 @@ from unit.keystore.keystore_world import (
     KeyWorld,
     encoded,
     ensure,
+    on_volume,
 )
 
 
@@ -96,7 +97,7 @@ async def test_a_restored_key_is_not_swept_for_what_it_opens_may_have_been_publi
 ) -> None:
     world = KeyWorld()
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("claim", "path"), dataset="visits"))
+    await store.perform(ensure("data", artefact=on_volume("claim", "path"), dataset="visits"))
     if shred:
         await store.perform(ShredArtefactKey(KEY_ID))
     (name,) = world.names("artefact-")

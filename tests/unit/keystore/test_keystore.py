@@ -39,6 +39,7 @@ from unit.keystore.keystore_world import (
     document,
     encoded,
     ensure,
+    on_volume,
 )
 
 DATASET = "Dataset/visits-masked/uid-3"
@@ -153,7 +154,7 @@ async def test_flipped_bit_is_damaged_although_the_key_was_held_in_memory(world:
 
 async def test_artefact_key_is_made_once(world: KeyWorld) -> None:
     store = await world.ready()
-    action = ensure("data", artefact=("data", "masked/x"), dataset="visits-masked")
+    action = ensure("data", artefact=on_volume("data", "masked/x"), dataset="visits-masked")
     outcome = await store.perform(action)
     assert (outcome.result.id, outcome.result.version) == (KEY_ID, 1)
     assert outcome.result.dataset == "visits-masked"
@@ -194,7 +195,7 @@ async def test_pair_is_found_by_id_and_by_fingerprint(world: KeyWorld) -> None:
 
 async def test_published_key_is_not_shredded(world: KeyWorld) -> None:
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("data", "x")))
+    await store.perform(ensure("data", artefact=on_volume("data", "x")))
     for _ in range(2):
         assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).result.published
     assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Conflict"
@@ -203,7 +204,7 @@ async def test_published_key_is_not_shredded(world: KeyWorld) -> None:
 
 async def test_of_a_shredded_key_a_record_stays_that_is_no_key(world: KeyWorld) -> None:
     store = await world.ready()
-    made = ensure("intake", artefact=("data", "x"), dataset="visits-masked")
+    made = ensure("intake", artefact=on_volume("data", "x"), dataset="visits-masked")
     await store.perform(made)
     labels = world.secret(f"artefact-{KEY_ID}")["metadata"]["labels"]
     fingerprint = labels["leeward.dev/fingerprint"]
@@ -228,7 +229,7 @@ async def test_of_a_shredded_key_a_record_stays_that_is_no_key(world: KeyWorld) 
 
 async def test_record_of_a_shredded_key_is_forgotten_and_no_other(world: KeyWorld) -> None:
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("data", "x")))
+    await store.perform(ensure("data", artefact=on_volume("data", "x")))
     assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Conflict"
     assert (await store.perform(DELIVER)).code == "Done"
     await store.perform(ShredArtefactKey(KEY_ID))
@@ -243,7 +244,7 @@ async def test_record_that_was_put_there_meanwhile_is_not_removed(
     world: KeyWorld, action: Any
 ) -> None:
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("data", "x")))
+    await store.perform(ensure("data", artefact=on_volume("data", "x")))
     name = f"artefact-{KEY_ID}"
     good = world.secret(name)
     if isinstance(action, ForgetArtefactKey):
@@ -266,7 +267,7 @@ async def test_record_that_was_put_there_meanwhile_is_not_removed(
 
 async def test_of_publishing_and_shredding_one_wins(world: KeyWorld) -> None:
     store, other = await world.ready(), world.store()
-    await store.perform(ensure("data", artefact=("data", "x")))
+    await store.perform(ensure("data", artefact=on_volume("data", "x")))
     name = f"artefact-{KEY_ID}"
     read = world.secret(name)
 
@@ -286,7 +287,7 @@ async def test_of_publishing_and_shredding_one_wins(world: KeyWorld) -> None:
 
 async def test_published_key_belongs_to_its_dataset_and_to_no_other(world: KeyWorld) -> None:
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("data", "x")))
+    await store.perform(ensure("data", artefact=on_volume("data", "x")))
     assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).result.owner == DATASET
     version = world.api.version
     assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).code == "Done"
@@ -315,7 +316,7 @@ async def test_damaged_key_is_neither_published_nor_left_when_it_is_shredded(
     world: KeyWorld,
 ) -> None:
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("data", "x")))
+    await store.perform(ensure("data", artefact=on_volume("data", "x")))
     world.overwrite(world.secret(f"artefact-{KEY_ID}"), {})
     assert (await store.perform(PublishArtefactKey(KEY_ID, DATASET))).code == "Missing"
     assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Conflict"
@@ -326,11 +327,13 @@ async def test_damaged_key_is_neither_published_nor_left_when_it_is_shredded(
 async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld) -> None:
     store = await world.ready()
     ids = [f"{n}{n}" * 16 for n in (1, 2, 3)]
-    for key_id, artefact in zip(ids, (("data", "a"), ("data", "b"), None), strict=True):
+    for key_id, artefact in zip(
+        ids, (on_volume("data", "a"), on_volume("data", "b"), None), strict=True
+    ):
         await store.perform(ensure("data", key_id, artefact=artefact))
     await store.perform(PublishArtefactKey(ids[1], DATASET))
     (orphan,) = (await store.unpublished_keys()).keys
-    assert (orphan.id, orphan.artefact) == (ids[0], ("data", "a"))
+    assert (orphan.id, orphan.artefact) == (ids[0], on_volume("data", "a"))
     assert orphan.owner == "MaskingJob/visits/uid-2"
 
 
@@ -352,7 +355,7 @@ async def test_record_that_cannot_be_read_is_told_and_left_alone(
     world: KeyWorld, record: str | None
 ) -> None:
     store = await world.ready()
-    await store.perform(ensure("data", artefact=("data", "a")))
+    await store.perform(ensure("data", artefact=on_volume("data", "a")))
     name = f"artefact-{KEY_ID}"
     if record is not None and record.startswith("owner "):
         written = document(world.secret(name), "artefact-key.json")

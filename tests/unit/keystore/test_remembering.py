@@ -23,6 +23,7 @@ from unit.keystore.keystore_world import (
     KeyWorld,
     delivered,
     ensure,
+    on_volume,
 )
 
 DATASET = "Dataset/letters/uid-3"
@@ -61,7 +62,7 @@ async def test_no_pod_is_given_a_key_that_another_leader_retired_last(world: Key
 async def test_a_record_that_was_repaired_is_not_removed_for_what_it_was(world: KeyWorld) -> None:
     await world.ready()
     store, name = world.remembering(), artefact_name(KEY_ID)
-    await store.perform(ensure("data", artefact=("data", "masked/v.parquet")))
+    await store.perform(ensure("data", artefact=on_volume("data", "masked/v.parquet")))
     intact = clone(world.secret(name))
     assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
     world.overwrite(world.secret(name), intact["data"])

@@ -12,7 +12,7 @@ from leeward.plans.shared.model import (
     RotateVaultKey,
     ShredArtefactKey,
 )
-from unit.keystore.keystore_world import CLINIC, ENSURE, OPERATOR, KeyWorld, ensure
+from unit.keystore.keystore_world import CLINIC, ENSURE, OPERATOR, KeyWorld, ensure, on_volume
 
 NEED = KeyUsageOf(CLINIC, "vault", ENSURE.vault_id)
 VISITS = Dependent("MaskingJob", CLINIC, "visits")
@@ -100,7 +100,7 @@ async def test_states_are_counted_and_a_shredded_key_is_no_dependent() -> None:
     store = await world.ready()
     await counted(store)
     await store.perform(ensure("tokens", f"{1:032x}"))
-    await store.perform(ensure("data", f"{2:032x}", artefact=("data", "x")))
+    await store.perform(ensure("data", f"{2:032x}", artefact=on_volume("data", "x")))
     assert store.usage.states() == {"InUse": 1, "Unpublished": 1}
     await store.perform(ShredArtefactKey(f"{2:032x}"))
     assert store.usage.states() == {"InUse": 1, "Unpublished": 0, "Shredded": 1}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from leeward.api.dataset import Location, Volume
 from leeward.api.workload import Resources
 from leeward.plans.shared.clean import plan_orphan
 from leeward.plans.shared.conditions import StatusDraft, condition_of
@@ -153,7 +154,7 @@ def orphan(world: World, **changes: Any) -> ArtefactKeyInfo:
         "algorithm": "AES256_GCM",
         "namespace": NAMESPACE,
         "owner": "MaskingJob/mask/uid-of-the-job",
-        "artefact": ("data", "masked/x.parquet.lwe1"),
+        "artefact": Location(volume=Volume(claim_name="data", path="masked/x.parquet.lwe1")),
         "dataset": OUTPUT.name,
         **changes,
     }

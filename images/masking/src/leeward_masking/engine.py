@@ -25,6 +25,7 @@ from leeward_masking.errors import JobError
 from leeward_masking.freetext import FreeTextMask, Measured, checked
 from leeward_masking.gathering import gather, merged
 from leeward_masking.labelled import labelled_notes
+from leeward_masking.places import storage_of
 from leeward_masking.progress import Progress, Told
 from leeward_masking.report.archive import archive
 from leeward_masking.report.building import large_report
@@ -33,7 +34,6 @@ from leeward_masking.ruletransforms import MaterialOf
 from leeward_masking.sink import csv_ready, sealed_output
 from leeward_masking.source import Source, open_source
 from leeward_masking.stats import ReportBuilder
-from leeward_masking.volumestorage import VolumeStorage
 
 WORKERS: Final = max(2, min(4, len(os.sched_getaffinity(0))))
 
@@ -100,7 +100,8 @@ def _write(
 ) -> Result:
     form = config.output.format
     schema = masked_schema(plan, source.reader.schema, form)
-    with sealed_output(VolumeStorage(), config.output.path, recipient) as output:
+    target = storage_of(config.output.store)
+    with sealed_output(target, config.output.path, recipient) as output:
         frames = masked_blocks(source.reader, plan, report, reading)
         with closing(frames):
             output.write_frames(frames, schema, form)
@@ -228,7 +229,8 @@ def write_report(
     if order is None:
         return None
     large = large_report(order.about, counts, report.sample, withheld=order.withheld)
-    with sealed_output(VolumeStorage(), order.path, recipient) as target:
+    storage = storage_of(config.output.store)
+    with sealed_output(storage, order.path, recipient) as target:
         target.write_bytes(archive(large))
     return target.result
 

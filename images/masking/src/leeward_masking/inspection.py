@@ -14,9 +14,9 @@ from leeward_masking.csvtypes import TypeInference
 from leeward_masking.delimiter import check_delimiter
 from leeward_masking.detection import ContentSample, detect
 from leeward_masking.errors import JobError
+from leeward_masking.places import storage_of
 from leeward_masking.progress import Progress
 from leeward_masking.source import Source, open_source
-from leeward_masking.volumestorage import VolumeStorage
 
 _POLL: Final = 2.0
 """Seconds between two looks for a file that is not there yet."""
@@ -38,7 +38,7 @@ def inspect_file(
         JobError: It does not come, does not open, or cannot be read to its end.
     """
     path = config.source.path
-    storage = VolumeStorage()
+    storage = storage_of(config.source.store)
     if storage.is_folder(path):
         raise JobError(
             "WrongFormat",

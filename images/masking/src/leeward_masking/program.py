@@ -33,13 +33,13 @@ from leeward_masking.engine import mask_file
 from leeward_masking.errors import JobError, internal, interrupted
 from leeward_masking.inspection import inspect_file
 from leeward_masking.logs import Log
+from leeward_masking.places import storage_of
 from leeward_masking.podkeys import recipient, shared_key, unwrappers
 from leeward_masking.preview import source_rows
 from leeward_masking.progress import Progress
 from leeward_masking.report.stored import stored_report
 from leeward_masking.rewrapping import reencrypt_source, rewrap_source
 from leeward_masking.server import JSON, ResultBox
-from leeward_masking.volumestorage import VolumeStorage
 from leeward_masking.workers import Worker
 
 SUCCEEDED: Final = 0
@@ -190,7 +190,7 @@ def _report(config: ReportConfig, pod: Pod) -> Result:
     reader = _reader(config.recipient_key)
     keys = unwrappers(pod.keyset, config.key_role)
     receipt = secrets.token_hex(16)
-    document = stored_report(VolumeStorage(), config.path, config.digest, keys, receipt)
+    document = stored_report(storage_of(config.store), config.path, config.digest, keys, receipt)
     return _serve(pod, document, reader, receipt, config.serve_seconds)
 
 
@@ -223,7 +223,7 @@ def _reader(key: str) -> HpkePublicKey:
 def _remove_output(config: JobConfig) -> None:
     """The task did not stop in time: what it wrote so far goes with the process."""
     if isinstance(config, MaskingConfig) and config.workers is None:
-        clean(CleanConfig(path=config.output.path))
+        clean(CleanConfig(path=config.output.path, store=config.output.store))
 
 
 def _log_result(log: Log, result: Result, seconds: float) -> None:

@@ -19,10 +19,10 @@ from leeward_masking.csvsource import CsvReader
 from leeward_masking.footer import RowGroup
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.partsource import check_part, manifest_in, open_part
+from leeward_masking.places import storage_of
 from leeward_masking.progress import Told
 from leeward_masking.ranges import Print, RangeContent, RangeHasher, header_print
 from leeward_masking.structure import LINE_FEED
-from leeward_masking.volumestorage import VolumeStorage
 
 SHARDS_PER_WORKER: Final = 8
 """So that at the end no worker waits long for another one."""
@@ -134,7 +134,7 @@ class SourceFiles:
         return whole.model_copy(update={"bytes": whole.bytes + self._manifest.part_bytes})
 
     def _open_itself(self) -> AbstractContextManager[Content]:
-        return open_content(VolumeStorage(), self.config.path, self._keys)
+        return open_content(storage_of(self.config.store), self.config.path, self._keys)
 
 
 class Survey:

@@ -17,7 +17,7 @@ from leeward_masking.csvsource import CsvReader
 from leeward_masking.errors import JobError
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.partsource import PartsReader, manifest_in
-from leeward_masking.volumestorage import VolumeStorage
+from leeward_masking.places import storage_of
 
 
 class Described(Protocol):
@@ -73,7 +73,7 @@ def open_source(
             "the schema of the source is not known",
             "wait until the Dataset is inspected",
         )
-    with open_content(VolumeStorage(), config.path, keys) as content:
+    with open_content(storage_of(config.store), config.path, keys) as content:
         manifest = manifest_in(content)
         if manifest is None:
             yield Source(content, reader_of(config, content, columns), config.digest)

@@ -28,6 +28,7 @@ from leeward.api.meta import (
     Text,
     Timestamp,
 )
+from leeward.api.s3 import S3
 
 DataFormat = Literal["CSV", "Parquet"]
 Sensitivity = Literal["Raw", "Masked", "Synthetic", "Public"]
@@ -74,7 +75,31 @@ class Location(Model):
     """Where the data lies. Exactly one member."""
 
     volume: Volume | None = Field(default=None, description="On a PersistentVolumeClaim.")
-    cel: ClassVar = (Cel("has(self.volume)", "name one location: volume: {claimName, path}"),)
+    s3: S3 | None = Field(default=None, description="In a bucket of an S3-compatible store.")
+    cel: ClassVar = (
+        Cel(
+            "has(self.volume) != has(self.s3)",
+            "name exactly one location: volume: {claimName, path}, or s3: {endpoint, bucket, path,"
+            " credentialsRef, cidrs}",
+        ),
+    )
+
+    @property
+    def path(self) -> str:
+        """Path on the volume, or name of the object in the bucket."""
+        return self._place.path
+
+    def at(self, path: str) -> "Location":
+        """Another path in the same place."""
+        moved = self._place.model_copy(update={"path": path})
+        return Location(s3=moved) if isinstance(moved, S3) else Location(volume=moved)
+
+    @property
+    def _place(self) -> Volume | S3:
+        place = self.s3 or self.volume
+        if place is None:
+            raise ValueError("a location names exactly one place")
+        return place
 
 
 AsciiCharacter = Annotated[
@@ -187,6 +212,17 @@ class DatasetSpec(Model):
             "!has(self.location.volume) || !self.location.volume.path.endsWith('/')",
             "the path of a Dataset names a file: take away the '/' at its end",
             field_path=".location.volume.path",
+        ),
+        Cel(
+            "!has(self.location.s3) || !self.location.s3.path.endsWith('/')",
+            "the path of a Dataset names an object: take away the '/' at its end",
+            field_path=".location.s3.path",
+        ),
+        Cel(
+            "!has(self.rotation) || !has(self.location.s3)",
+            "the keys of a file in a bucket cannot be replaced in place: remove rotation, and have"
+            " a MaskingJob write the file anew, or put it there again (leeward dataset put)",
+            field_path=".rotation",
         ),
         Cel(
             "!has(self.csv) || self.format == 'CSV'",

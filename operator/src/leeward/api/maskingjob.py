@@ -83,6 +83,12 @@ class MaskingJobSpec(WorkloadSpec):
     output: Annotated[MaskingOutput, IMMUTABLE] = Field(description="Where the result goes.")
     cel: ClassVar = (
         Cel(
+            "self.parallelism == 1 || !has(self.output.location.s3)",
+            "several pods share a folder with locks, which a bucket has not: set parallelism to 1,"
+            " or write to a volume",
+            field_path=".parallelism",
+        ),
+        Cel(
             "has(self.privacyModel) == has(oldSelf.privacyModel)",
             "privacyModel cannot be added or removed: delete the resource and create it again",
             field_path=".privacyModel",

@@ -179,6 +179,15 @@ class SelectedColumns(StatusModel):
     )
 
 
+class Egress(StatusModel):
+    """What the job's pods may reach."""
+
+    cidrs: Annotated[list[Annotated[str, Field(max_length=43)]], Field(max_length=16)] = Field(
+        description="Ranges of addresses."
+    )
+    port: int = Field(ge=1, le=65535, description="TCP port.")
+
+
 class Admission(StatusModel):
     """What was decided when the job was admitted; it is never decided again."""
 
@@ -193,6 +202,9 @@ class Admission(StatusModel):
     selected: Annotated[list[SelectedColumns], Field(max_length=200)] = Field(
         default=[],
         description="Columns of rules that match by pattern, tag, type or detected content.",
+    )
+    egress: Annotated[list[Egress], Field(max_length=4)] = Field(
+        default=[], description="Stores outside the cluster's volumes that its pods may reach."
     )
     admitted_at: Timestamp = Field(description="When it was admitted.")
 

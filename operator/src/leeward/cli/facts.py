@@ -112,6 +112,9 @@ def _delivered(item: Manifest) -> Iterator[str]:
 
 
 def _location(location: Manifest) -> str:
+    if "s3" in location:
+        store = location["s3"]
+        return f"bucket {store['bucket']} of {store['endpoint']}, path {store['path']}"
     volume = location.get("volume", {})
     return f"volume {volume.get('claimName')}, path {volume.get('path')}"
 

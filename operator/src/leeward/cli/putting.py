@@ -1,4 +1,4 @@
-"""``leeward dataset put``: seal a file here, and bring it into the dataset's volume."""
+"""``leeward dataset put``: seal a file here, and bring it to the dataset's volume or bucket."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from leeward.api.dataset import Location
 from leeward.cli import receiver
 from leeward.cli.datasets import find_dataset, public_half
 from leeward.cli.enabling import check_enabled
@@ -23,7 +24,8 @@ from leeward.cli.keyfiles import naming
 from leeward.cli.output import counted
 from leeward.cli.port import Cluster, Manifest, RemoteProcess
 from leeward.cli.session import Session
-from leeward.cli.uploadpod import MOUNT, upload_pod
+from leeward.cli.uploadpod import upload_pod
+from leeward.formats.jobconfig import OUTPUT_MOUNT
 from leeward.formats.sealed import (
     NotSealed,
     Recipient,
@@ -33,6 +35,7 @@ from leeward.formats.sealed import (
     inspect_file,
     recipient_from_pem,
 )
+from leeward.plans.shared.locations import place_in_words, pod_store
 
 PIECE: Final = 256 << 10
 ANSWER_SECONDS: Final = 120.0
@@ -77,7 +80,7 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
         raise CliError(f"{request.file} is no file", "name a file on this machine")
     dataset = find_dataset(cluster, request.namespace, request.dataset)
     send = _sender(dataset, request)
-    volume = dataset["spec"]["location"]["volume"]
+    location = Location.model_validate(dataset["spec"]["location"])
     image = (
         MaskingImage(request.image)
         if request.image
@@ -88,10 +91,8 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
         operator = None if request.image else request.operator_namespace
         check_enabled(cluster, dataset, operator)
     deadline = session.clock.monotonic() + request.timeout
-    with upload_pod(
-        session, cluster, request.namespace, volume["claimName"], image, deadline
-    ) as pod:
-        sent = _send(session, cluster, request, pod, volume["path"], send)
+    with upload_pod(session, cluster, request.namespace, location, image, deadline) as pod:
+        sent = _send(session, cluster, request, pod, location, send)
     found = await_inspection(session, cluster, request.namespace, request.dataset, sent, deadline)
     rows = counted(found["status"].get("rows", 0), "row")
     session.err.print(f"dataset/{request.dataset}: Ready, {rows}")
@@ -104,8 +105,8 @@ def _sender(dataset: Manifest, request: PutRequest) -> Sender:
     if not dataset["spec"].get("sealedWith"):
         if not request.plain:
             raise CliError(
-                f"Dataset {request.dataset} is not sealed: the file would lie readable on the"
-                " volume",
+                f"Dataset {request.dataset} is not sealed: the file would lie readable in its"
+                " place",
                 "create a Dataset with sealedWith; or say --plain, if that is meant",
             )
         if info is not None:
@@ -215,12 +216,14 @@ def _send(
     cluster: Cluster,
     request: PutRequest,
     pod: str,
-    path: str,
+    location: Location,
     send: Sender,
 ) -> Sent:
     source = Path(receiver.__file__).read_text(encoding="utf-8")
     mode = "replace" if request.replace else "keep"
-    command = ("python3", "-c", source, MOUNT, path, mode)
+    store = pod_store(location, "output")
+    place = OUTPUT_MOUNT if store is None else store.canonical().decode()
+    command = ("python3", "-c", source, place, location.path, mode)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
@@ -235,7 +238,7 @@ def _send(
         task = progress.add_task(f"sending {request.file.name}", total=request.file.stat().st_size)
         sink = FramedSink(process, lambda count: progress.update(task, advance=count))
         sent = _deliver(sink, process, send)
-        _check_answer(request, path, process.line(ANSWER_SECONDS))
+        _check_answer(request, location, process.line(ANSWER_SECONDS))
     if sent is None:
         raise AssertionError
     return sent
@@ -258,20 +261,22 @@ def _deliver(sink: FramedSink, process: RemoteProcess, send: Sender) -> Sent | N
     return sent
 
 
-def _check_answer(request: PutRequest, path: str, line: bytes) -> None:
+def _check_answer(request: PutRequest, location: Location, line: bytes) -> None:
     """Say what the receiver said, where it did not take the file."""
     try:
         answer: dict[str, Any] = json.loads(line)
     except ValueError as error:
-        raise CliError("the pod that writes to the volume gave no answer", "try again") from error
+        raise CliError("the pod that writes the file gave no answer", "try again") from error
     why = answer.get("error")
     if why is None:
         return
     if why == receiver.TAKEN:
         raise CliError(
-            f"there is a file at {path} on the volume of Dataset {request.dataset}",
+            f"there is a file at {location.path} {place_in_words(location)} already",
             "say --replace to put the new one in its place",
         )
     if why in _WHY:
         raise CliError(*_WHY[why])
-    raise CliError(f"the file could not be written: {why}", "check the volume")
+    raise CliError(
+        f"the file could not be written: {why}", answer.get("remedy", "check the volume")
+    )

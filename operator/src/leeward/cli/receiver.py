@@ -1,12 +1,14 @@
 """Runs in a pod, sent there as text: takes a file from standard input and puts it in its place.
 
     python3 -c SOURCE FOLDER PATH keep|replace
+    python3 -c SOURCE STORE NAME keep|replace
 
 The input is pieces, each a 4-byte big-endian length and that many bytes; a length of 0 ends them,
 and the SHA-256 of all bytes (32) follows. The file appears under its name, in one step, only if it
 came whole. The answer is one line of JSON, with ``error`` where it failed: taken, incomplete, full,
 or what the system says. It comes as soon as it is known, and the rest of the input is read all the
-same: some runtimes keep an exec open while its input is unread. Only the standard library is used.
+same: some runtimes keep an exec open while its input is unread. Into a folder, only the standard
+library is used; STORE is the JSON of a bucket (S3Store), for which the masking image has a client.
 """
 
 import hashlib
@@ -75,6 +77,31 @@ def receive(folder: str, path: str, replace: bool, pieces: Pieces) -> dict[str, 
     return {"bytes": count, "sha256": digest.hexdigest()}
 
 
+def receive_object(store: str, path: str, replace: bool, pieces: Pieces) -> dict[str, Any]:
+    """Write the object; returns the answer."""
+    from leeward.formats.jobconfig import S3Store
+    from leeward_masking.errors import JobError
+    from leeward_masking.places import storage_of
+
+    digest = hashlib.sha256()
+    try:
+        storage = storage_of(S3Store.model_validate_json(store))
+        if not replace and storage.size(path) is not None:
+            return {"error": TAKEN}
+        with storage.create(path) as file:
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+            if pieces.digest != digest.digest():
+                raise EOFError  # so that the upload is aborted
+            count = file.publish(lambda written: None)
+    except EOFError:
+        return {"error": INCOMPLETE}
+    except JobError as error:
+        return {"error": error.message, "remedy": error.remedy}
+    return {"bytes": count, "sha256": digest.hexdigest()}
+
+
 def sync_folder(folder: str) -> None:
     """Make the new name durable."""
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -86,10 +113,11 @@ def sync_folder(folder: str) -> None:
 
 def main() -> None:
     """Receive, answer, and read what is left."""
-    folder, path, mode = sys.argv[1:]
+    place, path, mode = sys.argv[1:]
     pieces = Pieces(sys.stdin.buffer)
     try:
-        answer = receive(folder, path, mode == "replace", pieces)
+        write = receive_object if place.startswith("{") else receive
+        answer = write(place, path, mode == "replace", pieces)
     except OSError as error:
         answer = {"error": FULL if error.errno in NO_SPACE else str(error.strerror)}
     sys.stdout.write(json.dumps(answer) + "\n")

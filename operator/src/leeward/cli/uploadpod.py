@@ -1,4 +1,4 @@
-"""A short-lived pod that has a volume, through which a file is brought there."""
+"""A short-lived pod that reaches a volume or a bucket, through which a file is brought there."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from leeward.api.dataset import Location
 from leeward.cli.errors import CliError
 from leeward.cli.installed import MaskingImage
 from leeward.cli.port import PODS, Cluster, Manifest
 from leeward.cli.session import Session
 from leeward.cli.waiting import POLL_SECONDS
-from leeward.plans.shared.pods import container_security_context, pod_security_context
+from leeward.plans.shared.locations import Places
+from leeward.plans.shared.pods import (
+    container_security_context,
+    place_mounts,
+    place_volumes,
+    pod_security_context,
+)
 
-MOUNT: Final = "/data"
 _REQUESTS: Final = {"cpu": "50m", "memory": "64Mi"}
 _HOPELESS: Final = frozenset(
     {
@@ -32,7 +38,7 @@ def upload_pod(
     session: Session,
     cluster: Cluster,
     namespace: str,
-    claim: str,
+    location: Location,
     image: MaskingImage,
     deadline: float,
 ) -> Iterator[str]:
@@ -43,7 +49,7 @@ def upload_pod(
     """
     name = f"leeward-put-{session.random(5).hex()}"
     seconds = max(1, int(deadline - session.clock.monotonic()))
-    cluster.create(PODS, _manifest(namespace, name, claim, image, seconds))
+    cluster.create(PODS, _manifest(namespace, name, location, image, seconds))
     try:
         _await_running(session, cluster, namespace, name, deadline)
         yield name
@@ -99,8 +105,11 @@ def _remedy(status: Manifest) -> str:
     return "check the image (--image) and the volume claim of the Dataset"
 
 
-def _manifest(namespace: str, name: str, claim: str, image: MaskingImage, seconds: int) -> Manifest:
+def _manifest(
+    namespace: str, name: str, location: Location, image: MaskingImage, seconds: int
+) -> Manifest:
     """Within Pod Security "restricted"; it ends by itself when this program is killed."""
+    places = Places(output=location)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -132,9 +141,9 @@ def _manifest(namespace: str, name: str, claim: str, image: MaskingImage, second
                         "limits": {"memory": "256Mi"},
                     },
                     "securityContext": container_security_context(),
-                    "volumeMounts": [{"name": "data", "mountPath": MOUNT}],
+                    "volumeMounts": place_mounts(places, "output", location),
                 }
             ],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+            "volumes": place_volumes(places),
         },
     }

@@ -29,19 +29,40 @@ digest; of sealed rows ``receipt`` in the document that is sealed."""
 SOURCE_MOUNT: Final = "/data/source"
 OUTPUT_MOUNT: Final = "/data/output"
 SAMPLE_MOUNT: Final = "/data/sample"
+S3_MOUNT: Final = "/run/leeward/s3"
+"""Folders source, output, sample, and each with -ca: credentials for buckets, and who certified."""
+
+
+class S3Store(Document):
+    """A bucket of an S3-compatible store.
+
+    Attributes:
+        credentials: Folder with the values of the Secret, below ``S3_MOUNT``.
+        ca: File with who may have certified the endpoint; None: the public authorities.
+    """
+
+    endpoint: str
+    bucket: str
+    region: str
+    path_style: bool
+    credentials: str
+    ca: str | None = None
 
 
 class SourceFile(Document):
     """A file to read.
 
     Attributes:
-        path: Absolute, below ``SOURCE_MOUNT``, or ``SAMPLE_MOUNT``.
+        path: Absolute, below ``SOURCE_MOUNT``, or ``SAMPLE_MOUNT``; with a store the name of an
+            object.
+        store: Where it lies; None: on a volume.
         key_role: Role of the key that opens it; None: the file is plain.
         digest: What the file must have (admission pins it); None: not known yet.
         columns: Its schema as inspected; empty: not known yet.
     """
 
     path: str
+    store: S3Store | None = None
     format: DataFormat
     csv: CsvOptions | None = None
     key_role: str | None = None
@@ -63,7 +84,7 @@ class ReportFile(Document):
     """The large report, sealed with the key of the output that it is about.
 
     Attributes:
-        path: Absolute, below ``OUTPUT_MOUNT``.
+        path: Absolute, below ``OUTPUT_MOUNT``; with a store the name of an object.
         withheld: Columns whose values it does not show, whatever is done to them.
     """
 
@@ -76,12 +97,15 @@ class OutputFile(Document):
     """A sealed file to write.
 
     Attributes:
-        path: Absolute, below ``OUTPUT_MOUNT``; holds the UID of the job.
+        path: Absolute, below ``OUTPUT_MOUNT``; with a store the name of an object. Holds the UID of
+            the job.
+        store: Where it is to lie; None: on a volume.
         key_role: Role of the key that it is sealed with.
         report: What is written beside it; None: nothing is.
     """
 
     path: str
+    store: S3Store | None = None
     format: DataFormat
     key_role: str = "output"
     report: ReportFile | None = None
@@ -149,13 +173,15 @@ class ReportConfig(Document):
     """Serve a report at /result, sealed to an ephemeral X25519 key (base64).
 
     Attributes:
-        path: Absolute, below ``SOURCE_MOUNT``.
+        path: Absolute, below ``SOURCE_MOUNT``; with a store the name of an object.
+        store: Where it lies; None: on a volume.
         digest: What the sealed file must have.
     """
 
     format_version: Literal[1] = 1
     task: Literal["Report"] = "Report"
     path: str
+    store: S3Store | None = None
     digest: str
     key_role: str
     recipient_key: str
@@ -168,6 +194,7 @@ class CleanConfig(Document):
     format_version: Literal[1] = 1
     task: Literal["Clean"] = "Clean"
     path: str
+    store: S3Store | None = None
 
 
 class StoredReport(Document):

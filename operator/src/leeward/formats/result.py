@@ -36,6 +36,12 @@ ErrorCode = Literal[
     "SourceUnreadable",
     "OutputNotWritable",
     "LocksUnsupported",
+    "BucketMissing",
+    "CredentialsMissing",
+    "CredentialsRefused",
+    "StoreNotTrusted",
+    "StoreRefused",
+    "StoreUnavailable",
     "TooLarge",
     "RecallTooLow",
     "PrivacyModelUnmet",
@@ -44,7 +50,9 @@ ErrorCode = Literal[
     "Internal",
 ]
 
-RETRYABLE: Final = frozenset({"Interrupted", "Internal", "VolumeFull", "RewrapInProgress"})
+RETRYABLE: Final = frozenset(
+    {"Interrupted", "Internal", "VolumeFull", "RewrapInProgress", "StoreUnavailable"}
+)
 """Errors that another try may not meet again; every other one is final at once."""
 
 

@@ -26,13 +26,15 @@ are Transit's ``associated_data``, and rootKeyId is the id of the Transit key.
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Field, field_validator, model_validator
 
 from leeward.api import KINDS_BY_NAME
+from leeward.api.dataset import Location, Volume
+from leeward.api.s3 import S3
 from leeward.formats.document import Document, canonical_json
 from leeward.formats.keyset import KeyAlgorithm
 from leeward.formats.provider import TransitSettings
@@ -240,10 +242,24 @@ class ShreddedKeyset(Document):
 
 
 class Artefact(Document):
-    """The file that a workload writes with a key."""
+    """The file that a workload writes with a key: on a volume, or in a bucket."""
 
-    claim: str
+    claim: str | None = None
     path: str
+    s3: S3 | None = None
+
+    @classmethod
+    def at(cls, location: Location) -> Self:
+        """The file at a location."""
+        volume = location.volume
+        return cls(claim=volume.claim_name if volume else None, path=location.path, s3=location.s3)
+
+    @property
+    def location(self) -> Location:
+        """Where it lies."""
+        if self.s3 is not None:
+            return Location(s3=self.s3)
+        return Location(volume=Volume(claim_name=self.claim or "", path=self.path))
 
 
 class ArtefactKeyRecord(Document):

@@ -143,9 +143,7 @@ class ArtefactKeys:
             owner=action.owner,
             created_at=timestamp(self._now()),
             public_key=public_key,
-            artefact=Artefact(claim=action.artefact[0], path=action.artefact[1])
-            if action.artefact
-            else None,
+            artefact=Artefact.at(action.artefact) if action.artefact else None,
             dataset=action.dataset,
             wrapped=wrap(wrapping_key, material, aad, self._random),
         )

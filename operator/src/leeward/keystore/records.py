@@ -229,7 +229,7 @@ def artefact_info(key: WrappedArtefactKey | ShreddedArtefactKey) -> ArtefactKeyI
         owner=key.owner,
         public_key=key.public_key,
         published=_published(key),
-        artefact=(key.artefact.claim, key.artefact.path) if key.artefact else None,
+        artefact=key.artefact.location if key.artefact else None,
         dataset=key.dataset,
         created_at=key.created_at,
         retired=isinstance(key, WrappedArtefactKey) and bool(key.retired),

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from leeward.api.dataset import Location
 from leeward.api.datasetpreview import DATASETPREVIEW, DatasetPreviewSpec
 from leeward.api.meta import Kind
-from leeward.formats.jobconfig import SOURCE_MOUNT, PreviewConfig, ReportConfig
+from leeward.formats.jobconfig import PreviewConfig, ReportConfig
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
 from leeward.plans.shared.following import STARTING_INTERVAL, plan_workload
 from leeward.plans.shared.jobs import JOB_CHILDREN
 from leeward.plans.shared.keys import Granted, granted
+from leeward.plans.shared.locations import Places, pod_path, pod_store
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
@@ -21,7 +23,6 @@ from leeward.plans.shared.model import (
     Plan,
 )
 from leeward.plans.shared.names import Owner
-from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.sources import (
     SOURCE_ROLE,
     Case,
@@ -97,9 +98,9 @@ class _Preview:
             use = case.source_key
             grants = (granted(use, "Open", run.owner, run.observed, run.context),)
         status = case.dataset_status
-        claims, replaced = Claims(case.source_claim), case.replaced_keys
+        places, replaced = Places(source=case.dataset.location), case.replaced_keys
         config = self._config(case)
-        return Recipe(config, keys, claims, status.digest, grants, replaced_keys=replaced)
+        return Recipe(config, keys, places, status.digest, grants, replaced_keys=replaced)
 
     def _check_report(self, case: Case) -> Denied | None:
         if self._spec.content == "Rows" or case.dataset_status.report is not None:
@@ -114,7 +115,8 @@ class _Preview:
         report = case.dataset_status.report
         if self._spec.content == "Report" and report is not None:
             return ReportConfig(
-                path=f"{SOURCE_MOUNT}/{report.path}",
+                path=pod_path(case.dataset.location.at(report.path), "source"),
+                store=pod_store(case.dataset.location, "source"),
                 digest=report.digest,
                 key_role=SOURCE_ROLE,
                 recipient_key=self._spec.recipient_key,
@@ -161,5 +163,5 @@ class _Preview:
     def own_keys(self, run: Run) -> Sequence[str]:
         return ()
 
-    def leftovers(self, run: Run) -> tuple[str, str] | None:
+    def leftovers(self, run: Run) -> Location | None:
         return None

@@ -9,11 +9,12 @@ import datetime
 from typing import Final
 
 from leeward.api.dataset import INSPECT_ANNOTATION
-from leeward.formats.jobconfig import SOURCE_MOUNT, InspectConfig, SourceFile
+from leeward.formats.jobconfig import InspectConfig, SourceFile
 from leeward.plans.dataset.view import View, public_key_name
 from leeward.plans.shared.conditions import parse_timestamp, timestamp
 from leeward.plans.shared.inventory import enter, secret_ref, strike
 from leeward.plans.shared.jobs import config_map, config_ref, job, job_ref
+from leeward.plans.shared.locations import Places, pod_path, pod_store
 from leeward.plans.shared.model import (
     Action,
     Apply,
@@ -33,9 +34,8 @@ from leeward.plans.shared.names import (
     secret_name,
     short_hash,
 )
-from leeward.plans.shared.pods import Claims, PodParts
+from leeward.plans.shared.pods import PodParts
 from leeward.plans.shared.policies import job_policy, policy_steps
-from leeward.plans.shared.sources import volume_of
 
 ROLE: Final = "inspect"
 WAIT_SECONDS: Final = 60
@@ -47,6 +47,9 @@ _FIRST_PAUSE: Final = 60
 _LONGEST_PAUSE: Final = 3600
 _AGAIN: Final = frozenset(
     {
+        "BucketMissing",
+        "CredentialsMissing",
+        "CredentialsRefused",
         "FileMissing",
         "Interrupted",
         "Internal",
@@ -55,6 +58,9 @@ _AGAIN: Final = frozenset(
         "PodFailed",
         "PodOutOfMemory",
         "ResultLost",
+        "StoreNotTrusted",
+        "StoreRefused",
+        "StoreUnavailable",
     }
 )
 """Ends after which another inspection is made by itself: they may come right without a word."""
@@ -70,7 +76,8 @@ def config(view: View) -> InspectConfig:
     """What the pod is told. A sealed file without a known key is only asked who can open it."""
     return InspectConfig(
         source=SourceFile(
-            path=f"{SOURCE_MOUNT}/{volume_of(view.spec)[1]}",
+            path=pod_path(view.spec.location, "source"),
+            store=pod_store(view.spec.location, "source"),
             format=view.spec.format,
             csv=view.spec.csv,
             key_role="source" if "keyId" in view.status else None,
@@ -220,13 +227,12 @@ def seconds_until_retry(view: View) -> float | None:
 
 def _job(view: View, name: str) -> Manifest:
     record = view.status["inspection"]
-    claim, _ = volume_of(view.spec)
     parts = PodParts(
         image=view.context.masking_image,
         config=name,
         config_digest=config(view).content_digest(),
         secret=record.get("secret"),
-        claims=Claims(source=claim),
+        places=Places(source=view.spec.location),
         labels=labels(view.owner, ROLE),
         annotations={UID_ANNOTATION: view.owner.uid},
     )

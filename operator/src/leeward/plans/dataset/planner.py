@@ -16,6 +16,7 @@ from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import is_over
 from leeward.plans.shared.jobs import JOB_CHILDREN, job_ref
 from leeward.plans.shared.listing import listed
+from leeward.plans.shared.locations import place_in_words
 from leeward.plans.shared.look import read
 from leeward.plans.shared.model import (
     ArtefactKeyOf,
@@ -35,7 +36,7 @@ from leeward.plans.shared.podstate import Active, Failed, Succeeded, lacks_image
 from leeward.plans.shared.policies import policy_upkeep
 from leeward.plans.shared.progress import parse_progress
 from leeward.plans.shared.shredding import with_finalizer
-from leeward.plans.shared.sources import check_claim, produced_message, volume_of
+from leeward.plans.shared.sources import check_claim, produced_message
 from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
 
@@ -126,9 +127,8 @@ def _being_published(view: View) -> Plan | None:
 
 
 def _inspect(view: View) -> Plan:
-    claim, _ = volume_of(view.spec)
     named_by = (view.owner.kind, "spec.location")
-    verdict = check_claim(view.observed, view.owner.namespace, claim, named_by)
+    verdict = check_claim(view.observed, view.owner.namespace, view.spec.location, named_by)
     if verdict is not None:
         return view.stop(verdict)
     if inspection.is_due(view):
@@ -303,7 +303,7 @@ def _ready(view: View) -> Plan:
 
 
 def _awaiting(view: View) -> Denied:
-    claim, path = volume_of(view.spec)
+    location = view.spec.location
     name = view.owner.name
     if "publicKey" in view.status:
         how = (
@@ -317,7 +317,7 @@ def _awaiting(view: View) -> Denied:
         how = "copy the file there"
     return Denied(
         "AwaitingData",
-        f"there is no file {path} on PersistentVolumeClaim {claim} yet: {how}; it is looked for"
+        f"there is no file {location.path} {place_in_words(location)} yet: {how}; it is looked for"
         f" from time to time, and at once when annotation {INSPECT_ANNOTATION} gets a new value",
     )
 

@@ -4,12 +4,13 @@ import datetime
 from dataclasses import dataclass
 from typing import Final
 
-from leeward.formats.jobconfig import OUTPUT_MOUNT, ReencryptConfig, RewrapConfig, StoredReport
+from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig, StoredReport
 from leeward.formats.result import Result
 from leeward.plans.dataset.view import View
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.inventory import enter, secret_ref, strike
 from leeward.plans.shared.jobs import config_map, config_ref, job, job_ref
+from leeward.plans.shared.locations import Places, pod_path
 from leeward.plans.shared.model import (
     Action,
     Apply,
@@ -30,11 +31,10 @@ from leeward.plans.shared.names import (
     secret_name,
     short_hash,
 )
-from leeward.plans.shared.pods import Claims, PodParts
+from leeward.plans.shared.pods import PodParts
 from leeward.plans.shared.podstate import Active, Failed, Succeeded, own_pods, read_job
 from leeward.plans.shared.policies import job_policy, policy_steps
 from leeward.plans.shared.refusals import refusal
-from leeward.plans.shared.sources import volume_of
 from leeward.plans.shared.steps import Progression, progress
 from leeward.plans.shared.verdict import Denied
 
@@ -170,7 +170,7 @@ def adding(view: View) -> Task:
 
 def file_path(view: View) -> str:
     """The file, as a pod sees it that may write it."""
-    return f"{OUTPUT_MOUNT}/{volume_of(view.spec)[1]}"
+    return pod_path(view.spec.location, "output")
 
 
 def stored_report(view: View) -> StoredReport | None:
@@ -179,7 +179,7 @@ def stored_report(view: View) -> StoredReport | None:
     if report is None or "sourceId" not in report:
         return None
     return StoredReport(
-        path=f"{OUTPUT_MOUNT}/{report['path']}",
+        path=pod_path(view.spec.location.at(report["path"]), "output"),
         digest=report["digest"],
         file_id=report["sourceId"],
     )
@@ -259,13 +259,12 @@ def _carry_on(view: View, steps: Progression) -> Plan | Denied | None:
 
 
 def _job(view: View, task: Task, name: str) -> Manifest:
-    claim, _ = volume_of(view.spec)
     parts = PodParts(
         image=view.context.masking_image,
         config=name,
         config_digest=task.config.content_digest(),
         secret=view.status["replacement"]["secret"],
-        claims=Claims(output=claim),
+        places=Places(output=view.spec.location),
         labels=labels(view.owner, ROLE),
         annotations={UID_ANNOTATION: view.owner.uid},
     )

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from leeward.api.dataset import DatasetSpec
+from leeward.api.workload import Egress
 from leeward.plans.shared.keys import KeyUse
+from leeward.plans.shared.locations import egress_of
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import Plan
 from leeward.plans.shared.names import Owner, child_name
@@ -25,6 +27,11 @@ class View(Look[DatasetSpec]):
         named_by = (self.owner.kind, "spec.sealedWith")
         home = self.owner.namespace
         return KeyUse(self.spec.sealed_with, home, SEALING, "sealing of files", named_by)
+
+    @property
+    def egress(self) -> tuple[Egress, ...]:
+        """The store that its file lies in."""
+        return egress_of([self.spec.location])
 
     def not_ready(self, denied: Denied, requeue_after: float | None = None) -> Plan:
         """Say what is wrong, and look again later."""

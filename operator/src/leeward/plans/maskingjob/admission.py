@@ -25,7 +25,6 @@ from leeward.plans.shared.sources import (
     check_source_namespace,
     check_source_ready,
     first_denial,
-    volume_of,
 )
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
@@ -274,25 +273,22 @@ def check_output_name(case: MaskingCase) -> Verdict:
 
 def check_output_path(case: MaskingCase) -> Verdict:
     """The output is not written into the source file."""
-    volume = case.spec.output.location.volume
-    source = volume_of(case.dataset)
-    if volume is None or (volume.claim_name, volume.path.rstrip("/")) != source:
+    output, source = case.spec.output.location, case.dataset.location
+    if output.s3 or output.at(output.path.rstrip("/")) != source:
         return None
     return Denied(
         "OutputPathIsSource",
-        f"spec.output.location names the file of {case.source_label} ({source[1]}) as its folder:"
+        f"spec.output.location names the file of {case.source_label} ({source.path}) as its folder:"
         " name another folder",
     )
 
 
 def check_output_claim(case: MaskingCase) -> Verdict:
     """The volume that the output goes to is there."""
-    volume = case.spec.output.location.volume
-    claim = volume.claim_name if volume else ""
     return check_claim(
         case.observed,
         case.owner.namespace,
-        claim,
+        case.spec.output.location,
         (case.owner.kind, "spec.output"),
     )
 

@@ -4,7 +4,7 @@ import hashlib
 from functools import cached_property
 
 from leeward.api.algorithms import ALGORITHMS, OPERATIONS_BY_ALGORITHM
-from leeward.api.dataset import ColumnType, Tag
+from leeward.api.dataset import ColumnType, Location, Tag
 from leeward.api.freetext import LabelledSample
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transformbase import Scope
@@ -123,11 +123,8 @@ def rule_key_id(vault_id: str, key: str, scope: Scope, scope_id: str) -> str:
     return digest[:32]
 
 
-def output_volume(owner: Owner, spec: MaskingJobSpec) -> tuple[str, str]:
-    """Claim and path of the file that the job writes; the path holds the job's UID."""
-    volume = spec.output.location.volume
-    if volume is None:
-        raise ValueError("a location names exactly one place")
-    folder = volume.path.rstrip("/")
+def output_location(owner: Owner, spec: MaskingJobSpec) -> Location:
+    """Where the file lies that the job writes; the path holds the job's UID."""
+    folder = spec.output.location.path.rstrip("/")
     extension = _EXTENSIONS[spec.output.format]
-    return volume.claim_name, f"{folder}/{owner.name}-{owner.uid}.{extension}.lwe1"
+    return spec.output.location.at(f"{folder}/{owner.name}-{owner.uid}.{extension}.lwe1")

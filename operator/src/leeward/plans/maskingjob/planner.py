@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
-from leeward.api.dataset import DatasetSpec
+from leeward.api.dataset import DatasetSpec, Location
 from leeward.api.maskingjob import MASKINGJOB, MaskingJobSpec
 from leeward.api.meta import Kind
 from leeward.formats.keyset import PARTS_ROLE
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult, DetachedResult, Result
 from leeward.plans.maskingjob.admission import check, output_name_taken
-from leeward.plans.maskingjob.case import MaskingCase, output_volume
+from leeward.plans.maskingjob.case import MaskingCase, output_location
 from leeward.plans.maskingjob.publishing import (
     commit,
     dataset_manifest,
@@ -205,8 +205,8 @@ class _Masking:
     def own_keys(self, run: Run) -> Sequence[str]:
         return _keys_of(run, is_own)
 
-    def leftovers(self, run: Run) -> tuple[str, str] | None:
-        return output_volume(run.owner, self._spec)
+    def leftovers(self, run: Run) -> Location | None:
+        return output_location(run.owner, self._spec)
 
     def _refused(self, run: Run, dataset: Manifest, action: Action, outcome: Outcome) -> Plan:
         """A step of publishing did not end well."""

@@ -16,13 +16,13 @@ from leeward.api.dataset import DATASET, DatasetSpec
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import API_VERSION, KeyRef, Ref
 from leeward.formats.document import canonical_json
-from leeward.formats.jobconfig import OUTPUT_MOUNT
 from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.formats.report import report_path
 from leeward.formats.result import Result, ResultFile, parse_result
-from leeward.plans.maskingjob.case import output_volume
+from leeward.plans.maskingjob.case import output_location
 from leeward.plans.maskingjob.privacy import privacy_fault, privacy_status
 from leeward.plans.shared.conditions import timestamp
+from leeward.plans.shared.locations import pod_path
 from leeward.plans.shared.model import Action, Apply, Delete, Manifest
 from leeward.plans.shared.names import PRODUCED_BY_ANNOTATION, UID_ANNOTATION, metadata, ref_of
 from leeward.plans.shared.sources import produced_message
@@ -43,8 +43,8 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
     if result.outcome != "Succeeded" or output is None or output.rows is None:
         return "it names no output"
     admission = run.status["admission"]
-    _, path = output_volume(run.owner, spec)
-    if output.path != f"{OUTPUT_MOUNT}/{path}":
+    path = pod_path(output_location(run.owner, spec), "output")
+    if output.path != path:
         return "the output has another path"
     key_ids = [key["id"] for key in admission["keys"] if key["role"] == OUTPUT_ROLE]
     if output.key_ids != key_ids:
@@ -53,7 +53,7 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
         return "the source is not the one that was admitted"
     report = result.report_file
     if report is not None:
-        if report.path != f"{OUTPUT_MOUNT}/{report_path(path)}":
+        if report.path != report_path(path):
             return "the report has another path"
         if report.key_ids != key_ids:
             return "the report is sealed with another key"
@@ -142,7 +142,7 @@ def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:
     output = result.output
     if output is None:
         raise ValueError("an answer that was checked names its output")
-    _, path = output_volume(run.owner, spec)
+    path = output_location(run.owner, spec).path
     stored: Manifest = {
         "path": path,
         "digest": output.digest,
@@ -179,10 +179,9 @@ def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None)
         source: The Dataset that was masked, of which tags and subject are taken over.
     """
     output = spec.output
-    claim, path = output_volume(run.owner, spec)
     columns = {column["name"] for column in run.status["output"]["columns"]}
     made: Manifest = {
-        "location": {"volume": {"claimName": claim, "path": path}},
+        "location": output_location(run.owner, spec).manifest(),
         "format": output.format,
         "sensitivity": "Masked",
         "sealedWith": _key_ref(output.sealed_with, run.owner.namespace).manifest(),

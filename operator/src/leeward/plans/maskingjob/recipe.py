@@ -3,8 +3,6 @@
 from leeward.api.plaintransforms import NoParameters
 from leeward.api.transforms import ColumnRule
 from leeward.formats.jobconfig import (
-    OUTPUT_MOUNT,
-    SAMPLE_MOUNT,
     MaskingConfig,
     OutputFile,
     PrivacyConfig,
@@ -13,12 +11,12 @@ from leeward.formats.jobconfig import (
 )
 from leeward.formats.keyset import OUTPUT_ROLE, PARTS_ROLE
 from leeward.formats.report import ReportSubject, report_path
-from leeward.plans.maskingjob.case import MaskingCase, output_volume, rule_key_id
+from leeward.plans.maskingjob.case import MaskingCase, output_location, rule_key_id
 from leeward.plans.maskingjob.privacy import counted_subject
 from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
+from leeward.plans.shared.locations import Places, pod_path, pod_store
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
 from leeward.plans.shared.names import random_id
-from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.sources import SAMPLE_ROLE, SOURCE_ROLE, Case
 from leeward.plans.shared.verdict import Unseen
 from leeward.plans.shared.workload import JobKey, Recipe
@@ -54,10 +52,10 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
     return Recipe(
         config=_config(case, roles),
         keys=tuple(keys),
-        claims=Claims(
-            case.source_claim,
-            output_volume(case.owner, case.spec)[0],
-            case.sample.source_claim if case.sample else None,
+        places=Places(
+            case.dataset.location,
+            output_location(case.owner, case.spec),
+            case.sample.dataset.location if case.sample else None,
         ),
         source_digest=case.dataset_status.digest,
         grants=_grants(case),
@@ -172,7 +170,7 @@ def _key(
         key=use.ref.key,
         namespace=case.owner.namespace,
         owner=case.owner.id,
-        artefact=output_volume(case.owner, case.spec) if own else None,
+        artefact=output_location(case.owner, case.spec) if own else None,
         dataset=case.spec.output.dataset if role == OUTPUT_ROLE else None,
         algorithm=algorithm,
     )
@@ -186,14 +184,16 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
         rules.append(
             RuleConfig(rule=ColumnRule(name=DEFAULT_RULE, keep=NoParameters()), columns=rest)
         )
-    path = f"{OUTPUT_MOUNT}/{output_volume(case.owner, case.spec)[1]}"
+    output = output_location(case.owner, case.spec)
+    path = pod_path(output, "output")
     return MaskingConfig(
         source=case.source_file(),
-        sample=case.sample.source_file(SAMPLE_MOUNT, SAMPLE_ROLE) if case.sample else None,
+        sample=case.sample.source_file("sample", SAMPLE_ROLE) if case.sample else None,
         rules=rules,
         privacy=_privacy(case),
         output=OutputFile(
             path=path,
+            store=pod_store(output, "output"),
             format=case.spec.output.format,
             key_role=OUTPUT_ROLE,
             report=_report(case, report_path(path)),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from leeward.api.dataset import Location
 from leeward.api.keyorigin import Origin
 from leeward.api.meta import Empty
 from leeward.formats.provider import TransitSettings
@@ -206,7 +207,7 @@ class EnsureArtefactKey:
         id: 32 hexadecimal digits.
         vault_namespace, vault, key: The vault key.
         namespace, owner: For whom it is made: namespace, and ``Kind/name/uid``.
-        artefact: (claim, path) of the file that is written with it. Where the owner goes before it
+        artefact: The file that is written with it. Where the owner goes before it
             is published, the key is shredded.
         dataset: Name of the Dataset that this file is to become, of the one key that seals it:
             then file and Dataset go, too.
@@ -219,7 +220,7 @@ class EnsureArtefactKey:
     key: str
     namespace: str
     owner: str
-    artefact: tuple[str, str] | None = None
+    artefact: Location | None = None
     dataset: str | None = None
     algorithm: str | None = None
 

@@ -1,9 +1,10 @@
 """Removing what a job left on a volume: a small Job, after a failure or a deletion."""
 
-from leeward.api.dataset import DATASET
+from leeward.api.dataset import DATASET, Location
 from leeward.api.meta import API_VERSION
-from leeward.formats.jobconfig import OUTPUT_MOUNT, CleanConfig
+from leeward.formats.jobconfig import CleanConfig
 from leeward.plans.shared.jobs import changed, config_map, job, job_ref
+from leeward.plans.shared.locations import Places, egress_of, pod_path, pod_store
 from leeward.plans.shared.model import (
     Apply,
     ArtefactKeyInfo,
@@ -25,7 +26,7 @@ from leeward.plans.shared.names import (
     metadata,
     short_hash,
 )
-from leeward.plans.shared.pods import Claims, PodParts
+from leeward.plans.shared.pods import PodParts
 from leeward.plans.shared.policies import policy
 from leeward.plans.shared.steps import progress
 
@@ -35,29 +36,29 @@ _DEADLINE = 600
 _TTL = 300
 
 
-def clean_name(owner: Owner, path: str) -> str:
-    """Name of the Job (and of its ConfigMap) that removes this path."""
-    return child_name(owner, f"clean-{short_hash(owner.uid, path)}")
+def clean_name(owner: Owner, left: Location) -> str:
+    """Name of the Job (and of its ConfigMap) that removes this file."""
+    return child_name(owner, f"clean-{short_hash(owner.uid, left.path)}")
 
 
-def clean_config(owner: Owner, path: str) -> Manifest:
+def clean_config(owner: Owner, left: Location) -> Manifest:
     """The ConfigMap of that Job."""
-    return config_map(owner, clean_name(owner, path), _config(path))
+    return config_map(owner, clean_name(owner, left), _config(left))
 
 
-def _config(path: str) -> CleanConfig:
-    return CleanConfig(path=f"{OUTPUT_MOUNT}/{path}")
+def _config(left: Location) -> CleanConfig:
+    return CleanConfig(path=pod_path(left, "output"), store=pod_store(left, "output"))
 
 
-def clean_job(owner: Owner, claim: str, path: str, image: str, context: Context) -> Manifest:
-    """The Job that removes a path and its temporary siblings; it holds no key."""
-    name = clean_name(owner, path)
+def clean_job(owner: Owner, left: Location, image: str, context: Context) -> Manifest:
+    """The Job that removes a file and what tries to write it left; it holds no key."""
+    name = clean_name(owner, left)
     parts = PodParts(
         image=image,
         config=name,
-        config_digest=_config(path).content_digest(),
+        config_digest=_config(left).content_digest(),
         secret=None,
-        claims=Claims(output=claim),
+        places=Places(output=left),
         labels=labels(owner, ROLE),
         annotations={},
     )
@@ -107,7 +108,7 @@ def plan_orphan(key: ArtefactKeyInfo, observed: Observed, context: Context) -> P
 
 
 def _clean_up(
-    owner: Owner, artefact: tuple[str, str], observed: Observed, context: Context
+    owner: Owner, artefact: Location, observed: Observed, context: Context
 ) -> Plan | None:
     """Have the file removed; None: that is under way, or cannot be started there.
 
@@ -115,8 +116,7 @@ def _clean_up(
     NetworkPolicy are there, which go with it. Where it is refused (the namespace is going), the
     record does not wait for it: nobody would tell when it is time to try again.
     """
-    claim, path = artefact
-    made = clean_job(owner, claim, path, context.masking_image, context)
+    made = clean_job(owner, artefact, context.masking_image, context)
     del made["metadata"]["ownerReferences"]
     made["spec"]["suspend"] = True
     first = progress(observed, (Create(made),))
@@ -125,7 +125,7 @@ def _clean_up(
     if first.failed is not None:
         return None
     running: Manifest = observed.current(job_ref(owner.namespace, made["metadata"]["name"]))
-    children = [Apply(child) for child in _orphan_children(owner, running, path, context)]
+    children = [Apply(child) for child in _orphan_children(owner, running, artefact, context)]
     resume = changed(owner, running, {"suspend": False})
     rest = progress(observed, (*children, *((Apply(resume),) if resume else ())))
     if rest.pending and rest.failed is None:
@@ -152,7 +152,7 @@ def _take_back(key: ArtefactKeyInfo, dataset: str, observed: Observed) -> Plan |
 
 
 def _orphan_children(
-    owner: Owner, running: Manifest, path: str, context: Context
+    owner: Owner, running: Manifest, artefact: Location, context: Context
 ) -> tuple[Manifest, Manifest]:
     reference = {
         "apiVersion": "batch/v1",
@@ -161,9 +161,10 @@ def _orphan_children(
         "uid": running["metadata"]["uid"],
         "controller": True,
     }
-    config = clean_config(owner, path)
+    config = clean_config(owner, artefact)
     selector = {**labels(owner, ROLE)}
-    guard = policy(metadata(owner, config["metadata"]["name"], "policy"), selector, context)
+    placed = metadata(owner, config["metadata"]["name"], "policy")
+    guard = policy(placed, selector, context, egress_of([artefact]))
     for child in (guard, config):
         child["metadata"]["ownerReferences"] = [reference]
     return guard, config

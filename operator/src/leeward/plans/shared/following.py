@@ -151,10 +151,9 @@ def fail(
         return Plan(run.status, actions=shredding.pending)
     left = workload.leftovers(run) if started and not _is_published(run, steps) else None
     if left is not None:
-        claim, path = left
         image = run.status["admission"]["image"]
-        steps.append(Apply(clean_config(run.owner, path)))
-        steps.append(Create(clean_job(run.owner, claim, path, image, run.context)))
+        steps.append(Apply(clean_config(run.owner, left)))
+        steps.append(Create(clean_job(run.owner, left, image, run.context)))
     done = progress(run.observed, steps)
     # A clean-up that cannot be started (a quota, the namespace going) must not hide the failure.
     if done.pending and done.failed is None:

@@ -1,9 +1,11 @@
 """One look at one resource: what every plan begins with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from leeward.api.meta import Model
+from leeward.api.workload import Egress
 from leeward.plans.shared.conditions import StatusDraft
 from leeward.plans.shared.model import Context, Manifest, Observed, Plan
 from leeward.plans.shared.names import Owner
@@ -36,6 +38,11 @@ class Look(Generic[Spec]):
     def status(self) -> Manifest:
         """The status as this plan has it so far."""
         return self.draft.status
+
+    @property
+    def egress(self) -> Sequence[Egress]:
+        """What pods of the resource may reach."""
+        return ()
 
 
 def read(

@@ -10,7 +10,7 @@ two steps is repaired by the next reconcile.
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from leeward.api.meta import Kind
 from leeward.plans.shared.actions import (
@@ -301,6 +301,11 @@ class Plan:
     events: tuple[Event, ...] = ()
 
 
+KUBE_SYSTEM: Final[Manifest] = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a plan may know of the world: the clock, randomness, and the installation.
@@ -313,6 +318,7 @@ class Context:
         image_pull_policy: For pods of ours.
         image_pull_secrets: Names of Secrets in the workload's namespace.
         operator_pod_labels: Labels of the operator's pods, for NetworkPolicies.
+        name_servers: NetworkPolicy peers that pods ask for the addresses of stores.
     """
 
     now: datetime.datetime
@@ -322,6 +328,7 @@ class Context:
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     operator_pod_labels: Mapping[str, str] = field(default_factory=dict)
+    name_servers: Sequence[Manifest] = (KUBE_SYSTEM,)
 
 
 class Planner(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
+from leeward.api.dataset import Location
 from leeward.formats.provider import TransitSettings
 from leeward.plans.shared.destruction import ArtefactKeysOf, KeysetRecordOf, KnownBackupsOf
 from leeward.plans.shared.usage import GrantUseOf, KeyUsageOf
@@ -286,7 +287,7 @@ class ArtefactKeyInfo:
         owner: ``Kind/name/uid`` of the resource for which it was made.
         public_key: PEM of the public half, for asymmetric algorithms.
         published: Whether the artefact that it opens has been published.
-        artefact: (claim, path) of the file that a workload writes with it; None for other keys.
+        artefact: The file that a workload writes with it; None for other keys.
         dataset: Name of the Dataset that this file is to become; None: it does not seal the file.
         created_at: RFC 3339 time of its creation.
         retired: Whether it is given to nobody but its Dataset's own pods any more.
@@ -301,7 +302,7 @@ class ArtefactKeyInfo:
     owner: str
     public_key: str | None = None
     published: bool = False
-    artefact: tuple[str, str] | None = None
+    artefact: Location | None = None
     dataset: str | None = None
     created_at: str = ""
     retired: bool = False

@@ -5,18 +5,26 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+from leeward.api.dataset import Location
+from leeward.api.s3 import ACCESS_KEY_ID, S3, SECRET_ACCESS_KEY, SESSION_TOKEN
 from leeward.api.workload import PodTemplate, Resources
 from leeward.formats.jobconfig import (
     CONFIG_DIGEST_VARIABLE,
     CONFIG_PATH,
     GRACE_SECONDS,
     HTTP_PORT,
-    OUTPUT_MOUNT,
-    SAMPLE_MOUNT,
-    SOURCE_MOUNT,
 )
 from leeward.formats.keyset import KEYSET_PATH
 from leeward.plans.shared.durations import amount
+from leeward.plans.shared.locations import (
+    CA_FILE,
+    MOUNTS,
+    Places,
+    Use,
+    ca_folder,
+    claim_of_volume,
+    credentials_folder,
+)
 from leeward.plans.shared.model import Context, Manifest
 
 CONTAINER: Final = "masking"
@@ -30,23 +38,6 @@ _KEYS_MODE: Final = 0o440
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """The volumes of a pod, by the names of their PersistentVolumeClaims."""
-
-    source: str | None = None
-    output: str | None = None
-    sample: str | None = None
-
-    def volume_of(self, use: str) -> str:
-        """Name of the volume: a claim is named once in a pod, however often it is mounted."""
-        if use != "sample":
-            return "data" if self.source == self.output else use
-        if self.sample == self.source:
-            return self.volume_of("source")
-        return self.volume_of("output") if self.sample == self.output else use
-
-
-@dataclass(frozen=True, slots=True)
 class PodParts:
     """What differs between the pods of our jobs.
 
@@ -55,7 +46,7 @@ class PodParts:
         config: Name of the ConfigMap with its config.
         config_digest: What the program must find there, or it does nothing.
         secret: Name of the Secret with its keys, if it has any.
-        claims: Its volumes.
+        places: What it reads and writes.
         labels: Its labels.
         annotations: Its annotations.
         resources: What the user says of its resources.
@@ -66,7 +57,7 @@ class PodParts:
     config: str
     config_digest: str
     secret: str | None
-    claims: Claims
+    places: Places
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     resources: Resources | None = None
@@ -151,19 +142,8 @@ def _container(parts: PodParts, context: Context) -> Manifest:
     if parts.secret:
         keys = str(PurePosixPath(KEYSET_PATH).parent)
         mounts.append({"name": "keys", "mountPath": keys, "readOnly": True})
-    if parts.claims.source:
-        mounts.append(
-            {
-                "name": parts.claims.volume_of("source"),
-                "mountPath": SOURCE_MOUNT,
-                "readOnly": True,
-            }
-        )
-    if parts.claims.output:
-        mounts.append({"name": parts.claims.volume_of("output"), "mountPath": OUTPUT_MOUNT})
-    if parts.claims.sample:
-        volume = parts.claims.volume_of("sample")
-        mounts.append({"name": volume, "mountPath": SAMPLE_MOUNT, "readOnly": True})
+    for use, place in parts.places.by_use:
+        mounts.extend(place_mounts(parts.places, use, place))
     return {
         "name": CONTAINER,
         "image": parts.image,
@@ -178,6 +158,24 @@ def _container(parts: PodParts, context: Context) -> Manifest:
     }
 
 
+def place_mounts(places: Places, use: Use, place: Location) -> list[Manifest]:
+    """Where a container finds a place: the volume, or what it needs for the bucket."""
+    if place.s3 is None:
+        read_only = {} if use == "output" else {"readOnly": True}
+        return [{"name": _volume_of(places, use), "mountPath": MOUNTS[use], **read_only}]
+    made = [{"name": f"{use}-s3", "mountPath": credentials_folder(use), "readOnly": True}]
+    if place.s3.ca_ref is not None:
+        made.append({"name": f"{use}-ca", "mountPath": ca_folder(use), "readOnly": True})
+    return made
+
+
+def _volume_of(places: Places, use: Use) -> str:
+    # A claim is named once in a pod, however often it is mounted.
+    claims = {each: claim_of_volume(place) for each, place in places.by_use}
+    uses = [each for each, claim in claims.items() if claim == claims[use]]
+    return "data" if {"source", "output"} <= set(uses) else uses[0]
+
+
 def _volumes(parts: PodParts) -> list[Manifest]:
     volumes: list[Manifest] = [
         {"name": "config", "configMap": {"name": parts.config}},
@@ -190,13 +188,39 @@ def _volumes(parts: PodParts) -> list[Manifest]:
                 "secret": {"secretName": parts.secret, "defaultMode": _KEYS_MODE},
             }
         )
-    for claim, volume in {
-        parts.claims.source: parts.claims.volume_of("source"),
-        parts.claims.output: parts.claims.volume_of("output"),
-        parts.claims.sample: parts.claims.volume_of("sample"),
-    }.items():
+    return [*volumes, *place_volumes(parts.places)]
+
+
+def place_volumes(places: Places) -> list[Manifest]:
+    """The volumes of a pod behind ``place_mounts``."""
+    volumes: list[Manifest] = []
+    for claim, use in {claim_of_volume(place): use for use, place in places.by_use}.items():
         if claim is not None:
             # Not readOnly here, but in the mount: the kubelet sets the group of the files only on
             # volumes that it may write to.
-            volumes.append({"name": volume, "persistentVolumeClaim": {"claimName": claim}})
+            name = _volume_of(places, use)
+            volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+    for use, place in places.by_use:
+        if place.s3 is not None:
+            volumes.extend(_s3_volumes(use, place.s3))
     return volumes
+
+
+def _s3_volumes(use: Use, place: S3) -> list[Manifest]:
+    """Credentials and authorities; where they are missing, the program says what is to be done."""
+    names = (ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN)
+    secret = {
+        "secretName": place.credentials_ref.name,
+        "defaultMode": _KEYS_MODE,
+        "optional": True,
+        "items": [{"key": name, "path": name} for name in names],
+    }
+    made: list[Manifest] = [{"name": f"{use}-s3", "secret": secret}]
+    if place.ca_ref is not None:
+        ca = {
+            "name": place.ca_ref.name,
+            "optional": True,
+            "items": [{"key": place.ca_ref.key, "path": CA_FILE}],
+        }
+        made.append({"name": f"{use}-ca", "configMap": ca})
+    return made

@@ -5,13 +5,14 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from leeward.api.algorithms import ALGORITHMS
-from leeward.api.dataset import DATASET, DatasetSpec, DatasetStatus
+from leeward.api.dataset import DATASET, DatasetSpec, DatasetStatus, Location
 from leeward.api.meta import API_VERSION, Ref
-from leeward.formats.jobconfig import SOURCE_MOUNT, SourceFile
+from leeward.formats.jobconfig import SourceFile
 from leeward.plans.shared.conditions import NOT_YET, condition_of
 from leeward.plans.shared.grants import data_gap
 from leeward.plans.shared.keyowners import dataset_owner, key_of_other_dataset
 from leeward.plans.shared.keys import KeyUse, check_key, check_key_grant, ready_key
+from leeward.plans.shared.locations import Use, claim_of_volume, pod_path, pod_store
 from leeward.plans.shared.model import (
     ArtefactKeyInfo,
     ArtefactKeyOf,
@@ -100,15 +101,11 @@ class Case:
         """The artefact key that opened the source before the one that does now, if one did."""
         return frozenset(filter(None, (self.dataset_status.replaced_key_id,)))
 
-    @property
-    def source_claim(self) -> str:
-        """The claim that the source lies on."""
-        return volume_of(self.dataset)[0]
-
-    def source_file(self, mount: str = SOURCE_MOUNT, role: str = SOURCE_ROLE) -> SourceFile:
+    def source_file(self, use: Use = "source", role: str = SOURCE_ROLE) -> SourceFile:
         """The source as its reader is told of it: pinned to what the inspection found."""
         return SourceFile(
-            path=f"{mount}/{volume_of(self.dataset)[1]}",
+            path=pod_path(self.dataset.location, use),
+            store=pod_store(self.dataset.location, use),
             format=self.dataset.format,
             csv=self.dataset.csv,
             key_role=role if self.source_key else None,
@@ -139,14 +136,6 @@ def produced_message(producer_kind: str, producer: str, rows: int) -> str:
     return f"{rows} rows, written by {producer_kind} {producer}"
 
 
-def volume_of(dataset: DatasetSpec) -> tuple[str, str]:
-    """Claim and path of a Dataset's file."""
-    volume = dataset.location.volume
-    if volume is None:
-        raise ValueError("a location names exactly one place")
-    return volume.claim_name, volume.path
-
-
 def check_source_exists(case: Case) -> Verdict:
     """The Dataset is there."""
     if not case.observed.has(case.source_ref):
@@ -162,8 +151,8 @@ def check_source_exists(case: Case) -> Verdict:
 
 
 def check_source_namespace(case: Case) -> Verdict:
-    """Its volume can be mounted here."""
-    if case.source_ref.namespace == case.owner.namespace:
+    """Its volume can be mounted here; a bucket is reached from everywhere."""
+    if case.source_ref.namespace == case.owner.namespace or case.dataset.location.s3:
         return None
     return Denied(
         "VolumeInOtherNamespace",
@@ -281,17 +270,20 @@ def claim_ref(namespace: str, claim: str) -> ObjectRef:
 
 
 def check_claim(
-    observed: Observed, namespace: str, claim: str, named_by: tuple[str, str]
+    observed: Observed, namespace: str, location: Location, named_by: tuple[str, str]
 ) -> Verdict:
-    """A PersistentVolumeClaim is there.
+    """The PersistentVolumeClaim of a location is there; of a bucket only its pods can tell.
 
     Args:
         observed: What has been seen.
         namespace: Of the claim.
-        claim: Its name.
+        location: What names it.
         named_by: What names it: a kind (with a name, where it is not the resource itself), and the
             field there.
     """
+    claim = claim_of_volume(location)
+    if claim is None:
+        return None
     need = claim_ref(namespace, claim)
     if not observed.has(need):
         return Unseen((need,))
@@ -310,6 +302,6 @@ def check_source_claim(case: Case) -> Verdict:
     return check_claim(
         case.observed,
         case.owner.namespace,
-        case.source_claim,
+        case.dataset.location,
         (case.source_label, "spec.location"),
     )

@@ -111,7 +111,10 @@ def _settle(run: Run, recipe: Recipe) -> None:
     name = _job_name(run, digest, keys)
     admission = run.status.get("admission")
     # The name alone is short enough for somebody to find another config that has the same.
+    egress = [each.manifest() for each in recipe.places.egress]
     if admission and admission["jobName"] == name and is_as_admitted(recipe, admission):
+        if admission.get("egress", []) != egress:
+            run.draft.put(admission={**admission, "egress": egress})
         _enter(run, admission)
         return
     admission = {
@@ -123,6 +126,8 @@ def _settle(run: Run, recipe: Recipe) -> None:
     }
     if keys:
         admission["secret"] = secret_name(run.context.random)
+    if egress:
+        admission["egress"] = egress
     if recipe.source_digest is not None:
         admission["sourceDigest"] = recipe.source_digest
     if recipe.selected:
@@ -276,7 +281,7 @@ def _job(workload: Workload, run: Run, recipe: Recipe, admission: Manifest) -> M
         config=admission["jobName"],
         config_digest=admission["configDigest"],
         secret=admission.get("secret"),
-        claims=recipe.claims,
+        places=recipe.places,
         labels=labels(run.owner, workload.role),
         annotations={UID_ANNOTATION: run.owner.uid},
         resources=spec.resources,

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from leeward.api.dataset import Location
 from leeward.api.meta import Model
-from leeward.api.workload import WorkloadSpec
+from leeward.api.workload import Egress, WorkloadSpec
 from leeward.formats.document import Document
 from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult
@@ -29,6 +30,7 @@ from leeward.plans.shared.durations import seconds
 from leeward.plans.shared.inventory import strike
 from leeward.plans.shared.keys import Granted
 from leeward.plans.shared.listing import listed
+from leeward.plans.shared.locations import Places
 from leeward.plans.shared.look import Look
 from leeward.plans.shared.model import (
     Action,
@@ -38,7 +40,6 @@ from leeward.plans.shared.model import (
     Plan,
 )
 from leeward.plans.shared.names import child_name, ref_of
-from leeward.plans.shared.pods import Claims
 from leeward.plans.shared.policies import policy_upkeep
 from leeward.plans.shared.refusals import refusal
 from leeward.plans.shared.steps import Progression, progress
@@ -75,7 +76,7 @@ class Recipe:
     Attributes:
         config: What the pod is told.
         keys: What it is given.
-        claims: Volumes that it mounts.
+        places: What it reads and writes.
         source_digest: Of the file that it reads.
         grants: By what it may use those keys.
         replaced_keys: Artefact keys that opened the files which it reads before those that do now.
@@ -85,7 +86,7 @@ class Recipe:
 
     config: Document
     keys: tuple[JobKey, ...]
-    claims: Claims
+    places: Places
     source_digest: str | None
     grants: tuple[Granted, ...] = ()
     replaced_keys: frozenset[str] = frozenset()
@@ -107,6 +108,12 @@ class Run(Look[WorkloadSpec]):
     def report_name(self) -> str:
         """Name of the ConfigMap that holds what the job answered."""
         return child_name(self.owner, "report")
+
+    @property
+    def egress(self) -> list[Egress]:
+        """As it was admitted."""
+        admission = self.status.get("admission") or {}
+        return [Egress.model_validate(each) for each in admission.get("egress", ())]
 
 
 class Workload(Protocol):
@@ -141,8 +148,8 @@ class Workload(Protocol):
     def own_keys(self, run: Run) -> Sequence[str]:
         """Ids of keys that open nothing else than what this job writes."""
 
-    def leftovers(self, run: Run) -> tuple[str, str] | None:
-        """(claim, path) of what a failed job may have left behind."""
+    def leftovers(self, run: Run) -> Location | None:
+        """What a failed job may have left behind."""
 
 
 def retire(run: Run) -> Plan:

@@ -1,0 +1,82 @@
+"""Files in a bucket of an S3-compatible store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from leeward.formats.jobconfig import S3Store
+from leeward_masking.errors import OUTPUT, JobError
+from leeward_masking.s3client import Patience, S3Client, s3_client
+from leeward_masking.s3errors import s3_errors
+from leeward_masking.s3file import S3File
+from leeward_masking.s3upload import S3Upload, abort_upload, remove_object
+
+
+class S3Storage:
+    """See ``Storage``; paths are names of objects.
+
+    Args:
+        store: The bucket.
+        patience: How long it is waited for.
+
+    Raises:
+        JobError: Its credentials, or who certified it, are not there.
+    """
+
+    def __init__(self, store: S3Store, patience: Patience | None = None) -> None:
+        self._client: S3Client = s3_client(store, patience or Patience())
+        self._bucket = store.bucket
+
+    def size(self, path: str) -> int | None:
+        """See ``Storage``."""
+        try:
+            with self.open(path) as file:
+                return file.size
+        except JobError as error:
+            if error.code == "FileMissing":
+                return None
+            raise
+
+    def is_folder(self, path: str) -> bool:
+        """See ``Storage``: a bucket has none."""
+        return False
+
+    def open(self, path: str) -> S3File:
+        """See ``Storage``."""
+        return S3File(self._client, self._bucket, path)
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[S3Upload]:
+        """See ``Storage``: a multipart upload, which is aborted if it is not published."""
+        self._abort_uploads(path)
+        upload = S3Upload(self._client, self._bucket, path)
+        try:
+            yield upload
+        except BaseException:
+            with suppress(JobError):
+                upload.discard()
+            raise
+        finally:
+            upload.close()
+
+    def remove(self, path: str) -> None:
+        """See ``Storage``."""
+        self._abort_uploads(path)
+        remove_object(self._client, self._bucket, path)
+
+    def _abort_uploads(self, path: str) -> None:
+        """What a try that was killed has sent: nobody sees it, and it is paid for."""
+        more: dict[str, str] = {}
+        while True:
+            with s3_errors(OUTPUT):
+                found = self._client.list_multipart_uploads(
+                    Bucket=self._bucket, Prefix=path, **more
+                )
+            for upload in found.get("Uploads", ()):
+                if upload["Key"] == path:
+                    abort_upload(self._client, self._bucket, path, upload["UploadId"])
+            if not found.get("IsTruncated"):
+                return
+            more = {
+                "KeyMarker": found["NextKeyMarker"],
+                "UploadIdMarker": found["NextUploadIdMarker"],
+            }
