@@ -86,3 +86,19 @@ def test_the_report_opens_after_the_keys_of_the_data_were_replaced(
     assert (after["report"]["digest"] == before["report"]["digest"]) is not bool(how)
     told = leeward("report", "told-out", "-n", masked.namespace, "--purpose", "research")
     assert "MaskingJob told" in told
+
+
+def test_what_mask_init_proposes_is_taken_by_the_api_server(
+    masked: Clinic, leeward: Callable[..., str], tmp_path: Path
+) -> None:
+    data, manifest = tmp_path / "intake.csv", tmp_path / "job.yaml"
+    data.write_text(PATIENTS)
+    leeward("mask", "init", str(data), "-o", str(manifest), "--claim", "clinic-data")
+    masked.run("apply", "--dry-run=server", "-f", str(manifest))
+    checked = leeward(
+        *("mask", "check", "dataset/told-out", "-n", masked.namespace, "--purpose", "research"),
+        *("-o", "json"),
+    )
+    verdicts = {column["name"]: column["verdict"] for column in json.loads(checked)["columns"]}
+    assert verdicts["contact"] == "identifying"
+    assert verdicts["ward"] is None

@@ -173,3 +173,13 @@ def test_a_report_of_a_later_release_is_told() -> None:
     result = leeward("report", "nightly", "--purpose", "r", cluster=clinic(report=later))
     assert result.exit_code == 1
     assert "use the leeward of the release that made it" in result.stderr
+
+
+def test_a_masked_dataset_is_checked_by_its_report() -> None:
+    args = ("mask", "check", "mj/nightly", "--purpose", "research", "-o", "json", "--exit-code")
+    result = leeward(*args, cluster=clinic())
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert found["columns"][0]["verdict"] == "identifying"
+    assert found["columns"][0]["reason"] == "97% of its values look like Mail"
+    assert found["combinations"][0]["columns"] == ["age", "ward"]

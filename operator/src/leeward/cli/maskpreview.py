@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from leeward.cli.changes import GONE, change
 from leeward.cli.errors import CliError
 from leeward.cli.jobfile import read_job_file
 from leeward.cli.options import RowsFormat
@@ -66,12 +67,15 @@ def _print_rows(
     table.add_column("transform", style="cyan", no_wrap=True)
     for index in range(len(before)):
         table.add_column(f"row {number + index}", overflow="fold")
-        table.add_column("masked", style="green", overflow="fold")
+        table.add_column("masked", overflow="fold")
     for column in before[0]:
-        cells = []
+        cells: list[Text] = []
         for old, new in zip(before, after, strict=True):
-            cells.append(value_text(old[column]))
-            gone = Text("dropped" if new else "row left out", "dim")
-            cells.append(value_text(new[column]) if column in new else gone)
+            if column in new:
+                cells.extend(change(old[column], new[column]))
+                continue
+            gone = value_text(old[column])
+            gone.stylize(GONE)
+            cells.extend((gone, Text("dropped" if new else "row left out", GONE)))
         table.add_row(column, transforms[column], *cells)
     print_plainly(session.out, table)

@@ -9,15 +9,15 @@ from leeward.formats.report import (
     ColumnDetail,
     Identifying,
     LargeReport,
-    ReportSection,
     ReportSubject,
 )
 from leeward.formats.result import ColumnReport, MaskingReport
 from leeward_masking.canonical import column_type
-from leeward_masking.profiling.detection import detected
+from leeward_masking.profiling.looks import FREE_TEXT, Looks, looks
 from leeward_masking.profiling.uniqueness import telling, unique_share, worst_combinations
 from leeward_masking.report.distributions import frequencies, scale_of, spread, summary
 from leeward_masking.report.sample import PRIORITY, RowSample, Share
+from leeward_masking.report.sections import sections_of
 from leeward_masking.report.utility import outliers, utility
 from leeward_masking.rules import MaskPlan
 
@@ -37,8 +37,10 @@ COMPARED: Final = frozenset(
 hidden: frequencies of values beside those of their pseudonyms lead from one to the other."""
 GONE: Final = frozenset({"drop", "redact", "replace"})
 """Transforms that leave nothing of the values."""
+_STILL_REAL: Final = frozenset({"keep", "shuffle", "partialMask", "freeText", "topBottomCode"})
+"""Transforms that leave values, or parts of them, as they were: what looks personal then is."""
 _PSEUDONYMS: Final = frozenset({"hash", "tokenize", "encrypt", "formatPreserving", "fake"})
-"""Transforms whose results may look like personal data, and are none."""
+"""Transforms whose results say nothing of a person to who has no key."""
 _WITHHELD: Final = "its values stay hidden; how many rows share one is shown instead"
 _NAMES_PEOPLE: Final = "it is tagged DirectIdentifier: its values are not shown"
 _NOTHING_LEFT: Final = "nothing of its values is left, and none of them are shown"
@@ -75,7 +77,6 @@ def large_report(
     sample: RowSample,
     *,
     withheld: Sequence[str] = (),
-    sections: Sequence[ReportSection] = (),
 ) -> LargeReport:
     """Put the report together.
 
@@ -84,20 +85,17 @@ def large_report(
         counts: What was counted of all rows.
         sample: Rows before and after.
         withheld: Columns whose values are not shown, whatever their transform.
-        sections: What other parts of the engine have to say.
     """
     tables = sample.tables()
     before, after = tables["before"].sort(PRIORITY), tables["after"].sort(PRIORITY)
     kept = before.filter(pl.col(PRIORITY).is_in(after.get_column(PRIORITY).implode()))
+    there = [entry for entry in counts.columns if entry.name in after.columns]
+    real = looks(after.select(e.name for e in there if e.transform in _STILL_REAL))
     details = [
-        _detail(entry, (before, kept, after), entry.name in withheld) for entry in counts.columns
-    ]
-    known = [
-        entry.name
+        _detail(entry, (before, kept, after), entry.name in withheld, real.get(entry.name))
         for entry in counts.columns
-        if entry.name in after.columns and entry.transform not in _PSEUDONYMS
     ]
-    left = after.select(known)
+    left = after.select(e.name for e in there if e.transform not in _PSEUDONYMS)
     return LargeReport(
         about=about,
         rows_before=counts.rows,
@@ -105,7 +103,7 @@ def large_report(
         sampled=after.height,
         columns=details,
         combinations=worst_combinations(left, telling(left)),
-        sections=list(sections),
+        sections=sections_of(counts),
     )
 
 
@@ -113,6 +111,7 @@ def _detail(
     counts: ColumnReport,
     sides: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame],
     withheld: bool,
+    seen: Looks | None,
 ) -> ColumnDetail:
     """Args: ``sides``: all rows before, those of them that stay, and these after."""
     name = counts.name
@@ -122,7 +121,7 @@ def _detail(
     if name not in before.columns or name not in after.columns:
         return ColumnDetail(counts=counts)
     old, new = before.get_column(name), after.get_column(name)
-    identifying = _identifying(counts, new)
+    identifying = _identifying(new, seen)
     if counts.transform not in COMPARED or withheld:
         why = _NAMES_PEOPLE if withheld else _WITHHELD
         return ColumnDetail(
@@ -146,10 +145,9 @@ def _detail(
     )
 
 
-def _identifying(counts: ColumnReport, values: pl.Series) -> Identifying:
+def _identifying(values: pl.Series, seen: Looks | None) -> Identifying:
     unique = f"{unique_share(values):.3f}"
-    found = None if counts.transform in _PSEUDONYMS else detected(values)
-    if found is None:
+    if seen is None or (seen.entity == FREE_TEXT and seen.within is None):
         return Identifying(unique=unique)
-    entity = found.within if found.entity == "FreeText" and found.within else found.entity
-    return Identifying(unique=unique, detected=entity, detected_share=f"{found.share:.3f}")
+    entity = seen.within or seen.entity
+    return Identifying(unique=unique, detected=entity, detected_share=f"{seen.share:.3f}")

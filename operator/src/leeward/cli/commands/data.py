@@ -1,4 +1,4 @@
-"""dataset preview, public-key, put, rewrap; mask preview; report."""
+"""dataset preview, public-key, put, rewrap; mask preview, init, check; report."""
 
 from __future__ import annotations
 
@@ -188,6 +188,53 @@ def mask_preview(
     show_mask_preview(session_of(context_), job, file, rows, output)
 
 
+@mask.command("check")
+@guarded
+def mask_check(
+    context_: typer.Context,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|dataset/NAME",
+            help="A CSV or Parquet file on this machine, or a Dataset that a MaskingJob made.",
+        ),
+    ],
+    purpose: Annotated[
+        str | None, typer.Option(help="Of a Dataset: what for; a grant of it names that.")
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 where a column is identifying.")
+    ] = False,
+    output: Annotated[
+        RowsFormat, typer.Option("--output", "-o", help="How to print.")
+    ] = RowsFormat.TABLE,
+    timeout: Timeout = "2m",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Say which columns can still tell who somebody is, alone or together."""
+    from leeward.cli.errors import UsageError
+    from leeward.cli.maskcheck import check_dataset, check_file, print_checked
+    from leeward.cli.port import Target
+    from leeward.cli.reporting import ReportRequest
+    from leeward.cli.session import parse_duration, session_of
+
+    session = session_of(context_)
+    if Path(what).exists() or "/" not in what:
+        checked = check_file(Path(what))
+    elif purpose is None:
+        raise UsageError(f"there is no file {what}", "of a Dataset say what for, with --purpose")
+    else:
+        seconds = parse_duration(timeout)
+        cluster = session.connect(Target(kubeconfig, context))
+        request = ReportRequest(namespace or cluster.namespace, what, purpose, seconds)
+        checked = check_dataset(session, cluster, request)
+    print_checked(session, checked, output)
+    if exit_code and checked.identifying:
+        raise typer.Exit(1)
+
+
 @guarded
 def report(
     context_: typer.Context,
@@ -227,6 +274,44 @@ def report(
         namespace or cluster.namespace, name, purpose, seconds, page=page, show=show, force=force
     )
     show_report(session, cluster, request, output)
+
+
+@mask.command("init")
+@guarded
+def mask_init(
+    context_: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file on this machine.")
+    ],
+    name: Annotated[
+        str, typer.Option(help="Name of the Dataset and the job. Left out: that of the file.")
+    ] = "",
+    purpose: Annotated[str, typer.Option(help="What the masked data is for.")] = "research",
+    claim: Annotated[
+        str, typer.Option(help="PersistentVolumeClaim that the data lies on.")
+    ] = "data",
+    vault: Annotated[
+        str | None,
+        typer.Option(
+            help="A KeyVault that is there, with keys intake, data and tokens. Left out: the"
+            " manifest has one."
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The manifest; - for standard output."),
+    ] = Path("-"),
+    force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
+) -> None:
+    """Propose a manifest for a file: what its columns look like, and a rule for each.
+
+    Nothing leaves this machine. The manifest holds no values of rows.
+    """
+    from leeward.cli.maskinit import InitRequest, write_manifest
+    from leeward.cli.session import session_of
+
+    request = InitRequest(file, name, purpose, claim, vault, output, force)
+    write_manifest(session_of(context_), request)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,0 +1,185 @@
+"""mask init and mask check: from a file to a manifest, and what is still identifying in one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from leeward.api.dataset import DatasetSpec
+from leeward.api.keyvault import KeyVaultSpec
+from leeward.cli.jobfile import read_job_file
+from unit.cli.fake_cluster import leeward
+
+COUNT = 240
+FIRST = ["Anna", "John", "Maria", "Peter", "Laura", "James", "Sofia", "David"]
+LAST = ["Smith", "Baker", "Garcia", "Miller", "Jones", "Taylor", "Brown", "Wilson"]
+PEOPLE = pl.DataFrame(
+    {
+        "patient_id": [f"PLANTED{n % 80:05}" for n in range(COUNT)],
+        "name": [f"{FIRST[n % 8]} {LAST[n // 8 % 8]}" for n in range(COUNT)],
+        "mail": [f"planted{n}@clinic.example" for n in range(COUNT)],
+        "phone": [f"+44 20 7946 {n:04}" for n in range(COUNT)],
+        "birth_date": [f"19{n % 90 + 10}-0{n % 9 + 1}-1{n % 10}" for n in range(COUNT)],
+        "admitted": [f"2024-0{n % 9 + 1}-2{n % 8}" for n in range(COUNT)],
+        "zip": [f"{10100 + n % 7}" for n in range(COUNT)],
+        "sex": ["f", "m"] * (COUNT // 2),
+        "age": [n % 90 for n in range(COUNT)],
+        "income": [20_000 + 137 * n for n in range(COUNT)],
+        "diagnosis": [f"J{n % 5}" for n in range(COUNT)],
+        "note: #1": [
+            f"Seen on the ward, write to planted{n}@clinic.example and wait" for n in range(COUNT)
+        ],
+        "ref": [f"planted-{n * 7919:x}" for n in range(COUNT)],
+    }
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "Admissions 2027.csv"
+    PEOPLE.write_csv(path, separator=";")
+    return path
+
+
+def proposed(data: Path, *args: str) -> tuple[Path, dict[str, Any], str]:
+    """The manifest, its documents by kind, and its text."""
+    target = data.with_name("job.yaml")
+    result = leeward("mask", "init", str(data), "-o", str(target), "--force", *args)
+    assert result.exit_code == 0, result.stderr
+    text = target.read_text()
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    return target, {document["kind"]: document for document in documents}, text
+
+
+def test_every_column_gets_a_tag_a_rule_and_a_reason(data: Path) -> None:
+    _, documents, text = proposed(data)
+    tags = {c["name"]: c["tags"] for c in documents["Dataset"]["spec"]["columns"]}
+    assert tags["patient_id"] == tags["name"] == tags["mail"] == ["DirectIdentifier"]
+    assert tags["birth_date"] == tags["zip"] == tags["sex"] == tags["age"] == ["QuasiIdentifier"]
+    assert tags["income"] == tags["diagnosis"] == tags["note: #1"] == ["Sensitive"]
+    rules = {
+        rule.pop("name"): next(iter(rule)) for rule in documents["MaskingJob"]["spec"]["columns"]
+    }
+    assert rules == {
+        "patient_id": "tokenize",
+        "name": "redact",
+        "mail": "redact",
+        "phone": "redact",
+        "birth_date": "generalize",
+        "admitted": "dateShift",
+        "zip": "generalize",
+        "sex": "keep",
+        "age": "generalize",
+        "income": "topBottomCode",
+        "diagnosis": "keep",
+        "note: #1": "freeText",
+        "ref": "drop",
+    }
+    lines = [line for line in text.splitlines() if line.startswith("    - {name:")]
+    assert all(" # " in line for line in lines if "grants" not in line and "masking" not in line)
+    assert documents["Dataset"]["spec"]["subjectColumn"] == "patient_id"
+    assert documents["Dataset"]["spec"]["csv"] == {"delimiter": ";"}
+    assert documents["Dataset"]["metadata"]["name"] == "admissions"[:10] + "-2027"
+    model = documents["MaskingJob"]["spec"]["privacyModel"]["kAnonymity"]
+    assert model["quasiIdentifiers"] == ["birth_date", "zip", "sex", "age"]
+    assert "PLANTED" not in text.upper()
+
+
+def test_the_manifest_is_valid_and_masks_the_file(data: Path) -> None:
+    target, documents, _ = proposed(data)
+    DatasetSpec.model_validate(documents["Dataset"]["spec"])
+    vault = KeyVaultSpec.model_validate(documents["KeyVault"]["spec"])
+    assert [key.name for key in vault.keys] == ["intake", "data", "tokens"]
+    assert read_job_file(target).spec.source.name == "admissions-2027"
+    shown = leeward("mask", "preview", str(data), "-f", str(target), "-o", "json", "--rows", "50")
+    assert shown.exit_code == 0, shown.stderr
+    after = json.dumps([pair["after"] for pair in json.loads(shown.stdout)])
+    assert "planted" not in after.lower()
+
+
+def test_a_vault_that_is_there_is_not_written_again(data: Path) -> None:
+    _, documents, _ = proposed(data, "--vault", "ward", "--name", "visits", "--claim", "disk")
+    assert "KeyVault" not in documents
+    spec = documents["MaskingJob"]["spec"]
+    assert spec["output"]["sealedWith"]["vault"]["name"] == "ward"
+    assert documents["Dataset"]["spec"]["location"]["volume"]["claimName"] == "disk"
+
+
+@pytest.mark.parametrize(
+    ("frame", "kinds"),
+    [
+        (pl.DataFrame({"x": [1e300, 2e300] * 60 + list(range(100))}), {"x": "keep"}),
+        (pl.DataFrame({"x": [0.0000001 * n for n in range(200)]}), {"x": "topBottomCode"}),
+        (pl.DataFrame({"x": [None] * 5}, schema={"x": pl.String}), {"x": "keep"}),
+        (pl.DataFrame({"x": [["a"]] * 5, "y": [1] * 5}), {"x": "drop", "y": "keep"}),
+        (pl.DataFrame({"ip": [f"10.0.0.{n}" for n in range(90)]}), {"ip": "generalize"}),
+    ],
+    ids=["huge", "tiny", "empty", "nested", "addresses"],
+)
+def test_columns_of_all_kinds_give_valid_rules(
+    tmp_path: Path, frame: pl.DataFrame, kinds: dict[str, str]
+) -> None:
+    path = tmp_path / "x.parquet"
+    frame.write_parquet(path)
+    target, documents, _ = proposed(path)
+    rules = documents["MaskingJob"]["spec"]["columns"]
+    assert {rule["name"]: next(k for k in rule if k != "name") for rule in rules} == kinds
+    read_job_file(target)
+    shown = leeward("mask", "preview", str(path), "-f", str(target), "-o", "json")
+    assert shown.exit_code == 0, shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "words"),
+    [
+        ("visits.txt", (), "unknown format"),
+        ("visits.csv", ("--name", "Visits!"), "cannot be the name"),
+    ],
+)
+def test_what_cannot_be_proposed_is_told(
+    tmp_path: Path, name: str, args: tuple[str, ...], words: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("a,b\n1,2\n")
+    result = leeward("mask", "init", str(path), *args)
+    assert result.exit_code == 1
+    assert words in result.stderr
+
+
+def test_too_many_columns_for_one_job_are_refused_politely(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{n}" for n in range(201)) + "\n" + "1," * 200 + "1\n")
+    result = leeward("mask", "init", str(path))
+    assert result.exit_code == 1
+    assert "201 columns" in result.stderr
+    assert "match" in result.stderr
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def test_check_names_what_is_still_identifying(data: Path) -> None:
+    result = leeward("mask", "check", str(data), "-o", "json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    verdicts = {column["name"]: column["verdict"] for column in found["columns"]}
+    for name in ("name", "mail", "phone", "note: #1", "ref"):
+        assert verdicts[name] == "identifying"
+    assert verdicts["sex"] is None
+    assert verdicts["diagnosis"] is None
+    assert found["combinations"][0]["smallest"] == 1
+    assert "no detection is complete" in result.stderr
+    assert "planted" not in result.stdout.lower()
+
+
+def test_check_fails_where_it_is_told_to(data: Path, tmp_path: Path) -> None:
+    assert leeward("mask", "check", str(data), "--exit-code").exit_code == 1
+    harmless = tmp_path / "ward.csv"
+    PEOPLE.select("sex", "diagnosis").write_csv(harmless)
+    assert leeward("mask", "check", str(harmless), "--exit-code").exit_code == 0
+    missing = leeward("mask", "check", "dataset/visits")
+    assert missing.exit_code == 2
+    assert "--purpose" in missing.stderr
