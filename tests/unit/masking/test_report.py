@@ -4,6 +4,7 @@ import datetime
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leeward.formats.jobconfig import CleanConfig, MaskingConfig, OutputFile, ReportFile
+from leeward.formats.jobconfig import CleanConfig, MaskingConfig, OutputFile, ReportFile, RuleConfig
 from leeward.formats.report import (
     REPORT_HTML,
     REPORT_JSON,
@@ -56,11 +57,16 @@ RULES = [
 ]
 
 
-def masked(volume: Volume, frame: pl.DataFrame = FRAME, withheld: tuple[str, ...] = ()) -> Path:
+def masked(
+    volume: Volume,
+    frame: pl.DataFrame = FRAME,
+    withheld: tuple[str, ...] = (),
+    rules: Sequence[RuleConfig] = RULES,
+) -> Path:
     path = report_path(str(volume.output))
     config = MaskingConfig(
         source=volume.source(volume.write_frame(frame, rows=37), frame.schema),
-        rules=RULES,
+        rules=list(rules),
         output=OutputFile(
             path=str(volume.output),
             format="Parquet",
@@ -112,6 +118,20 @@ def test_values_of_a_column_that_names_people_are_not_shown(volume: Volume) -> N
         if column.counts.name == "born" and column.before is not None
     ]
     assert kinds == ["Dates", "Frequencies"]
+
+
+def test_of_a_rule_for_some_rows_no_value_is_shown(volume: Volume) -> None:
+    given = rule("city", "redact").model_dump(mode="json", by_alias=True, exclude_none=True)
+    when = {"column": "income", "lessThan": "1000"}
+    given["rule"] |= {"when": when, "otherwise": {"keep": {}}}
+    rules = [RuleConfig.model_validate(given), keep("mail", "income")]
+    report, told = opened(masked(volume, rules=rules))
+    columns = {column.counts.name: column for column in report.columns}
+    city = columns["city"]
+    assert city.counts.applied == 10
+    assert city.after is not None
+    assert (city.after.kind, city.after.missing) == ("Frequencies", 10)
+    assert "Bern" not in told
 
 
 def test_neither_output_nor_report_stands_alone(volume: Volume) -> None:

@@ -259,13 +259,21 @@ class ReportBuilder:
 
 _PRIVACY: Final = "privacy."
 _SAMPLE: Final = "sample."
-_COUNTED: Final = ("type_before", "type_after", "changed", "nulls_before", "nulls_after")
+_COUNTED: Final = (
+    "type_before",
+    "type_after",
+    "changed",
+    "applied",
+    "nulls_before",
+    "nulls_after",
+)
 _FOUND_SCHEMA: Final = {"name": pl.String, "kind": pl.String, "count": pl.Int64}
 _COLUMNS_SCHEMA: Final = {
     "name": pl.String,
     "type_before": pl.String,
     "type_after": pl.String,
     "changed": pl.Int64,
+    "applied": pl.Int64,
     "nulls_before": pl.Int64,
     "nulls_after": pl.Int64,
     "before": pl.Boolean,
@@ -279,6 +287,7 @@ def _merge(
     column.type_before = column.type_before or told["type_before"]
     column.type_after = column.type_after or told["type_after"]
     column.changed += told["changed"]
+    column.applied += told["applied"]
     column.nulls_before += told["nulls_before"]
     column.nulls_after += told["nulls_after"]
     for side, sketch in (("before", column.before), ("after", column.after)):

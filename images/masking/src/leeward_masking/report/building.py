@@ -58,9 +58,10 @@ def sample_of(
         share: What it is a part of; None: it is of all rows.
     """
     before = {
-        column.name: column.transform in COMPARED
+        column.name: column.transform in COMPARED and column.condition is None
         for column in plan.columns
-        if column_type(schema[column.name]) != "Other" and column.transform not in GONE
+        if column_type(schema[column.name]) != "Other"
+        and (column.transform not in GONE or column.condition is not None)
     }
     empty = plan.mask(pl.DataFrame(schema=schema)).frame
     after = {
@@ -90,12 +91,16 @@ def large_report(
     before, after = tables["before"].sort(PRIORITY), tables["after"].sort(PRIORITY)
     kept = before.filter(pl.col(PRIORITY).is_in(after.get_column(PRIORITY).implode()))
     there = [entry for entry in counts.columns if entry.name in after.columns]
-    real = looks(after.select(e.name for e in there if e.transform in _STILL_REAL))
+    real = looks(
+        after.select(e.name for e in there if e.transform in _STILL_REAL or e.applied is not None)
+    )
     details = [
         _detail(entry, (before, kept, after), entry.name in withheld, real.get(entry.name))
         for entry in counts.columns
     ]
-    left = after.select(e.name for e in there if e.transform not in _PSEUDONYMS)
+    left = after.select(
+        e.name for e in there if e.transform not in _PSEUDONYMS or e.applied is not None
+    )
     return LargeReport(
         about=about,
         rows_before=counts.rows,
@@ -116,13 +121,13 @@ def _detail(
     """Args: ``sides``: all rows before, those of them that stay, and these after."""
     name = counts.name
     before, kept, after = sides
-    if counts.transform in GONE:
+    if counts.transform in GONE and counts.applied is None:
         return ColumnDetail(counts=counts, withheld=_NOTHING_LEFT)
     if name not in before.columns or name not in after.columns:
         return ColumnDetail(counts=counts)
     old, new = before.get_column(name), after.get_column(name)
     identifying = _identifying(new, seen)
-    if counts.transform not in COMPARED or withheld:
+    if counts.transform not in COMPARED or counts.applied is not None or withheld:
         why = _NAMES_PEOPLE if withheld else _WITHHELD
         return ColumnDetail(
             counts=counts,
