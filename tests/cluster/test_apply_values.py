@@ -54,7 +54,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         job(
             {"name": "age", "randomMask": {"range": {"lower": "0", "upper": "9"}, "suppress": "1"}}
         ),
-        ["spec.columns[0].randomMask", "needs exactly one of range, suppress"],
+        ["spec.columns[0].randomMask", "needs exactly one of range, distribution, suppress"],
     ),
     "no bit of an address": (
         job({"name": "ip", "generalize": {"ipPrefix": {"v4": 0}}}),
@@ -67,6 +67,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     "bins and quantiles": (
         job({"name": "income", "generalize": {"quantiles": 4, "bins": ["0"]}}),
         ["spec.columns[0].generalize", "needs exactly one of bins, quantiles, dateTo"],
+    ),
+    "values of nobody": (
+        job({"name": "age", "randomMask": {"distribution": {"minRows": 0}}}),
+        ["spec.columns[0].randomMask.distribution.minRows", "greater than or equal to 1"],
     ),
     "groups of one": (
         job({"name": "income", "shuffle": {"minGroup": 1}}),
@@ -103,6 +107,7 @@ def test_parameters_at_their_bounds_are_taken(run_kubectl: RunKubectl, namespace
         {"name": "ip", "generalize": {"ipPrefix": {}}},
         {"name": "visits", "generalize": {"quantiles": 2}},
         {"name": "ward", "shuffle": {}},
+        {"name": "group", "randomMask": {"distribution": {}}},
         {"name": "sex", "shuffle": {"within": ["ward"], "minGroup": 1000, "unsuitable": "Redact"}},
         {"name": "note", "randomMask": {"suppress": "1.0"}},
         {"name": "score", "randomMask": {"range": {"lower": "-3", "upper": "0.5"}}},

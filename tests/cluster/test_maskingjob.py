@@ -111,6 +111,7 @@ def test_what_needs_all_rows_is_found_by_a_reading_of_its_own(
     rules: list[Manifest] = [
         {"name": "phone", "generalize": {"quantiles": 3}},
         {"name": "income", "shuffle": {}},
+        {"name": "mail", "randomMask": {"distribution": {"minRows": 2}}},
         {"name": "name", "shuffle": {"within": ["ward"], "unsuitable": "Redact"}},
     ]
     people.apply(masking_job("gathered", "people", rules, defaultAction="Drop"))
@@ -124,6 +125,7 @@ def test_what_needs_all_rows_is_found_by_a_reading_of_its_own(
         "<5550002222",
     ]
     assert sorted(row["income"] for row in shown["rows"]) == ["15000", "15000", "55000"]
+    assert [row["mail"] for row in shown["rows"]] == ["zq@clinic.example"] * 3
     assert [row["name"] for row in shown["rows"]] == [PLANTED_NAME, None, PLANTED_NAME]
 
 

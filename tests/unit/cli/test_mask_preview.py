@@ -230,7 +230,7 @@ VALUE_FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("noise", {"scale": "1", "roundTo": "0"}, "roundTo is 0"),
     ("noise", {"scale": "1", "lower": "2", "upper": "1.9"}, "lower is above upper"),
     ("noise", {"scale": "1", "distribution": "Uniform"}, "'Gaussian'"),
-    ("randomMask", {}, "give one of range, suppress"),
+    ("randomMask", {}, "give one of range, distribution, suppress"),
     ("randomMask", {"suppress": "1.5"}, "must be a probability above 0"),
     ("randomMask", {"suppress": "0.0"}, "suppress is 0"),
     ("randomMask", {"range": {"lower": "2", "upper": "1"}}, "range.lower is above range.upper"),

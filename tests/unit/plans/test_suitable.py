@@ -57,6 +57,7 @@ def test_groups_of_a_shuffle(within: str, expected: str, words: str) -> None:
     [
         ({"topBottomCode": {"top": "2000-01-01"}}, True),
         ({"randomMask": {"suppress": "0.9"}}, True),
+        ({"randomMask": {"distribution": {}}}, True),
         ({"shuffle": {}}, True),
         ({"timePart": {"part": "Year"}}, False),
         ({"generalize": {"dateTo": "Week"}}, False),

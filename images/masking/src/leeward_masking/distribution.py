@@ -7,7 +7,7 @@ any other.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -49,7 +49,7 @@ class Distribution:
         self._max_bytes = max_bytes
         self._threshold: int = WORDS
         self._frames = [pl.DataFrame(schema={VALUE: dtype, ROWS: pl.UInt64})]
-        self._height = 0
+        self._height = self._bytes = 0
 
     def add(self, values: pl.Series) -> None:
         """Count the values of another block; all of one type."""
@@ -92,14 +92,15 @@ class Distribution:
     def _push(self, frame: pl.DataFrame) -> None:
         self._frames.append(frame)
         self._height += frame.height
-        if self._height > 2 * self._max_values or self._bytes() > 2 * self._max_bytes:
+        self._bytes += int(frame.estimated_size())
+        if self._height > 2 * self._max_values or self._bytes > 2 * self._max_bytes:
             self._compact()
 
     def _compact(self) -> None:
         frame = pl.concat(self._frames)
         if not self.sampled:
             frame = frame.group_by(VALUE).agg(pl.col(ROWS).sum())
-        self._frames, self._height = [frame], frame.height
+        self._hold([frame])
         if not self.sampled and self._is_too_large():
             share = min(1.0, 2 * self._max_values / max(1, frame[ROWS].sum()))
             self._sample_below(min(int(share * WORDS), WORDS - 1))
@@ -107,19 +108,18 @@ class Distribution:
             self._sample_below(self._threshold // 2)
 
     def _is_too_large(self, times: int = 1) -> bool:
-        return self._height > times * self._max_values or self._bytes() > self._max_bytes
+        return self._height > times * self._max_values or self._bytes > self._max_bytes
 
-    def _bytes(self) -> int:
-        return sum(int(frame.estimated_size()) for frame in self._frames)
+    def _hold(self, frames: list[pl.DataFrame]) -> None:
+        self._frames = frames
+        self._height = sum(frame.height for frame in frames)
+        self._bytes = sum(int(frame.estimated_size()) for frame in frames)
 
     def _sample_below(self, threshold: int) -> None:
         """Lower the threshold; counts become rows of a sample."""
         counted, self._threshold = not self.sampled, threshold
         below = pl.col(_MARK) < threshold
-        self._frames = [
-            self._drawn(frame) if counted else frame.filter(below) for frame in self._frames
-        ]
-        self._height = sum(frame.height for frame in self._frames)
+        self._hold([self._drawn(f) if counted else f.filter(below) for f in self._frames])
 
     def _marked(self, frame: pl.DataFrame) -> pl.DataFrame:
         marks = words(frame.height, self._random)
@@ -166,16 +166,25 @@ class DistributionGatherer:
         name: Of the gathering.
         column: Whose values.
         dtype: Their type.
+        values_of: Makes the values that are counted of the column; None: they are its own.
     """
 
-    def __init__(self, name: str, column: str, dtype: pl.DataType) -> None:
+    def __init__(
+        self,
+        name: str,
+        column: str,
+        dtype: pl.DataType,
+        values_of: Callable[[pl.Series], pl.Series] | None = None,
+    ) -> None:
         self.name = name
         self._column = column
+        self._values_of = values_of
         self._found = Distribution(dtype)
 
     def add(self, block: pl.DataFrame) -> None:
         """See ``Gatherer``."""
-        self._found.add(block.get_column(self._column))
+        values = block.get_column(self._column)
+        self._found.add(self._values_of(values) if self._values_of else values)
 
     def tables(self) -> Tables:
         """See ``Gatherer``."""

@@ -19,6 +19,7 @@ from leeward_masking.formatpreserving import FormatPreservingMask
 from leeward_masking.freetext import FreeTextMask, normalised
 from leeward_masking.gathering import RuleGathering
 from leeward_masking.noise import NoiseMask
+from leeward_masking.owndistribution import OwnDistribution
 from leeward_masking.quantiles import Quantiles
 from leeward_masking.randommask import RangeMask, suppress
 from leeward_masking.shuffle import ShuffleGathering
@@ -51,6 +52,8 @@ def gathering_of(rule: ColumnRule, column: str, schema: pl.Schema) -> RuleGather
         return Quantiles(column, dtype, rule.generalize.quantiles)
     if rule.shuffle is not None:
         return ShuffleGathering(column, dtype, rule.shuffle, schema)
+    if rule.random_mask is not None and rule.random_mask.distribution is not None:
+        return OwnDistribution(column, dtype, rule.random_mask.distribution.min_rows)
     return None
 
 

@@ -163,6 +163,16 @@ class NumberRange(Model):
     cel: ClassVar = (_not_above("lower", "upper"),)
 
 
+class OwnDistribution(Model):
+    """The distribution of the column's own values."""
+
+    min_rows: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=5,
+        description="Values that fewer rows have are not drawn. Of numbers and dates, those between"
+        " such values are.",
+    )
+
+
 class RandomMask(Transform):
     """Random values in place of the values, or random values removed. Exactly one member."""
 
@@ -171,20 +181,30 @@ class RandomMask(Transform):
         description="Every number becomes a random one from this range, all equally likely; in"
         " lists, too.",
     )
+    distribution: OwnDistribution | None = Field(
+        default=None,
+        description="Every value becomes a random one that is distributed as those of the column;"
+        " in lists, too. The source is read twice.",
+    )
     suppress: Probability | None = Field(
         default=None, description="Every value is removed (null) with this probability."
     )
     cel: ClassVar = (
         Cel(
-            "has(self.range) != has(self.suppress)",
-            "randomMask needs exactly one of range, suppress",
+            "[has(self.range), has(self.distribution), has(self.suppress)].filter(x, x).size()"
+            " == 1",
+            "randomMask needs exactly one of range, distribution, suppress",
         ),
     )
 
     def fault(self) -> tuple[str, str] | None:
         """See the base."""
-        if (self.range is None) == (self.suppress is None):
-            return "randomMask has not exactly one parameter", "give one of range, suppress"
+        given = [one for one in (self.range, self.distribution, self.suppress) if one is not None]
+        if len(given) != 1:
+            return (
+                "randomMask has not exactly one parameter",
+                "give one of range, distribution, suppress",
+            )
         if self.suppress is not None:
             return None if Number(self.suppress) else _zero("suppress")
         if self.range is None or Number(self.range.lower) <= Number(self.range.upper):
