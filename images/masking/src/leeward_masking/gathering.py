@@ -86,6 +86,47 @@ Finished: TypeAlias = tuple[Callable[..., pl.Series], str | None]
 """A transform, and what the report is to note about it."""
 
 
+class OfSomeRows:
+    """What is to be known of the rows that a rule is for, where it is not for all.
+
+    Args:
+        gathering: Of the rule; its errors name no rows.
+        holds: Which rows of a block the rule is for.
+    """
+
+    def __init__(
+        self, gathering: RuleGathering, holds: Callable[[pl.DataFrame], pl.Series]
+    ) -> None:
+        self.name: Final = gathering.name
+        self._gathering = gathering
+        self._holds = holds
+
+    def gatherer(self) -> Gatherer:
+        """See ``Gathering``."""
+        return _SomeRows(self._gathering.gatherer(), self._holds)
+
+    def merge(self, parts: Sequence[Tables]) -> Tables:
+        """See ``Gathering``."""
+        return self._gathering.merge(parts)
+
+    def finish(self, tables: Tables, part: int) -> Finished:
+        """See ``RuleGathering``."""
+        return self._gathering.finish(tables, part)
+
+
+class _SomeRows:
+    def __init__(self, gatherer: Gatherer, holds: Callable[[pl.DataFrame], pl.Series]) -> None:
+        self.name = gatherer.name
+        self._gatherer = gatherer
+        self._holds = holds
+
+    def add(self, block: pl.DataFrame) -> None:
+        self._gatherer.add(block.filter(self._holds(block)))
+
+    def tables(self) -> Tables:
+        return self._gatherer.tables()
+
+
 def gather(
     gatherings: Sequence[Gathering], blocks: Iterable[pl.DataFrame], first_row: int = 1
 ) -> list[Tables]:

@@ -11,7 +11,7 @@ from leeward_masking.canonical import column_type, unsuitable
 from leeward_masking.conditions import Condition
 from leeward_masking.errors import JobError
 from leeward_masking.freetext import FreeTextMask
-from leeward_masking.gathering import Gathering, RuleGathering, Tables
+from leeward_masking.gathering import Gathering, OfSomeRows, RuleGathering, Tables
 from leeward_masking.privacymodel.gathering import ClassGathering
 from leeward_masking.privacymodel.release import Release
 from leeward_masking.ruletransforms import (
@@ -273,7 +273,10 @@ def _column_plan(
             raise missing(other or "(no subject)")
     if (fault := config.rule.fault()) is not None:
         raise invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
+    condition = condition_of(config.rule)
     gathering = gathering_of(config.rule, name, schema)
+    if gathering is not None and condition is not None:
+        gathering = OfSomeRows(gathering, condition.holds)
     apply = None if gathering else transform_of(config, material_of)
     return ColumnPlan(
         name=name,
@@ -284,7 +287,7 @@ def _column_plan(
         beside=_beside(config),
         linkable=is_linkable(config),
         free_text=apply if isinstance(apply, FreeTextMask) else None,
-        condition=condition_of(config.rule),
+        condition=condition,
     )
 
 
