@@ -336,3 +336,43 @@ def test_a_manifest_that_is_no_yaml_names_the_line(data: Path) -> None:
     result = leeward("mask", "preview", "-f", str(path), str(data))
     assert result.exit_code == 1
     assert "job.yaml, line 3" in result.stderr
+
+
+ALIKE: dict[str, Any] = {
+    "kAnonymity": {"k": 2, "quasiIdentifiers": ["visited"], "maxSuppression": "0.4"}
+}
+VISITS: list[dict[str, Any]] = [{"name": "visited", "generalize": {"dateTo": "Month"}}]
+
+
+def test_rows_that_a_privacy_model_leaves_out(data: Path) -> None:
+    asked = job(VISITS, defaultAction="Drop", privacyModel=ALIKE)
+    found = pairs(data, DATASET, asked)
+    assert [pair["after"] for pair in found] == [{"visited": "2027-01-01"}] * 2 + [{}]
+    shown = leeward("mask", "preview", "-f", manifest(data.parent, DATASET, asked), str(data))
+    assert "row left out" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("rules", "changes", "words"),
+    [
+        (VISITS, {"quasiIdentifiers": ["born"]}, 'no column "born", which spec.privacyModel names'),
+        (VISITS, {"quasiIdentifiers": ["note"]}, 'column "note", which is dropped'),
+        (VISITS, {"k": 4}, "no levels of the hierarchies keep to it"),
+        (VISITS, {"quasiIdentifiers": ["visited"] * 2}, "a quasi-identifier is named twice"),
+    ],
+)
+def test_a_privacy_model_that_cannot_be_kept(
+    data: Path, rules: list[dict[str, Any]], changes: dict[str, Any], words: str
+) -> None:
+    asked = {"kAnonymity": ALIKE["kAnonymity"] | changes}
+    path = manifest(data.parent, DATASET, job(rules, defaultAction="Drop", privacyModel=asked))
+    result = leeward("mask", "preview", "-f", path, str(data))
+    assert result.exit_code != 0
+    assert words in " ".join(result.stderr.split())
+
+
+def test_a_privacy_model_needs_to_know_whose_row_each_is(data: Path) -> None:
+    bare = {**DATASET, "spec": {k: v for k, v in DATASET["spec"].items() if k != "subjectColumn"}}
+    path = manifest(data.parent, bare, job(VISITS, defaultAction="Drop", privacyModel=ALIKE))
+    result = leeward("mask", "preview", "-f", path, str(data))
+    assert "set its spec.subjectColumn" in " ".join(result.stderr.split())

@@ -202,20 +202,59 @@ class PrivacyModel(Model):
         return tuple(dict.fromkeys(model.column for model in given if model is not None))
 
     def fault(self) -> tuple[str, str] | None:
-        """What is wrong with the hierarchies, and what to do; None: nothing."""
-        for hierarchy in self.hierarchies:
-            places = [DATE_UNITS.index(unit) for unit in hierarchy.date_units or ()]
-            if any(large <= small for small, large in pairwise(places)):
-                return (
-                    f'dateUnits of "{hierarchy.name}" do not grow',
-                    "order them from small to large, as Month, Year",
-                )
-            widths = [Number(width) for width in hierarchy.widths or ()]
-            if not all(widths):
-                return f'a width of "{hierarchy.name}" is 0', "give it a number above 0"
-            if any(wide <= narrow or wide % narrow for narrow, wide in pairwise(widths)):
-                return (
-                    f'widths of "{hierarchy.name}" are not multiples of one another',
-                    "let each be a multiple of the one before, as 5, 10, 50",
-                )
+        """What is wrong with the parameters together, and what to do; None: nothing."""
+        named = (self._fault_of_columns(hierarchy) for hierarchy in self.hierarchies)
+        return self._fault_of_names() or next((fault for fault in named if fault), None)
+
+    def _fault_of_names(self) -> tuple[str, str] | None:
+        names = self.quasi_identifiers
+        if len(set(names)) < len(names):
+            return "a quasi-identifier is named twice", "name each column once"
+        if any(column in names for column in self.sensitive):
+            return (
+                "the sensitive column is a quasi-identifier, too",
+                "remove it from one of the two",
+            )
+        close = self.t_closeness
+        tree = close.column if close and close.distance == "Hierarchical" else None
+        known = [hierarchy.name for hierarchy in self.hierarchies]
+        if tree is not None and tree not in known:
+            return (
+                "distance Hierarchical needs an entry in hierarchies for the sensitive column",
+                "add one, or choose Equal or Ordered",
+            )
+        idle = [name for name in known if name not in (*names, tree)]
+        idle += [entry.name for entry in self.weights if entry.name not in names]
+        if idle:
+            return (
+                f'a hierarchy or weight of "{idle[0]}" has no effect',
+                "name the column in quasiIdentifiers, or remove it",
+            )
+        zero = next((entry.name for entry in self.weights if not Number(entry.weight)), None)
+        return None if zero is None else (f'the weight of "{zero}" is 0', "give it one above 0")
+
+    def _fault_of_columns(self, hierarchy: ColumnHierarchy) -> tuple[str, str] | None:
+        given = (hierarchy.prefixes, hierarchy.date_units, hierarchy.widths)
+        if sum(levels is not None for levels in given) != 1:
+            return (
+                f'the hierarchy of "{hierarchy.name}" is not of one kind',
+                "give exactly one of prefixes, dateUnits, widths",
+            )
+        lengths = hierarchy.prefixes or ()
+        if any(short >= long for long, short in pairwise(lengths)):
+            return f'prefixes of "{hierarchy.name}" do not fall', "write 3, 2, 1, say"
+        places = [DATE_UNITS.index(unit) for unit in hierarchy.date_units or ()]
+        if any(large <= small for small, large in pairwise(places)):
+            return (
+                f'dateUnits of "{hierarchy.name}" do not grow',
+                "order them from small to large, as Month, Year",
+            )
+        widths = [Number(width) for width in hierarchy.widths or ()]
+        if not all(widths):
+            return f'a width of "{hierarchy.name}" is 0', "give it a number above 0"
+        if any(wide <= narrow or wide % narrow for narrow, wide in pairwise(widths)):
+            return (
+                f'widths of "{hierarchy.name}" are not multiples of one another',
+                "let each be a multiple of the one before, as 5, 10, 50",
+            )
         return None

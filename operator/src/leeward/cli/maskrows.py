@@ -14,6 +14,7 @@ from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
 from leeward.cli.jobfile import JobFile
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
+from leeward.plans.maskingjob.privacy import Asked
 from leeward.plans.maskingjob.selection import Selection, Traits, select
 from leeward_masking.canonical import column_type
 from leeward_masking.delimiter import DelimiterError
@@ -86,7 +87,8 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
         if job.spec.default_action == "Keep":
             rules.extend(_kept(rule_of, typed.columns))
         keys = ephemeral_keys(rules, random)
-        masked = preview_frame(typed, rules, keys, count, _privacy(job))
+        privacy = _privacy(job, typed, rule_of)
+        masked = preview_frame(typed, rules, keys, count, privacy)
         frame = typed.head(count)
     except DelimiterError as error:
         raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
@@ -195,27 +197,27 @@ def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConf
     )
 
 
-def _privacy(job: JobFile) -> PrivacyConfig | None:
+def _privacy(job: JobFile, frame: pl.DataFrame, rule_of: RuleOf) -> PrivacyConfig | None:
     """What must hold of all rows together.
 
     Raises:
-        CliError: Nobody says whose row each is.
+        CliError: It does not suit the columns, as the operator would say.
     """
-    model = job.spec.privacy_model
-    if model is None:
+    if job.spec.privacy_model is None:
         return None
-    if (fault := model.fault()) is not None:
-        raise CliError(f"MaskingJob {job.name}, privacyModel: {fault[0]}", fault[1])
-    if model.k_anonymity.count == "Rows":
-        return PrivacyConfig(model=model)
-    subject = job.source.subject_column if job.source else None
-    if subject is None:
-        raise CliError(
-            f"MaskingJob {job.name}: k counts people, and nobody says whose row each is",
-            "put the Dataset with its subjectColumn beside the job; or, where every row is of"
-            " another person, set kAnonymity.count to Rows",
-        )
-    return PrivacyConfig(model=model, subject=subject)
+    asked = Asked(
+        model=job.spec.privacy_model,
+        types={name: column_type(dtype) for name, dtype in frame.schema.items()},
+        tags={column.name: column.tags for column in (job.source.columns if job.source else ())},
+        rules=rule_of,
+        rest="keep" if job.spec.default_action == "Keep" else "drop",
+        subject=job.source.subject_column if job.source else None,
+        label=f"Dataset {job.spec.source.name}",
+    )
+    if (denied := asked.check()) is not None:
+        what, _, remedy = denied.message.rpartition(": ")
+        raise CliError(f"MaskingJob {job.name}: {what}", remedy)
+    return PrivacyConfig(model=asked.model, subject=asked.counted_subject)
 
 
 def _rows_after(masked: MaskedBlock) -> list[Row]:

@@ -1,9 +1,11 @@
 """Whether spec.privacyModel of a MaskingJob suits the columns and their rules."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal as Number
-from typing import Final
+from typing import Final, Literal
 
-from leeward.api.dataset import ColumnType
+from leeward.api.dataset import ColumnType, Tag
 from leeward.api.maskingjob import PrivacyStatus
 from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
 from leeward.api.transforms import ColumnRule
@@ -16,7 +18,9 @@ from leeward.plans.shared.verdict import Denied, Verdict
 _RANDOM: Final = frozenset({"noise", "randomMask", "shuffle", "encrypt"})
 """Transforms that make something else of a value each time: the classes that were counted would not
 be those that are written."""
-_HIDING: Final = _RANDOM | {"drop", "redact", "replace", "hash", "tokenize", "formatPreserving"}
+_HIDING: Final = _RANDOM | {
+    *("drop", "redact", "replace", "hash", "tokenize", "formatPreserving", "fake")
+}
 """Transforms after which nobody can look for a value that they know."""
 _NUMBERS: Final[frozenset[ColumnType]] = frozenset({"Integer", "Float", "Decimal"})
 _DATES: Final[frozenset[ColumnType]] = frozenset({"Date", "Datetime"})
@@ -24,28 +28,70 @@ _TEXTS: Final[frozenset[ColumnType]] = frozenset({"String"})
 _BEFORE: Final = "spec.privacyModel names"
 
 
-def counted_subject(case: MaskingCase) -> str | None:
-    """The column that says whose row it is; None: each row is of somebody else."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A privacy model beside the columns that it is for.
+
+    Attributes:
+        model: The model.
+        types: Of the columns of the source.
+        tags: Of those that have some.
+        rules: Of those that have one.
+        rest: Transform of the others.
+        subject: The column that says whose row it is, where the Dataset names one.
+        label: The source, in words.
+    """
+
+    model: PrivacyModel
+    types: Mapping[str, ColumnType]
+    tags: Mapping[str, Sequence[Tag]]
+    rules: Mapping[str, ColumnRule]
+    rest: Literal["keep", "drop"]
+    subject: str | None
+    label: str
+
+    @property
+    def counted_subject(self) -> str | None:
+        """The column whose values are counted; None: each row is of somebody else."""
+        return None if self.model.k_anonymity.count == "Rows" else self.subject
+
+    def transform(self, name: str) -> str:
+        """What happens to a column."""
+        return self.rules[name].transform if name in self.rules else self.rest
+
+    def check(self) -> Denied | None:
+        """What is wrong; None: all columns that it names are there, stay, and can be counted."""
+        fault = self.model.fault()
+        if fault is not None:
+            return Denied("PrivacyModelInvalid", f"spec.privacyModel: {fault[0]}: {fault[1]}")
+        return (
+            _check_columns(self)
+            or _check_subject(self)
+            or _check_left_out(self)
+            or _check_types(self)
+        )
+
+
+def asked_of(case: MaskingCase) -> Asked | None:
+    """The privacy model of a job; None: it has none."""
     model = case.spec.privacy_model
-    if model is None or model.k_anonymity.count == "Rows":
+    if model is None:
         return None
-    return case.dataset.subject_column
+    return Asked(
+        model=model,
+        types=case.types,
+        tags=case.tags,
+        rules=case.rule_of,
+        rest="keep" if case.spec.default_action == "Keep" else "drop",
+        subject=case.dataset.subject_column,
+        label=case.source_label,
+    )
 
 
 def check_privacy_model(case: MaskingCase) -> Verdict:
     """All columns that the privacy model names are there, stay, and can be counted."""
-    model = case.spec.privacy_model
-    if model is None:
-        return None
-    fault = model.fault()
-    if fault is not None:
-        return Denied("PrivacyModelInvalid", f"spec.privacyModel: {fault[0]}: {fault[1]}")
-    return (
-        _check_columns(case, model)
-        or _check_subject(case)
-        or _check_left_out(case, model)
-        or _check_types(case, model)
-    )
+    asked = asked_of(case)
+    return None if asked is None else asked.check()
 
 
 def privacy_fault(model: PrivacyModel | None, report: MaskingReport | None) -> str | None:
@@ -80,15 +126,15 @@ def privacy_status(report: MaskingReport | None) -> Manifest | None:
     ).manifest()
 
 
-def _check_columns(case: MaskingCase, model: PrivacyModel) -> Verdict:
-    for name in (*model.quasi_identifiers, *model.sensitive):
-        if name not in case.types:
+def _check_columns(asked: Asked) -> Denied | None:
+    for name in (*asked.model.quasi_identifiers, *asked.model.sensitive):
+        if name not in asked.types:
             return Denied(
                 "ColumnMissing",
-                f'{case.source_label} has no column "{name}", which spec.privacyModel names:'
+                f'{asked.label} has no column "{name}", which spec.privacyModel names:'
                 " correct the name, or remove it there",
             )
-        transform = _transform(case, name)
+        transform = asked.transform(name)
         if transform == "drop":
             return Denied(
                 "ColumnDropped",
@@ -102,44 +148,43 @@ def _check_columns(case: MaskingCase, model: PrivacyModel) -> Verdict:
                 " so that rows cannot be counted before they are written: choose another transform"
                 " for it (generalize, say), or remove it there",
             )
-        if case.types[name] == "Other":
+        if asked.types[name] == "Other":
             return Denied(
                 "UnsuitableColumn",
-                f'{_BEFORE} column "{name}" of {case.source_label}, which holds lists, structs or'
+                f'{_BEFORE} column "{name}" of {asked.label}, which holds lists, structs or'
                 " binary values: remove it there, or drop the column",
             )
     return None
 
 
-def _check_subject(case: MaskingCase) -> Verdict:
-    model = case.spec.privacy_model
-    if model is None or model.k_anonymity.count == "Rows":
+def _check_subject(asked: Asked) -> Denied | None:
+    if asked.model.k_anonymity.count == "Rows":
         return None
-    subject = case.dataset.subject_column
+    subject = asked.subject
     if subject is None:
         return Denied(
             "SubjectMissing",
-            f"k counts people, and {case.source_label} does not say whose row each is: set its"
+            f"k counts people, and {asked.label} does not say whose row each is: set its"
             " spec.subjectColumn, or, where every row is of another person, kAnonymity.count to"
             " Rows",
         )
-    if case.types.get(subject, "Other") == "Other":
+    if asked.types.get(subject, "Other") == "Other":
         return Denied(
             "SubjectMissing",
-            f"k counts people, and the spec.subjectColumn of {case.source_label} is no column that"
+            f"k counts people, and the spec.subjectColumn of {asked.label} is no column that"
             " can tell them apart: correct it there",
         )
     return None
 
 
-def _check_left_out(case: MaskingCase, model: PrivacyModel) -> Verdict:
+def _check_left_out(asked: Asked) -> Denied | None:
     """What is tagged as a quasi-identifier, and can be looked for in the output, is one."""
     bare = [
         name
-        for name in case.types
-        if "QuasiIdentifier" in case.tags.get(name, [])
-        and name not in model.quasi_identifiers
-        and _transform(case, name) not in _HIDING
+        for name in asked.types
+        if "QuasiIdentifier" in asked.tags.get(name, [])
+        and name not in asked.model.quasi_identifiers
+        and asked.transform(name) not in _HIDING
     ]
     if not bare:
         return None
@@ -147,16 +192,16 @@ def _check_left_out(case: MaskingCase, model: PrivacyModel) -> Verdict:
     named = listed([f'"{name}"' for name in bare], 10)
     return Denied(
         "QuasiIdentifierLeftOut",
-        f"{'column' if one else 'columns'} {named} of {case.source_label} {'is' if one else 'are'}"
+        f"{'column' if one else 'columns'} {named} of {asked.label} {'is' if one else 'are'}"
         f" tagged QuasiIdentifier and not named in kAnonymity.quasiIdentifiers: name"
         f" {'it' if one else 'them'} there, or redact or drop {'it' if one else 'them'}",
     )
 
 
-def _check_types(case: MaskingCase, model: PrivacyModel) -> Verdict:
-    for hierarchy in model.hierarchies:
+def _check_types(asked: Asked) -> Denied | None:
+    for hierarchy in asked.model.hierarchies:
         wanted, what = _wanted(hierarchy)
-        kind = _masked_type(case, hierarchy.name)
+        kind = _masked_type(asked, hierarchy.name)
         if kind not in wanted:
             return Denied(
                 "UnsuitableColumn",
@@ -164,10 +209,10 @@ def _check_types(case: MaskingCase, model: PrivacyModel) -> Verdict:
                 f" hierarchy needs {what}: choose another hierarchy, or another transform for the"
                 " column",
             )
-    close = model.t_closeness
+    close = asked.model.t_closeness
     if close is None or close.distance != "Ordered":
         return None
-    kind = _masked_type(case, close.column)
+    kind = _masked_type(asked, close.column)
     if kind in _NUMBERS | _DATES:
         return None
     return Denied(
@@ -185,17 +230,10 @@ def _wanted(hierarchy: ColumnHierarchy) -> tuple[frozenset[ColumnType], str]:
     return _TEXTS | {"Integer"}, "text or whole numbers (prefixes)"
 
 
-def _transform(case: MaskingCase, name: str) -> str:
-    rule = case.rule_of.get(name)
-    if rule is not None:
-        return rule.transform
-    return "keep" if case.spec.default_action == "Keep" else "drop"
-
-
-def _masked_type(case: MaskingCase, name: str) -> ColumnType:
+def _masked_type(asked: Asked, name: str) -> ColumnType:
     """The type that the column has once its rule was applied."""
-    rule = case.rule_of.get(name)
-    kind = case.types[name]
+    rule = asked.rules.get(name)
+    kind = asked.types[name]
     masked = _transformed_type(rule, kind)
     other = rule.otherwise if rule is not None else None
     if other is None or other.redact is not None or (other.keep is not None and masked == kind):

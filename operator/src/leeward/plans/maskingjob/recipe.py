@@ -12,7 +12,7 @@ from leeward.formats.jobconfig import (
 from leeward.formats.keyset import OUTPUT_ROLE, PARTS_ROLE
 from leeward.formats.report import ReportSubject, report_path
 from leeward.plans.maskingjob.case import MaskingCase, output_location, rule_key_id
-from leeward.plans.maskingjob.privacy import counted_subject
+from leeward.plans.maskingjob.privacy import asked_of
 from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
 from leeward.plans.shared.locations import Places, pod_path, pod_store
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf, EnsureArtefactKey, Manifest
@@ -203,8 +203,10 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
 
 
 def _privacy(case: MaskingCase) -> PrivacyConfig | None:
-    model = case.spec.privacy_model
-    return None if model is None else PrivacyConfig(model=model, subject=counted_subject(case))
+    asked = asked_of(case)
+    if asked is None:
+        return None
+    return PrivacyConfig(model=asked.model, subject=asked.counted_subject)
 
 
 def _report(case: MaskingCase, path: str) -> ReportFile:
