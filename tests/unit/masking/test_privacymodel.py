@@ -192,6 +192,16 @@ def test_networks_of_the_rule_get_larger() -> None:
     assert ladder["/8 and /16"] == ["192.0.0.0/8"] * 3 + ["2001::/16"]
 
 
+def test_values_of_rows_that_a_rule_is_not_for_stay_beside_its_own() -> None:
+    mixed = pl.Series("q", ["<0", "[0, 5)", ">=5", "unknown", "12", "10.0.0.0/24"])
+    bins = texts(make_ladder(mixed, rule(generalize={"bins": ["0", "5"]}), None))
+    assert bins["2 bins joined"] == ["<5", "<5", ">=5", "unknown", "12", "10.0.0.0/24"]
+    assert texts(make_ladder(mixed, rule(generalize={"quantiles": 3}), None)) == bins
+    networks = pl.Series("q", ["10.0.1.0/24", "10.0.2.0/24", "unknown"])
+    ladder = texts(make_ladder(networks, rule(generalize={"ipPrefix": {}}), None))
+    assert ladder["/16 and /32"] == ["10.0.0.0/16", "10.0.0.0/16", "unknown"]
+
+
 @pytest.mark.parametrize(
     ("values", "given"),
     [

@@ -250,7 +250,7 @@ def _asked_of_all(
 ) -> AskedOfAll:
     model = privacy.model
     if (fault := model.fault()) is not None:
-        raise _invalid(f"privacyModel: {fault[0]}", fault[1])
+        raise invalid(f"privacyModel: {fault[0]}", fault[1])
     stays = {column.name for column in keep}
     for name in (*model.quasi_identifiers, *model.sensitive):
         if name not in stays or column_type(schema[name]) == "Other":

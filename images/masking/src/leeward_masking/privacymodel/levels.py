@@ -27,6 +27,8 @@ _MOST_INTERVALS: Final = 128
 _MOST_BORDERS: Final = 100_000
 _LARGEST: Final = Fraction(1 << 63)
 _DIGITS: Final = 80
+_NUMBER: Final = r"-?[0-9][0-9.]*(?:e[+-]?[0-9]+)?"
+_INTERVAL: Final = rf"^(?:<{_NUMBER}|>={_NUMBER}|\[{_NUMBER}, {_NUMBER}\))$"
 _COARSER_THAN: Final[dict[str | None, tuple[DateUnit, ...]]] = {
     "Week": DATE_UNITS[1:],
     **{unit: DATE_UNITS[place + 1 :] for place, unit in enumerate(DATE_UNITS)},
@@ -131,14 +133,15 @@ def _prefixes(values: pl.Series, lengths: Sequence[int]) -> _Steps:
 
 
 def _networks(values: pl.Series, rule: IpPrefix) -> _Steps:
-    """Networks of 8 (IPv4) and 16 (IPv6) bits less at each level."""
+    """Networks of 8 (IPv4) and 16 (IPv6) bits less at each level; other texts stay."""
     steps = []
-    addresses = pl.select(pl.lit(canonical_text(values)).str.split("/").list.first()).to_series()
+    text = canonical_text(values)
+    addresses = pl.select(pl.lit(text).str.split("/").list.first().alias(text.name)).to_series()
     v4, v6 = rule.v4, rule.v6
     while v4 > 8 or v6 > 16:
         v4, v6 = _less(v4, 8), _less(v6, 16)
-        cut = IpPrefixMask(IpPrefix(v4=v4, v6=v6))
-        steps.append((f"/{v4} and /{v6}", cut(addresses.alias(values.name))))
+        cut = IpPrefixMask(IpPrefix(v4=v4, v6=v6, unsuitable="Redact"))(addresses)
+        steps.append((f"/{v4} and /{v6}", cut.zip_with(cut.is_not_null(), text)))
     return steps
 
 
@@ -147,7 +150,7 @@ def _less(bits: int, step: int) -> int:
 
 
 def _joined_bins(values: pl.Series, borders: Sequence[str]) -> _Steps:
-    """Every other border less at each level, until none is left."""
+    """Every other border less at each level, until none is left; other texts stay."""
     steps: list[tuple[str, pl.Series]] = []
     if not borders:
         return steps
@@ -158,20 +161,16 @@ def _joined_bins(values: pl.Series, borders: Sequence[str]) -> _Steps:
         joined = interval_labels(kept).gather(
             pl.Series(range(len(places)), dtype=pl.UInt32) // step
         )
-        steps.append(
-            (
-                f"{step} bins joined",
-                text.replace_strict(places, joined, default=None, return_dtype=pl.String),
-            )
-        )
+        steps.append((f"{step} bins joined", text.replace(places, joined)))
         step *= 2
     return steps
 
 
 def _borders_in(labels: pl.Series) -> list[str]:
     """The borders that labels of intervals name, rising."""
-    texts = labels.cast(pl.String).str.extract_all(r"[^\[\](),<>= *]+")
-    borders = texts.explode().drop_nulls().unique().to_list()
+    texts = labels.cast(pl.String)
+    intervals = texts.filter(texts.str.contains(_INTERVAL))
+    borders = intervals.str.extract_all(_NUMBER).explode().unique().to_list()
     return sorted(borders, key=Decimal)
 
 

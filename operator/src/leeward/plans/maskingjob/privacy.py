@@ -59,6 +59,12 @@ class Asked:
         """What happens to a column."""
         return self.rules[name].transform if name in self.rules else self.rest
 
+    def hides(self, name: str) -> bool:
+        """Whether nobody can look for a value of the column that they know."""
+        other = self.rules[name].otherwise if name in self.rules else None
+        shown = other is not None and (other.keep is not None or other.partial_mask is not None)
+        return self.transform(name) in _HIDING and not shown
+
     def check(self) -> Denied | None:
         """What is wrong; None: all columns that it names are there, stay, and can be counted."""
         fault = self.model.fault()
@@ -184,7 +190,7 @@ def _check_left_out(asked: Asked) -> Denied | None:
         for name in asked.types
         if "QuasiIdentifier" in asked.tags.get(name, [])
         and name not in asked.model.quasi_identifiers
-        and asked.transform(name) not in _HIDING
+        and not asked.hides(name)
     ]
     if not bare:
         return None
