@@ -134,11 +134,8 @@ def test_only_the_rows_that_a_rule_is_for_are_gathered(volume: Volume) -> None:
         made["rule"] |= {"when": {"column": "ward", "equals": "A"}, "otherwise": {"keep": {}}}
         return RuleConfig.model_validate(made)
 
-    frame = pl.DataFrame(
-        {"pay": range(200), "age": range(200), "code": [1, 2] * 100, "ward": ["A", "B"] * 100}
-    )
+    frame = pl.DataFrame({"age": range(200), "code": [1, 2] * 100, "ward": ["A", "B"] * 100})
     rules = [
-        when("pay", "shuffle"),
         when("age", "generalize", quantiles=2),
         when("code", "randomMask", distribution={}),
         keep("ward"),
@@ -146,9 +143,6 @@ def test_only_the_rows_that_a_rule_is_for_are_gathered(volume: Volume) -> None:
     volume.mask(volume.source(volume.write_frame(frame, rows=7), frame.schema), rules)
     masked = volume.masked()
     mine, others = masked[::2], masked[1::2]
-    assert sorted(mine["pay"].to_list()) == list(range(0, 200, 2))
-    assert mine["pay"].to_list() != list(range(0, 200, 2))
-    assert others["pay"].to_list() == list(range(1, 200, 2))
     assert mine["age"].to_list() == ["<100"] * 50 + [">=100"] * 50
     assert others["age"].to_list() == [str(age) for age in range(1, 200, 2)]
     assert set(mine["code"]) == {1}
