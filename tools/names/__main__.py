@@ -1,7 +1,9 @@
-"""Writes lists from those that Faker carries (MIT licence), and notes with its licence.
+"""Writes lists from those that Faker and SCOWL carry, and notes with their licences.
 
-python tools/names     the names of free-text detection, and what fakes are made of; the same lists
-                       give the same bytes
+python tools/names     the names and words of free-text detection, and what fakes are made of; the
+                       same lists give the same bytes
+
+Ordinary words come from /usr/share/dict (Debian packages wamerican and wbritish).
 
 Of names for detection only lists of the locales below are taken, and only names of one word. Each
 line of the file: given, surname or givenHan, a tab, and the names, separated by spaces.
@@ -13,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import fakes
+import ordinary
 
 DATA = Path(__file__).resolve().parents[2] / "images/masking/src/leeward_masking/freetext/data"
 FAKES = DATA.parents[1] / "fakes/data"
@@ -63,6 +66,7 @@ def main() -> None:
     _note(
         DATA / "names.LICENSE.txt", "names.tsv.gz holds", "given names and surnames", *LATIN, *HAN
     )
+    ordinary.write(DATA)
     FAKES.mkdir(exist_ok=True)
     for locale in fakes.LOCALES:
         packed = gzip.compress(fakes.lists(locale).encode(), 9, mtime=0)

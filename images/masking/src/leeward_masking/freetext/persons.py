@@ -1,6 +1,7 @@
 """Names of persons: by titles and other cues, and by dictionaries of given names and surnames."""
 
 import gzip
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -15,7 +16,7 @@ from leeward_masking.freetext.spans import SPAN_SCHEMA, Flags, locate, spans
 LONGEST: Final = 4
 """Words of a name at most."""
 _CAPITALISED: Final = r"\p{Lu}[\p{L}\p{M}]*(?:['\-][\p{L}\p{M}]+)*"
-_GIVEN, _SURNAME, _STOP, _TITLE, _CUE, _COMMON = (1 << bit for bit in range(6))
+_GIVEN, _SURNAME, _STOP, _TITLE, _CUE, _COMMON, _ORDINARY = (1 << bit for bit in range(7))
 _PARTICLE: Final = (
     r"^ (?:de|da|di|du|van|von|der|den|de la|van der|van den|von der|la|le|bin|al|el) $"
 )
@@ -44,6 +45,13 @@ def name_lists() -> dict[str, list[str]]:
 
 
 @cache
+def ordinary_words() -> list[str]:
+    """Words of English that are no names, lower case."""
+    packed = (files("leeward_masking.freetext") / "data" / "words.txt.gz").read_bytes()
+    return gzip.decompress(packed).decode().split()
+
+
+@cache
 def _word_flags() -> tuple[pl.Series, pl.Series]:
     lists = name_lists()
     flags: dict[str, int] = {}
@@ -54,6 +62,7 @@ def _word_flags() -> tuple[pl.Series, pl.Series]:
         (_TITLE, words.TITLES),
         (_CUE, words.CUES),
         (_COMMON, words.COMMON),
+        (_ORDINARY, ordinary_words()),
     ):
         for word in known:
             flags[word] = flags.get(word, 0) | bit
@@ -134,10 +143,57 @@ def _names(
     initials = initial & linked & np.roll(surname & ~none, -1) & ~follows
     paired = nameable & linked & ~follows & np.roll(surname & nameable & ~common, -1)
     alone = given & nameable & ~common & ~linked & ~follows & ~capitals
-    starts = cued | full | turned | initials | paired | alone
-    sure = np.select([cued, full, turned, initials], [0.95, 0.9, 0.9, 0.75], 0.6)
+    unknown = _unknown(tokens, nameable & ~common)
+    near = _near(tokens)
+    aged = np.roll(tokens.get_column("right").str.contains(words.AGE).to_numpy(), -1)
+    strange = unknown & linked & (np.roll(unknown, -1) | np.roll(surname & nameable, -1)) & ~follows
+    strange |= nameable & linked & np.roll(nameable, -1) & aged & ~follows
+    strange |= (unknown | given & ~none & ~capitals) & near | _hyphened(tokens) & nameable
+    starts = cued | full | turned | initials | paired | alone | strange
     continues = linked & np.roll(nameable | initial | surname & ~none, -1)
+    starts |= _beside(tokens, starts, continues, unknown)
+    sure = np.select([cued, full, turned, initials, strange], [0.95, 0.9, 0.9, 0.75, 0.75], 0.6)
     return _extended(np.flatnonzero(starts), turned, continues, sure)
+
+
+def _unknown(tokens: pl.DataFrame, nameable: Flags) -> Flags:
+    """Words that are in no dictionary of the language, so very likely names of something."""
+    ordinary = (tokens.get_column("flags").to_numpy() & (_ORDINARY | _STOP)) > 0
+    return nameable & ~ordinary & (tokens.get_column("size").to_numpy() > 2)
+
+
+def _near(tokens: pl.DataFrame) -> Flags:
+    """Whether what stands around the word is what stands around persons."""
+    same = pl.col("row") == pl.col("row").shift(1)
+    last = pl.when(same).then(pl.col("text").shift(1)).otherwise(pl.lit(""))
+    before = (last + pl.col("left").str.tail(24)).str.contains(words.BEFORE_UNKNOWN)
+    after = pl.col("right").str.head(24).str.contains(words.AFTER_NAME)
+    return np.asarray(tokens.select(before | after).to_series().to_numpy(), np.bool_)
+
+
+def _hyphened(tokens: pl.DataFrame) -> Flags:
+    """Two words with a hyphen, both capitalised, of which none is in the dictionary."""
+    text = tokens.get_column("text")
+    found = text.str.contains(r"^\p{Lu}\p{Ll}+-\p{Lu}\p{Ll}+$").to_numpy()
+    known, flags = _word_flags()
+    for group in (1, 2):
+        part = text.str.extract("^([^-]+)-(.+)$", group).str.to_lowercase()
+        of_part = part.replace_strict(known, flags, default=0, return_dtype=pl.Int64)
+        found &= (of_part.to_numpy() & (_ORDINARY | _STOP)) == 0
+    return found
+
+
+def _beside(tokens: pl.DataFrame, starts: Flags, continues: Flags, unknown: Flags) -> Flags:
+    """Words that "and" joins with a name."""
+    same = tokens.get_column("row").to_numpy() == np.roll(tokens.get_column("row").to_numpy(), -1)
+    same[-1] = False
+    joined = same & tokens.get_column("right").is_in([" and ", " & ", " or ", ", "]).to_numpy()
+    inside = starts.copy()
+    for _ in range(LONGEST - 1):
+        inside |= np.roll(inside & continues, 1)
+    behind = unknown & np.roll(joined & inside, 1)
+    ahead = unknown & joined & np.roll(starts, -1)
+    return np.asarray(behind | ahead, np.bool_)
 
 
 def _extended(
@@ -153,7 +209,7 @@ def _links(tokens: pl.DataFrame) -> tuple[Flags, Flags]:
     """Whether the next token belongs to this one, and whether a comma stands between them."""
     same = tokens.get_column("row").to_numpy() == np.roll(tokens.get_column("row").to_numpy(), -1)
     same[-1] = False
-    gap = tokens.get_column("right")
+    gap = tokens.get_column("right").str.replace_all(r"\s+", " ")
     flags = tokens.get_column("flags").to_numpy()
     short = (tokens.get_column("size").to_numpy() == 1) | ((flags & _TITLE) > 0)
     pointed = gap.is_in([". ", "."]).to_numpy()
@@ -185,16 +241,49 @@ def _again(
     return places.join(known, on=["row", "key"], how="semi").get_column("place").to_numpy()
 
 
+@dataclass(frozen=True, slots=True)
+class _Han:
+    """Patterns of Chinese names.
+
+    Attributes:
+        cued: After a word for a person: a surname, and what is no function word.
+        titled: Before a title: a surname with or without more.
+        whole: Surname and a given name of the dictionary.
+        usual: Surname and one or two characters that given names are made of.
+        long: Surname and two such characters.
+        foreign: Three characters or more that write the sounds of another language.
+    """
+
+    cued: str
+    titled: str
+    whole: str
+    usual: str
+    long: str
+    foreign: str
+
+
 @cache
-def _han_patterns() -> tuple[str, str, str]:
-    """Patterns of a name after a cue, of a name before a title, and of one in the dictionary."""
+def _han_patterns() -> _Han:
     surname = f"(?:{'|'.join(words.HAN_DOUBLE_SURNAMES)}|[{words.HAN_SURNAMES}])"
     first = rf"[\p{{Han}}--[{words.HAN_NOT_FIRST}]]"
     last = rf"[\p{{Han}}--[{words.HAN_NOT_LAST}]]"
     known = sorted((name for name in name_lists()["givenHan"] if len(name) > 1), reverse=True)
     given = "|".join(known)
-    cued = rf"{surname}(?:[某×X*x]{{1,2}}|(?:{given})|{first}{last}?)"
-    return cued, rf"{surname}(?:{first}{last}?)??", rf"{surname}(?:{given})"
+    usual = f"[{words.HAN_GIVEN}]"
+    return _Han(
+        cued=rf"{surname}(?:[某×X*x]{{1,2}}|(?:{given})|{first}{last}?)",
+        titled=rf"{surname}(?:{first}{last}?)??",
+        whole=rf"{surname}(?:{given})",
+        usual=rf"{surname}{usual}{{1,2}}",
+        long=rf"{surname}{usual}{{2}}",
+        foreign=rf"[{words.HAN_SOUNDS}]{{3,6}}",
+    )
+
+
+_EDGE: Final = r"(?:^|\P{Han}|[请找系由经与和向对给让是叫为的了到被见同往])"
+_CLAUSE: Final = rf"(?:^|\P{{Han}}|{words.HAN_TIMES}|{words.HAN_PREPOSITIONS})"
+_FIELD: Final = (r"(?:^|[，。；、,;:：\s（(])", r"(?:$|[，,、（(\s]男|[，,、（(\s]女)")
+_CLAUSE_END: Final = r"(?:$|\P{Han})"
 
 
 def find_chinese_persons(notes: pl.DataFrame) -> pl.DataFrame:
@@ -202,14 +291,24 @@ def find_chinese_persons(notes: pl.DataFrame) -> pl.DataFrame:
     han = notes.filter(pl.col("text").str.contains(r"\p{Han}"))
     if han.is_empty():
         return SPAN_SCHEMA.to_frame()
-    cued, titled, whole = _han_patterns()
-    edge = r"(?:^|\P{Han}|[请找系由经与和向对给让是叫为的了到被见同往])"
-    field_start, field_end = r"(?:^|[，。；、,;:：\s（(])", r"(?:$|[，,、（(\s]男|[，,、（(\s]女)"
+    names = _han_patterns()
     found = (
-        (locate(han, cued, before=words.HAN_CUES), "cue-zh", 0.9),
-        (locate(han, titled, before=edge, after=words.HAN_TITLES), "title-zh", 0.9),
-        (locate(han, cued, after=words.HAN_TITLES), "title-zh", 0.7),
-        (locate(han, cued, before=field_start, after=field_end), "field-zh", 0.8),
-        (locate(han, whole), "name-zh", 0.7),
+        (locate(han, names.cued, before=words.HAN_CUES), "cue-zh", 0.9),
+        (locate(han, names.foreign, before=words.HAN_CUES), "foreign-zh", 0.8),
+        (
+            locate(han, names.foreign, before=_CLAUSE, after=r"(?:，[男女]|[男女])"),
+            "foreign-zh",
+            0.8,
+        ),
+        (locate(han, names.titled, before=_EDGE, after=words.HAN_TITLES), "title-zh", 0.9),
+        (locate(han, names.cued, after=words.HAN_TITLES), "title-zh", 0.7),
+        (locate(han, names.cued, before=_FIELD[0], after=_FIELD[1]), "field-zh", 0.8),
+        (locate(han, names.usual, before=_CLAUSE, after=words.HAN_FOLLOWS), "follow-zh", 0.8),
+        (locate(han, names.cued, before=_CLAUSE, after=words.HAN_FOLLOWS), "follow-zh", 0.6),
+        (locate(han, names.usual, before=words.HAN_CUES), "cue-zh", 0.9),
+        (locate(han, names.usual, before=_CLAUSE, after="[、]"), "list-zh", 0.7),
+        (locate(han, names.usual, before="[、和与及]", after=_CLAUSE_END), "list-zh", 0.6),
+        (locate(han, names.long), "given-zh", 0.65),
+        (locate(han, names.whole), "name-zh", 0.7),
     )
     return pl.concat([spans(where, "Person", name, sure) for where, name, sure in found])

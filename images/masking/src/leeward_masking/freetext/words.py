@@ -13,7 +13,7 @@ CUES: Final = frozenset(
     " physician consultant gp therapist midwife counsellor psychologist neighbour neighbor guardian"
     " author attn cc dear consultants re dictated registrar pharmacist grandson granddaughter"
     " grandmother grandfather cousin fiancé fiancée boyfriend girlfriend colleague named called"
-    " paramedic".split()
+    " paramedic thanks regards cheers sincerely wishes".split()
 )
 BEFORE_NAME: Final = (
     r"(?i)(?:^|[^\p{L}])(?:name(?:d| is)?|called|patient|pt|client|resident|wife|husband|sons?"
@@ -26,6 +26,63 @@ BEFORE_NAME: Final = (
     r"|girlfriend|paramedic|pharmacist|spoke (?:to|with)|accompanied by|lives with)[:,]? ?$"
 )
 """What stands before a name in running text; matched on the last characters before it."""
+
+
+def _any(words: str) -> str:
+    return "|".join(words.split())
+
+
+_TOLD: Final = _any(
+    "asks? asked told tells? telling informs informed advises advised? reminds? reminded "
+    "assures assured reassured met meets saw thanks? thanked phoned rang calls emailed texted "
+    "visited visits contacted interviewed assessed examined under"
+)
+_WITH: Final = _any(
+    "met meet meets meeting talk talked talking chat chatted speak speaking spoke call agreed "
+    "discussed interview here together appointment visit handover consultation"
+)
+_TO: Final = _any(
+    "addressed copied forwarded assigned handed refer referred passed belongs letter message "
+    "mail email note invoice sent send write wrote reply speak spoke talk talked given "
+    "explained due known married engaged"
+)
+_FROM: Final = _any(
+    "letter e?-?mail message note call text handover statement report payment visit complaint "
+    "referral"
+)
+_BY: Final = _any(
+    "referred written signed approved reviewed seen brought sent completed witnessed "
+    "countersigned prepared taken treated followed supplied raised confirmed"
+)
+_PERSONS: Final = _any(
+    "old little young aunt uncle grandma grandpa granny nana nan sibling twins? baby child boy "
+    "girl lady gentleman man woman tenant customer claimant employee member passenger applicant "
+    "student pupil parent manager driver lawyer solicitor interpreter translator landlord owner "
+    "witness victim suspect caller visitor flatmate roommate stepson stepdaughter stepfather "
+    "stepmother in-law godmother godson"
+)
+BEFORE_UNKNOWN: Final = (
+    rf"(?i)(?:^|[^\p{{L}}])(?:{_TOLD}|(?:{_WITH}) with|(?:{_TO}) to|(?:{_FROM}) (?:from|by|of|for)"
+    rf"|(?:{_BY}) by|{_PERSONS}|according to|on behalf of|in care of|the late),? ?$"
+)
+"""What stands before a name, and before other words too: those of the dictionary are left out."""
+_DOES: Final = _any(
+    "said says asks asked felt feels laughed smiled cried rang called phoned attended reports "
+    "reported denies denied refused refuses wants wanted thinks thought agrees agreed lives "
+    "lived told tells explained complains complained understood understands signed arrived "
+    "sleeps slept walks walked drinks drank smokes prefers believes knows likes came went moved "
+    "took takes spoke wrote writes replied works worked plays visited visits joined retired "
+    "lost found fell mentioned mentions noticed wishes wished hopes appeared seemed looked "
+    "looks sat stood died ate"
+)
+AFTER_NAME: Final = (
+    rf"^(?:(?:'s)? (?:{_DOES}|has (?:improved|moved|agreed|asked|been)"
+    r"|was (?:seen|born|brought|told|reassured|admitted|discharged)"
+    r"|is (?:coming|worried|an? |the |\d)|who |whose )|, (?:who|whose|his|her|my|their) )"
+)
+"""What stands behind the name of a person."""
+AGE: Final = r"^(?:, | \(|, aged? | aged? )[1-9][0-9]?(?:[,;.)]| ?y| ?[MFmf]\b)"
+"""An age behind a name."""
 STOP: Final = frozenset(
     "a an the this that these those he she it they we you i his her hers their our your my its who"
     " what when where why how if as at by for from in into of off on onto or and but nor so to up"
@@ -89,6 +146,35 @@ COMMON: Final = frozenset(
     " said ali an do my so no in de la le van von der den da di el al".split()
 )
 """Names that are words or places as well: alone they say nothing."""
+HAN_GIVEN: Final = (
+    "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂华建国文辉玲玉红梅春晓燕志鹏飞鑫波斌宇浩凯婷雪琳晶莹洁琴云莲真环荣爱妹香"
+    "月媛瑞凡佳嘉琼勤珍贞莉青倩颖露瑶怡婵雁蓓纨仪荷丹蓉眉君蕊薇菁梦岚苑婕馨瑗琰韵融园艺咏卿聪澜纯毓悦昭冰爽琬茗羽希宁欣飘滢馥"
+    "筠柔竹霭凝欢枫芸菲寒伊亚宜姬舒影荔枝思嫦璧璐娅琦晴妍茜珊莎锦黛岩俊峰健世广义兴良海山仁贵福生龙元全胜学祥才发武新利清彬富"
+    "顺信子昌成康星光天达安中茂进林有坚和彪博诚先敬震振壮会群豪心邦承乐绍功松善厚庆民友裕河哲江亮政谦亨奇固之轮翰朗伯宏言鸣朋"
+    "梁栋维启克伦翔旭士家致树炎德泰盛雄琛钧冠策腾榕风航弘涵晨轩昊睿泽梓诗雨萱奕辰铭皓瀚逸煜骏霖烨彤悠语桐妙芷芊沐沁曦柠楠婉淑"
+    "惠珠翠雅芝萍芬黎彩秋菊凤巧美娥姣慧璇佩蕾舟雯珂珺苒莺娇媚冬夏楚岳峻峥嵘远征舰帆沛润泓滨渊洲源淳渝深潇潮澄浚炜炳焕熙焱煊灿"
+    "烁烽熠培基垚坤城垒埔增墨圣庚廷延彦彰律忠恒恩恺悟慎懋扬挺捷拓敦斯昕昱晖晟晗景智暄曜朔杉权材柏柯栩桓棋棠森楷槐樟正殿毅沅沣"
+    "泉泳洪浦涌淇淮添湘溪滔漫珩珏珲理琪瑀瑜瑾璟璞甫用男畅登皎盈省睦石磐祁祖祺禄禹秉科秦稷穆立章竣端笑符箫纬绪继纲绮缘罡耀聆肖"
+    "胤臻舜芮芯芹苇苗茵茹草荃莘菡菱萌萧葵蓝蔓蔚薪藜虎虹蝶衡裴襄西誉谊谱谷豫贝贤赫起越跃路轶轲辛迅迈迪逊通途逢逵道遥郁郎都里野"
+    "金鉴钊钢钦铁铮锋锐镇镕镜长闻阳陆陶隽雷霄霆霏靖韬韶顾颂颐颜飒首驰骁骥高魁鲁鸿鹂鹃鹤鹰麒麟齐叔宝"
+)
+"""Characters that given names are often made of (general knowledge, not a published list)."""
+HAN_TIMES: Final = "(?:今[日天晨晚早]|昨[日天晚]|明[日天]|[上下]午|[早晚]上|[时分日点]，?)"
+HAN_PREPOSITIONS: Final = (
+    "(?:由|请|与|和|向|经|据|对|给|让|被|同|及|跟|找|问|通知|感谢|联系|致电|转告|告知|询问|陪同|委托|代表|之[妻夫子女]|其[妻夫子女母父兄姐弟妹]"
+    "|一助|二助|复核|审核|批准|主持|记录|经办|老|小|阿)"
+)
+HAN_FOLLOWS: Final = (
+    "(?:今[日天晨晚早]|昨[日天晚]|自[述诉觉]|主?诉|自?称|说|表示|反映|要求|认为|回忆|询问|来[电院诊]|致电|复诊|就诊|出院|入院|住院|转院|离[职世开]|入职"
+    "|请[假病求]|参加|到[场院]|出庭|签[字署名]|代[签领诉]|陪[同诊]|主[持刀]|记录|审[批核]|批准|通过|确认|同意|拒绝|未[到收能]|已[到经故签婚离]|术[后前]|体[健温检]"
+    "|咳嗽|发[热烧]|腹痛|头[痛晕]|患[有者]?|因|于|在|的|与|和|及|同学|同[住行]|住|呼叫|投诉|退休|[0-9]{1,3}岁)"
+)
+"""What stands behind a person in a sentence."""
+HAN_SOUNDS: Final = (
+    "阿艾安巴贝比布达丹德迪蒂杜多尔恩法菲弗戈格古哈赫卡凯克库拉莱兰勒雷丽莉利琳卢鲁罗洛玛迈曼梅米姆娜纳妮尼诺努帕佩普奇茜乔热"
+    "萨塞莎舍斯苏塔泰特提图托瓦威维沃乌西希夏谢雅亚娅伊扎珠卓吉买木孜依吐合江提力扎顿措嘎桑央金旺次仁嘉班觉其日呼和云其斡敖登"
+)
+"""Characters that write the sounds of names in other languages."""
 HAN_SURNAMES: Final = (
     "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏水窦章云苏潘葛奚范彭郎鲁韦昌马苗凤花方"
     "俞任袁柳酆鲍史唐费廉岑薛雷贺倪汤滕殷罗毕郝邬安常乐于傅皮卞齐康伍余元卜顾孟平黄穆萧尹姚邵湛汪祁毛禹狄米贝臧计伏成"
@@ -108,7 +194,10 @@ HAN_DOUBLE_SURNAMES: Final = (
 HAN_CUES: Final = (
     r"(?:患者|病人|姓名|家属|家长|联系人|监护人|产妇|患儿|丈夫|妻子|父亲|母亲|儿子|女儿|哥哥|姐姐|弟弟|妹妹|之[妻夫子女父母兄弟姐妹]|爱人|老伴|配偶"
     r"|收件人|寄件人|护士长|主治医师|主管医师|主任医师|医师|医生|护士|主刀|术者|助手|麻醉师|记录人|签名|签字|名叫|叫做|客户|同事|朋友|邻居|陪同人"
-    r"|签名人)(?:[:：为是叫名系]|\s)*"
+    r"|签名人|祖[父母]|外[公婆]|爷爷|奶奶|姥[姥爷]|[叔伯舅姑姨婶][叔伯舅姑姨父母妈]|[表堂][哥姐弟妹兄]|儿媳|女婿|外?孙[子女]|[岳公婆继养][父母婆]|嫂子|[弟妹][媳夫]|姐夫"
+    r"|老师|班主任|校长|同学|学生|考生|[舍室队战]友|律师|法官|经理|主管|员工|职工|会计|出纳|司机|技师|药师|队长|院长|主任|教授|博士|实习生|快递员|房东|租客|业主"
+    r"|申请人|[被原]告|上诉人|投保人|受益人|法人|代[理表]人|负责人|经办人|当事人|证人|嫌疑人|旅客|乘客|用户|客户|会员|顾客|店主|留学生|病友|护工|保姆|家长"
+    r"|麻醉医[师生]|代办人|挂失人|持卡人|户主|住户|居民|村民|监护人|见证人)(?:[:：为是叫名系]|\s)*"
 )
 HAN_TITLES: Final = (
     r"(?:先生|女士|小姐|太太|同志|老师|医生|大夫|医师|主任|护士长|护士|教授|院长|博士|阿姨"
