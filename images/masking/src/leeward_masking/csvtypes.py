@@ -25,11 +25,20 @@ _DATETIME: Final = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?$"
 
 
 class TypeInference:
-    """Narrows the type of one column, block by block."""
+    """Narrows the type of one column, block by block.
 
-    def __init__(self) -> None:
-        self._open: tuple[ColumnType, ...] = _CANDIDATES
+    Args:
+        candidates: Types that it may have besides String, the narrowest first.
+    """
+
+    def __init__(self, candidates: tuple[ColumnType, ...] = _CANDIDATES) -> None:
+        self._open = candidates
         self._seen = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be another type than String."""
+        return bool(self._open)
 
     def add(self, texts: pl.Series) -> None:
         """Look at the texts of another block."""

@@ -68,8 +68,18 @@ class JobError(Exception):
         if self.row is None:
             return self
         row = first_row + self.row - 1
+        return self.at_row(row, f"row {row}")
+
+    def at_row(self, row: int, where: str = "") -> "JobError":
+        """The same at another row of the data.
+
+        Args:
+            row: The row, from 1.
+            where: What stands before the message; empty: nothing.
+        """
+        message = f"{where}: {self.message}" if where else self.message
         return JobError(
-            self.code, f"row {row}: {self.message}", self.remedy, row=row, column=self.column
+            self.code, message, self.remedy, row=row, column=self.column, key_ids=self.key_ids
         )
 
     def result(self) -> ResultError:
