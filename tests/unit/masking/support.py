@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from leeward.api.dataset import CsvOptions, SchemaColumn
+from leeward.api.dataset import CsvOptions, DataFormat, SchemaColumn
 from leeward.formats.jobconfig import (
     InspectConfig,
     MaskingConfig,
@@ -31,6 +31,9 @@ SOURCE_KEY = ArtefactKey(b"s" * 16, b"S" * 32)
 OUTPUT_KEY = ArtefactKey(b"o" * 16, b"O" * 32)
 MATERIAL = b"m" * 64
 KEY_REF = {"vault": {"name": "clinic"}, "key": "tokens"}
+
+
+FORMATS: dict[str, DataFormat] = {".jsonl": "JSONL", ".parquet": "Parquet"}
 
 
 def rule(
@@ -115,7 +118,7 @@ class Volume:
         }
         return SourceFile(
             path=str(path),
-            format="Parquet" if ".parquet" in path.name else "CSV",
+            format=next((form for name, form in FORMATS.items() if name in path.name), "CSV"),
             csv=csv,
             key_role="source" if path.suffix == ".lwe1" else None,
             digest=digest,

@@ -5,9 +5,12 @@ import os
 import polars as pl
 import pytest
 
+from leeward.api.dataset import DataFormat
 from leeward.formats.sealed import SealedWriter
+from leeward_masking.encoding import Encoder
 from leeward_masking.errors import SOURCE, JobError
 from leeward_masking.errors import volume as reading
+from leeward_masking.nesting import Layout
 from leeward_masking.sink import SealedOutput
 from leeward_masking.stats import SKETCH_SIZE
 from leeward_masking.volumestorage import temporary_siblings
@@ -146,7 +149,7 @@ def test_the_report_of_random_values(volume: Volume) -> None:
     assert result.report is not None
     found = {column.name: column for column in result.report.columns}
     assert {name: (c.changed, c.nulls_after, c.distinct_after) for name, c in found.items()} == {
-        "weight": (2, 1, 2), "list": (2, 1, None), "struct": (2, 3, None), "age": (1, 1, 2),
+        "weight": (2, 1, 2), "list[]": (3, 0, 3), "struct": (2, 3, None), "age": (1, 1, 2),
     }  # fmt: skip
     assert [name for name, column in found.items() if column.note] == ["weight"]
     assert "no differential privacy" in (found["weight"].note or "")
@@ -367,11 +370,12 @@ class _FailingVolume(io.RawIOBase):
     [(errno.ENOSPC, "VolumeFull"), (errno.EDQUOT, "VolumeFull"), (errno.EROFS, "VolumeReadOnly"),
      (errno.EACCES, "OutputNotWritable"), (errno.EIO, "Internal")],
 )  # fmt: skip
-@pytest.mark.parametrize("form", ["CSV", "Parquet"])
-def test_a_volume_that_fails_while_writing(number: int, code: str, form: str) -> None:
+@pytest.mark.parametrize("form", ["CSV", "JSONL", "Parquet"])
+def test_a_volume_that_fails_while_writing(number: int, code: str, form: DataFormat) -> None:
     writer = SealedWriter(_FailingVolume(number), [OUTPUT_KEY], chunk_size=64)
+    encoder = Encoder(form, Layout(FRAME.schema))
     with pytest.raises(JobError) as caught:
-        SealedOutput(writer).write_frames(iter([FRAME]), FRAME.schema, form)  # type: ignore[arg-type]
+        SealedOutput(writer).write_frames(iter([FRAME]), FRAME.schema, encoder)
     assert caught.value.code == code
     assert "SECRET" not in caught.value.message
     writer.abort()

@@ -49,7 +49,8 @@ def test_inspection(volume: Volume) -> None:
     path = volume.write_frame(FRAME, sealed=True)
     result = volume.inspect(path, expected=("text", "lacking"))
     assert result.source is not None
-    assert [column.type for column in result.source.columns] == [*TYPES, "Other"]
+    assert [column.type for column in result.source.columns] == [*TYPES, "Integer"]
+    assert result.source.columns[-1].name == "codes[]"
     assert result.source.rows == FRAME.height
     assert result.missing_columns == ["lacking"]
 

@@ -17,6 +17,7 @@ from leeward_masking import transforms
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.errors import JobError
 from leeward_masking.exact import digits_of, is_exact, literal, to_counts
+from leeward_masking.nesting import map_values
 
 _HOLDS: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
     "atLeast": lambda value, border: value >= border,
@@ -75,9 +76,9 @@ class Condition:
         if self.otherwise is None:
             other = masked.clear(len(rest))
         else:
-            other = _placed(partial(self.otherwise, frame.get_column(name)[rest]), rest)
+            other = _placed(partial(map_values, frame.get_column(name)[rest], self.otherwise), rest)
         if other.dtype != masked.dtype:
-            masked, other = canonical_text(masked), canonical_text(other)
+            masked, other = map_values(masked, canonical_text), map_values(other, canonical_text)
         order = np.argsort(np.concatenate([chosen.to_numpy(), rest.to_numpy()]), kind="stable")
         return masked.append(other).gather(order).alias(name)
 

@@ -14,13 +14,12 @@ from typing import Final
 
 import polars as pl
 
-from leeward.api.dataset import DataFormat, SchemaColumn
 from leeward.formats.jobconfig import MaskingConfig, SourceFile
 from leeward.formats.result import MaskingReport, Result, ResultFile
 from leeward.formats.sealed import Recipient, Unwrapper
 from leeward_masking.blocks import BlockReader
-from leeward_masking.canonical import column_type
 from leeward_masking.content import changed
+from leeward_masking.encoding import Encoder
 from leeward_masking.errors import JobError
 from leeward_masking.freetext import FreeTextMask, Measured, checked
 from leeward_masking.gathering import gather, merged
@@ -29,9 +28,9 @@ from leeward_masking.places import storage_of
 from leeward_masking.progress import Progress, Told
 from leeward_masking.report.archive import archive
 from leeward_masking.report.building import large_report
-from leeward_masking.rules import MaskPlan, compile_plan
+from leeward_masking.rules import MaskPlan, compile_plan, whole_columns
 from leeward_masking.ruletransforms import MaterialOf
-from leeward_masking.sink import csv_ready, sealed_output
+from leeward_masking.sink import sealed_output
 from leeward_masking.source import Source, open_source
 from leeward_masking.stats import ReportBuilder
 
@@ -60,7 +59,7 @@ def mask_file(
         JobError: Nothing was written then.
     """
     began = time.monotonic()
-    pinned = config.source
+    pinned = read_for(config)
     plan: MaskPlan | None = None
     first: pl.Schema | None = None
     recall: dict[str, tuple[Measured, ...]] = {}
@@ -98,13 +97,12 @@ def _write(
     reading: "Reading",
     began: float,
 ) -> Result:
-    form = config.output.format
-    schema = masked_schema(plan, source.reader.schema, form)
-    target = storage_of(config.output.store)
-    with sealed_output(target, config.output.path, recipient) as output:
+    schema = masked_schema(plan, source.reader.schema)
+    encoder = Encoder(config.output.format, source.reader.layout)
+    with sealed_output(storage_of(config.output.store), config.output.path, recipient) as output:
         frames = masked_blocks(source.reader, plan, report, reading)
         with closing(frames):
-            output.write_frames(frames, schema, form)
+            output.write_frames(frames, schema, encoder)
         found = source.verify()
         # Before the file gets its name: it gets none where its rows break what was asked.
         told = report.report(time.monotonic() - began)
@@ -112,7 +110,7 @@ def _write(
     written = output.result
     if written is None:
         raise AssertionError
-    columns = output_columns(schema, told)
+    columns = encoder.columns(schema, told)
     return Result(
         outcome="Succeeded",
         source=found.model_copy(update={"rows": report.rows}),
@@ -235,16 +233,11 @@ def write_report(
     return target.result
 
 
-def masked_schema(plan: MaskPlan, schema: pl.Schema, form: DataFormat) -> pl.Schema:
-    """Mask an empty block: the types of the output, and errors of types before any work."""
-    empty = plan.mask(pl.DataFrame(schema=schema)).frame
-    return (csv_ready(empty) if form == "CSV" else empty).schema
+def masked_schema(plan: MaskPlan, schema: pl.Schema) -> pl.Schema:
+    """Mask an empty block: its types, and errors of types before any work."""
+    return plan.mask(pl.DataFrame(schema=schema)).frame.schema
 
 
-def output_columns(schema: pl.Schema, report: MaskingReport) -> list[SchemaColumn]:
-    """What the Dataset that is published says of its columns."""
-    nulls = {column.name: column.nulls_after for column in report.columns}
-    return [
-        SchemaColumn(name=name, type=column_type(dtype), nullable=nulls[name] > 0)
-        for name, dtype in schema.items()
-    ]
+def read_for(config: MaskingConfig) -> SourceFile:
+    """The source as a job reads it: lists and structs as one column where all of them goes."""
+    return config.source.model_copy(update={"whole": whole_columns(config.rules)})

@@ -3,20 +3,18 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from leeward.api.dataset import CsvOptions, SchemaColumn
-from leeward.api.meta import MAX_COLUMN_NAME, MAX_COLUMNS
-from leeward.formats.jobconfig import InspectConfig
-from leeward.formats.result import Result
+from leeward.api.dataset import SchemaColumn
+from leeward.formats.columnpaths import below
+from leeward.formats.jobconfig import InspectConfig, SourceFile
+from leeward.formats.result import Result, ResultFile
 from leeward.formats.sealed import Unwrapper
-from leeward_masking.canonical import column_type
 from leeward_masking.content import describe_headers
-from leeward_masking.csvtypes import TypeInference
-from leeward_masking.delimiter import check_delimiter
-from leeward_masking.detection import ContentSample, detect
+from leeward_masking.engine import Reading
 from leeward_masking.errors import JobError
 from leeward_masking.places import storage_of
 from leeward_masking.progress import Progress
-from leeward_masking.source import Source, open_source
+from leeward_masking.schemafinding import finder_of
+from leeward_masking.sharding import SourceFiles
 
 _POLL: Final = 2.0
 """Seconds between two looks for a file that is not there yet."""
@@ -48,40 +46,35 @@ def inspect_file(
     _wait_for(lambda: storage.size(path), config.wait_seconds, progress)
     if config.sealed and config.source.key_role is None:
         return Result(outcome="Succeeded", source=describe_headers(storage, path))
-    with open_source(config.source, keys if config.sealed else None, typed=False) as source:
-        if config.source.format == "CSV":
-            check_delimiter(source.reader.schema.names(), config.source.csv or CsvOptions())
-        _check_names(source.reader.schema.names())
-        columns, rows = _read_all(source, config.source.format == "CSV", progress)
-        found = source.verify()
-    names = {column.name for column in columns}
+    columns, found = _read_all(config.source, keys if config.sealed else None, progress)
     return Result(
         outcome="Succeeded",
-        source=found.model_copy(update={"rows": rows, "columns": columns}),
-        missing_columns=[name for name in config.expected_columns if name not in names],
+        source=found,
+        missing_columns=missing_columns(config.expected_columns, columns),
     )
 
 
-def _check_names(names: Sequence[str]) -> None:
-    """They fit into the status of a Dataset.
+def missing_columns(expected: Sequence[str], columns: Sequence[SchemaColumn]) -> list[str]:
+    """Which of the columns that a Dataset speaks of are not there, as leaves or around some."""
+    names = [column.name for column in columns]
+    return [name for name in expected if not below(name, names)]
 
-    Raises:
-        JobError: ``TooLarge`` or ``UnsuitableColumn``.
-    """
-    if len(names) > MAX_COLUMNS:
-        raise JobError(
-            "TooLarge",
-            f"the file has {len(names)} columns, and at most {MAX_COLUMNS} can be described",
-            "split it into files with fewer columns, each a Dataset of its own",
-        )
-    for place, name in enumerate(names, 1):
-        if not 0 < len(name) <= MAX_COLUMN_NAME:
-            raise JobError(
-                "UnsuitableColumn",
-                f"the name of column {place} has {len(name)} characters, and must have 1 to"
-                f" {MAX_COLUMN_NAME}",
-                "give the column another name in the file",
-            )
+
+def _read_all(
+    source: SourceFile, keys: Sequence[Unwrapper] | None, progress: Progress
+) -> tuple[list[SchemaColumn], ResultFile]:
+    """Read every row; the schema is that of all of them, not of the first ones."""
+    files = SourceFiles(source, keys)
+    finder = finder_of(source)
+    progress.begin("bytes", files.size)
+    before = 0
+    for number in range(files.count):
+        with files.open(number) as content:
+            finder.add(content, Reading(progress, before))
+            found = files.check(number, content.describe())
+            before += content.size
+    columns = finder.columns()
+    return columns, found.model_copy(update={"rows": finder.rows, "columns": columns})
 
 
 def _wait_for(size_of: Callable[[], int | None], seconds: int, progress: Progress) -> None:
@@ -105,32 +98,3 @@ def _wait_for(size_of: Callable[[], int | None], seconds: int, progress: Progres
             "the file of the Dataset is not there",
             "put the file at the Dataset's path, or correct the path",
         )
-
-
-def _read_all(source: Source, is_csv: bool, progress: Progress) -> tuple[list[SchemaColumn], int]:
-    """Read every row; the schema is that of the whole file, not of its first rows."""
-    schema = source.reader.schema
-    inference = {name: TypeInference() for name in schema}
-    samples = {name: ContentSample(name) for name in schema}
-    nullable = dict.fromkeys(schema, False)
-    rows = 0
-    progress.begin("bytes", source.reader.position()[1])
-    for block in source.reader.blocks():
-        rows += block.height
-        for column in block.iter_columns():
-            nullable[column.name] = nullable[column.name] or column.null_count() > 0
-            samples[column.name].add(column)
-            if is_csv:
-                inference[column.name].add(column)
-        progress.advance(source.reader.position()[0])
-    detected = dict(zip(samples, detect(list(samples.values())), strict=True))
-    columns = [
-        SchemaColumn(
-            name=name,
-            type=inference[name].type() if is_csv else column_type(dtype),
-            nullable=nullable[name],
-            detected=detected[name],
-        )
-        for name, dtype in schema.items()
-    ]
-    return columns, rows

@@ -7,10 +7,11 @@ import polars as pl
 
 from leeward.api.dataset import SchemaColumn
 from leeward.formats.columnpaths import ELEMENTS, parse_path
-from leeward_masking.content import Content, changed, empty
+from leeward_masking.content import Readable, changed, empty
 from leeward_masking.csvtypes import DTYPES
 from leeward_masking.errors import JobError
 from leeward_masking.jsonlsurvey import JsonlSurvey, parse_line
+from leeward_masking.nesting import Layout
 from leeward_masking.structure import malformed
 
 MAX_LINE: Final = 64 << 20
@@ -32,7 +33,7 @@ class JsonlLines:
         block_bytes: Size of a block.
     """
 
-    def __init__(self, content: Content, *, block_bytes: int = JSONL_BLOCK_BYTES) -> None:
+    def __init__(self, content: Readable, *, block_bytes: int = JSONL_BLOCK_BYTES) -> None:
         self._content = content
         self._block_bytes = block_bytes
         self._rest = b""
@@ -91,6 +92,7 @@ class JsonlReader:
     Args:
         content: The bytes.
         columns: The leaves as inspected; None: as the lines of the first block have them.
+        first_row: Number of the first row, in errors.
         block_bytes: Size of a block.
 
     Raises:
@@ -99,11 +101,13 @@ class JsonlReader:
 
     def __init__(
         self,
-        content: Content,
+        content: Readable,
         columns: Sequence[SchemaColumn] | None,
         *,
+        first_row: int = 1,
         block_bytes: int = JSONL_BLOCK_BYTES,
     ) -> None:
+        self._first_row = first_row
         self._content = content
         self._lines = JsonlLines(content, block_bytes=block_bytes)
         self._blocks = self._lines.blocks()
@@ -121,14 +125,13 @@ class JsonlReader:
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
-        line = row = 1
+        row = self._first_row
         for data in self._unread():
             rows = _count(data)
             if rows:
-                yield self._parse(data, rows, line, row)
-            line += data.count(b"\n")
+                yield self._parse(data, rows, row)
             row += rows
-        if row == 1:
+        if row == self._first_row:
             raise empty("holds no JSON object")
 
     def _unread(self) -> Iterator[bytes]:
@@ -137,15 +140,15 @@ class JsonlReader:
             self._first = None
         yield from self._blocks
 
-    def _parse(self, data: bytes, rows: int, line: int, row: int) -> pl.DataFrame:
+    def _parse(self, data: bytes, rows: int, row: int) -> pl.DataFrame:
         frame = _read(data, self.schema)
         if frame is None:
-            raise self._fault(data.split(b"\n"), line, row)
+            raise self._fault([line for line in data.split(b"\n") if line.strip()], row)
         if frame.height != rows:
-            raise malformed(f"lines {line} to {line + data.count(b'\n') - 1} cannot be told apart")
+            raise malformed(f"the rows from {row} on cannot be told apart")
         return frame
 
-    def _fault(self, lines: list[bytes], line: int, row: int) -> JobError:
+    def _fault(self, lines: list[bytes], row: int) -> JobError:
         """Where a block is at fault; Polars does not say, and its texts show data."""
         good, bad = 0, len(lines)
         while bad - good > 1:
@@ -154,17 +157,30 @@ class JsonlReader:
                 bad = middle
             else:
                 good = middle
-        where = f"line {line + good}"
-        place = row + sum(1 for text in lines[:good] if text.strip())
+        place = row + good
+        where = f"row {place}"
         try:
             parse_line(lines[good])
         except JobError as error:
             return error.at_row(place, where)
         for name, dtype in self.schema.items():
             if _read(lines[good], pl.Schema({name: dtype})) is None:
-                error = changed(f'does not fit to its schema: {where}, "{name}"')
-                return JobError(error.code, error.message, error.remedy, row=place, column=name)
+                other = changed(f'does not fit to its schema: {where}, "{name}"')
+                return JobError(other.code, other.message, other.remedy, row=place, column=name)
         return malformed(f"{where} cannot be parsed", row=place)
+
+
+def parse_lines(data: bytes, columns: Sequence[SchemaColumn]) -> pl.DataFrame:
+    """Lines that were surveyed, flat.
+
+    Raises:
+        JobError: ``MalformedData``: Polars cannot read what Python's parser can.
+    """
+    schema = _schema(columns)
+    frame = _read(data, schema)
+    if frame is None:
+        raise malformed("the lines of the first block cannot be parsed")
+    return Layout(schema, escaped=True).flatten(frame)
 
 
 def _read(data: bytes, schema: pl.Schema) -> pl.DataFrame | None:

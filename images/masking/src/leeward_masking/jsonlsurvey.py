@@ -75,8 +75,9 @@ def parse_line(line: bytes) -> dict[str, Any]:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise JobError(
-            "WrongEncoding", "it is not UTF-8", "convert the file to UTF-8, and seal it anew if it"
-            " was sealed"
+            "WrongEncoding",
+            "it is not UTF-8",
+            "convert the file to UTF-8, and seal it anew if it was sealed",
         ) from None
     except UnicodeEncodeError:
         raise malformed("an escape \\u stands for half of a character") from None
@@ -106,7 +107,17 @@ class _Node:
         texts: Texts to be looked at, as long as they may be dates.
     """
 
-    __slots__ = ("elements", "fields", "huge", "kinds", "present", "slots", "texts", "types", "wide")
+    __slots__ = (
+        "elements",
+        "fields",
+        "huge",
+        "kinds",
+        "present",
+        "slots",
+        "texts",
+        "types",
+        "wide",
+    )
 
     def __init__(self) -> None:
         self.kinds: dict[str, int] = {}

@@ -159,14 +159,14 @@ def map_values(
 
 def _beside(column: pl.Series, other: pl.Series, places: pl.Series) -> pl.Series:
     """A column of the block, repeated for each value: its own element where it is beside it."""
-    if list_depth(other.name, other.dtype) and _list_of(other.name) == _list_of(column.name):
+    if list_depth(other.name, other.dtype) and same_list(column.name, other.name):
         return values_of(other)
     return other.gather(places)
 
 
-def _list_of(name: str) -> str:
-    """The innermost list that a column lies in."""
-    return name[: name.rindex("[]")]
+def same_list(name: str, other: str) -> bool:
+    """Whether two columns lie in the same innermost list."""
+    return name.rpartition("[]")[0] == other.rpartition("[]")[0]
 
 
 def explode(lists: pl.Series) -> pl.Series:

@@ -14,12 +14,12 @@ from leeward.formats.parts import (
     parse_manifest,
 )
 from leeward.formats.result import ResultFile
-from leeward_masking.blocks import BlockReader
 from leeward_masking.content import Content, changed, open_content
 from leeward_masking.errors import JobError
+from leeward_masking.readers import FlatReader
 from leeward_masking.volumestorage import VolumeStorage
 
-OpenReader = Callable[[Content], BlockReader]
+OpenReader = Callable[[Content], FlatReader]
 
 
 def manifest_in(content: Content) -> PartsManifest | None:
@@ -90,9 +90,10 @@ class PartsReader:
         self._folder = folder
         self._open_reader = open_reader
         self._done = 0
-        self._current: BlockReader | None = None
+        self._current: FlatReader | None = None
         with open_part(manifest, folder, manifest.parts[0]) as first:
-            self.schema = open_reader(first).schema
+            self.layout = open_reader(first).layout
+        self.schema = self.layout.schema
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""

@@ -12,14 +12,14 @@ from leeward.formats.jobconfig import PrivacyConfig, RuleConfig, SourceFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.canonical import canonical_text, column_type
 from leeward_masking.content import open_content
-from leeward_masking.csvsource import CsvReader
 from leeward_masking.csvtypes import TypeInference, parse_column
 from leeward_masking.delimiter import check_delimiter
 from leeward_masking.engine import free_text_masks
 from leeward_masking.freetext import checked
 from leeward_masking.gathering import gather, merged
 from leeward_masking.keys import key_size
-from leeward_masking.parquetsource import ParquetReader
+from leeward_masking.nesting import list_depth, map_values, value_dtype
+from leeward_masking.readers import reader_of
 from leeward_masking.rules import MaskedBlock, compile_plan
 from leeward_masking.ruletransforms import MaterialOf
 from leeward_masking.source import open_source
@@ -36,7 +36,9 @@ def first_rows(
     csv: CsvOptions | None = None,
     keys: Sequence[Unwrapper] | None = None,
 ) -> pl.DataFrame:
-    """The first rows of a file; types of CSV columns are inferred from these rows alone.
+    """The first rows of a file as rules see them, one column for each leaf.
+
+    Types of CSV columns are inferred from these rows alone.
 
     Args:
         path: The file.
@@ -49,14 +51,11 @@ def first_rows(
         JobError: It cannot be read.
     """
     with open_content(VolumeStorage(), str(path.resolve()), keys) as content:
-        if form == "Parquet":
-            blocks = ParquetReader(content, None).blocks()
-        else:
-            reader = CsvReader(content, csv, None)
+        reader = reader_of(SourceFile(path=str(path), format=form, csv=csv), content, None)
+        if form == "CSV":
             check_delimiter(reader.schema.names(), csv or CsvOptions())
-            blocks = reader.blocks()
-        frame = _head(blocks, rows)
-    if form == "Parquet":
+        frame = _head(reader.blocks(), rows)
+    if form != "CSV":
         return frame
     return pl.DataFrame([_typed(column) for column in frame.iter_columns()])
 
@@ -140,6 +139,12 @@ def _typed(column: pl.Series) -> pl.Series:
 
 
 def _text(column: pl.Series) -> pl.Series:
-    if column_type(column.dtype) == "Other":
+    """What of a list is shown is one text for all of its values."""
+    if column_type(value_dtype(column.name, column.dtype)) == "Other":
         return pl.Series(column.name, [_NESTED] * len(column))
-    return canonical_text(column)
+    texts = map_values(column, canonical_text)
+    if not list_depth(column.name, column.dtype):
+        return texts
+    lists = texts.to_list()
+    shown = [None if row is None else json.dumps(row, ensure_ascii=False) for row in lists]
+    return pl.Series(column.name, shown, pl.String)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from leeward.api.transforms import ColumnRule
+from leeward.formats.columnpaths import below, enclosing, expand
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
 from leeward_masking.canonical import column_type, unsuitable
 from leeward_masking.conditions import Condition
 from leeward_masking.errors import JobError
 from leeward_masking.freetext import FreeTextMask
 from leeward_masking.gathering import Gathering, OfSomeRows, RuleGathering, Tables
+from leeward_masking.nesting import list_depth, map_values, same_list, value_dtype
 from leeward_masking.privacymodel.gathering import ClassGathering
 from leeward_masking.privacymodel.release import Release
 from leeward_masking.ruletransforms import (
@@ -67,7 +69,8 @@ class ColumnPlan:
     def _masked(self, frame: pl.DataFrame) -> pl.Series:
         if self.apply is None:
             raise AssertionError(self.transform)
-        return self.apply(*(frame.get_column(name) for name in (self.name, *self.beside)))
+        beside = [frame.get_column(name) for name in self.beside]
+        return map_values(frame.get_column(self.name), self.apply, beside)
 
     def finished(self, gathered: Mapping[str, Tables], part: int) -> "ColumnPlan":
         """The same with its transform; itself where that was known before."""
@@ -209,13 +212,18 @@ def compile_plan(
 ) -> MaskPlan:
     """Resolve the rules against the columns of the source: the first of two steps.
 
-    Columns without a rule are dropped. What ``gatherings`` of the plan names must be gathered, and
+    Columns without a rule are dropped. A rule for a struct or list acts on every leaf in it that
+    has no rule nearer by. What ``gatherings`` of the plan names must be gathered, and
     the plan be ``finished`` with it, before it can mask.
 
     Raises:
         JobError: ``ColumnMissing``, ``UnsuitableColumn`` or ``InvalidConfig``.
     """
-    by_column = _by_column(rules, schema)
+    named = _by_column(rules)
+    for name in named:
+        if not below(name, schema):
+            raise missing(name)
+    by_column = expand(named, schema.names())
     keep: list[ColumnPlan] = []
     dropped: list[tuple[str, str]] = []
     for name in schema:
@@ -230,14 +238,32 @@ def compile_plan(
     return MaskPlan(tuple(keep), tuple(dropped), asked)
 
 
-def _by_column(rules: Sequence[RuleConfig], schema: pl.Schema) -> dict[str, RuleConfig]:
+def whole_columns(rules: Sequence[RuleConfig]) -> list[str]:
+    """Columns that are masked as a whole, lists and structs, too: nothing of them is left.
+
+    Raises:
+        JobError: ``InvalidConfig``: two rules name the same column.
+    """
+    by_column = _by_column(rules)
+    return [
+        name
+        for name, config in by_column.items()
+        if _takes_whole(config.rule) and not any(name in enclosing(other) for other in by_column)
+    ]
+
+
+def _takes_whole(rule: ColumnRule) -> bool:
+    """After these nothing of a list is left, not even its length."""
+    suppresses = rule.random_mask is not None and rule.random_mask.suppress is not None
+    return rule.redact is not None or rule.replace is not None or suppresses
+
+
+def _by_column(rules: Sequence[RuleConfig]) -> dict[str, RuleConfig]:
     by_column: dict[str, RuleConfig] = {}
     for rule in rules:
         for name in rule.columns:
             if name in by_column:
                 raise invalid(f'two rules name the column "{name}"', "remove one of them")
-            if name not in schema:
-                raise missing(name)
             by_column[name] = rule
     return by_column
 
@@ -268,15 +294,20 @@ def _asked_of_all(
 def _column_plan(
     name: str, config: RuleConfig, schema: pl.Schema, material_of: MaterialOf
 ) -> ColumnPlan:
-    _check_type(name, config.rule.transform, schema[name])
+    _check_type(name, config.rule.transform, value_dtype(name, schema[name]))
     when = config.rule.when
     for other in (*_beside(config), *([when.column] if when else ())):
         if other not in schema:
             raise missing(other or "(no subject)")
+        in_list = list_depth(other, schema[other]) > 0
+        if in_list and (not same_list(name, other) or (when and when.column == other)):
+            raise unsuitable(name, f'has a rule that looks at "{other}", which lies in a list')
     if (fault := config.rule.fault()) is not None:
         raise invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
     condition = condition_of(config.rule)
     gathering = gathering_of(config.rule, name, schema)
+    if gathering is not None and list_depth(name, schema[name]):
+        raise unsuitable(name, f"lies in a list, and {config.rule.transform} here needs one value")
     if gathering is not None and condition is not None:
         gathering = OfSomeRows(gathering, condition.holds)
     apply = None if gathering else transform_of(config, material_of)

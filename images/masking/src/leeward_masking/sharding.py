@@ -1,4 +1,4 @@
-"""Dividing a source among workers: at row groups of Parquet, at record borders of CSV."""
+"""Dividing a source among workers: at row groups of Parquet, at record borders of text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,13 +15,13 @@ from leeward.formats.result import ResultFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.blocks import BlockReader
 from leeward_masking.content import Content, check_digest, empty, open_content
-from leeward_masking.csvsource import CsvReader
 from leeward_masking.footer import RowGroup
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.partsource import check_part, manifest_in, open_part
 from leeward_masking.places import storage_of
 from leeward_masking.progress import Told
 from leeward_masking.ranges import Print, RangeContent, RangeHasher, header_print
+from leeward_masking.readers import flat, reader_of
 from leeward_masking.structure import LINE_FEED
 
 SHARDS_PER_WORKER: Final = 8
@@ -30,6 +30,8 @@ MIN_SHARD: Final = 4 << 20
 MAX_SHARD: Final = 512 << 20
 """Bytes of a shard: what is lost at most where a worker dies."""
 _READ: Final = 4 << 20
+_NO_QUOTE: Final = 0xFF
+"""A byte that UTF-8 does not have: line ends in texts of JSON are escaped."""
 
 
 def shard_size(size: int, workers: int, least: int = MIN_SHARD) -> int:
@@ -167,10 +169,10 @@ class Survey:
         whole: ResultFile | None = None
         for number in range(self._files.count):
             with self._files.open(number) as content:
-                if self._files.config.format == "CSV":
-                    self._csv(number, content)
-                else:
+                if self._files.config.format == "Parquet":
                     self._parquet(number, content)
+                else:
+                    self._text(number, content)
                 whole = self._files.check(number, content.describe())
         if whole is None or not self.shards:
             raise empty("has columns and no rows")
@@ -198,11 +200,11 @@ class Survey:
             left = [cut for cut in left if cut > position]
         self.prints.extend(hasher.prints)
 
-    def _csv(self, number: int, content: Content) -> None:
-        options = self._files.config.csv or CsvOptions()
-        cutter = RecordCutter(ord(options.quote), 0 if options.header else self._target)
+    def _text(self, number: int, content: Content) -> None:
+        quote, has_header = _text_form(self._files.config)
+        cutter = RecordCutter(quote, 0 if has_header else self._target)
         hasher = RangeHasher(number)
-        head: int | None = None if options.header else 0
+        head: int | None = None if has_header else 0
         begin = position = 0
         while data := content.read(_READ):
             self._progress.check()
@@ -241,8 +243,16 @@ class Survey:
         self._found(shard)
 
 
+def _text_form(config: SourceFile) -> tuple[int, bool]:
+    """The quote inside of which line ends do not count, and whether there is a header."""
+    if config.format == "JSONL":
+        return _NO_QUOTE, False
+    options = config.csv or CsvOptions()
+    return ord(options.quote), options.header
+
+
 class RecordCutter:
-    """Finds ends of records in CSV that goes by: line feeds with an even number of quotes before.
+    """Finds ends of records in text that goes by: line feeds with an even number of quotes before.
 
     Args:
         quote: The quote, one byte.
@@ -286,12 +296,13 @@ def open_shard(
     with files.open(shard.file) as content:
         ranges = RangeContent(content, shard.file, shard.ranges)
         if shard.groups is None:
-            yield CsvReader(ranges, config.csv, config.columns, first_row=first_row), ranges.prints
+            reader = reader_of(config, ranges, config.columns, first_row=first_row)
+            yield reader, ranges.prints
             return
-        reader = ParquetReader(ranges, config.columns, groups=range(*shard.groups))
-        footer = Print.of(shard.file, content.size - len(reader.footer), reader.footer)
+        table = ParquetReader(ranges, config.columns, groups=range(*shard.groups))
+        footer = Print.of(shard.file, content.size - len(table.footer), table.footer)
         plain = content.core_header is None
-        yield reader, lambda: [*ranges.prints(), *([footer] if plain else [])]
+        yield flat(config, table), lambda: [*ranges.prints(), *([footer] if plain else [])]
 
 
 def rows_before(files: SourceFiles, shard: Shard) -> int:
@@ -301,9 +312,8 @@ def rows_before(files: SourceFiles, shard: Shard) -> int:
         with files.open(number) as content:
             end = shard.ranges[-1][0] if number == shard.file else content.size
             if end:
-                reader = CsvReader(
-                    RangeContent(content, number, ((0, end),)), files.config.csv, None
-                )
+                before = RangeContent(content, number, ((0, end),))
+                reader = reader_of(files.config, before, None)
                 rows += sum(block.height for block in reader.blocks())
     return rows
 

@@ -3,25 +3,17 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, cast
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from leeward.api.dataset import DataFormat
 from leeward.formats.result import ResultFile
 from leeward.formats.sealed import ChunkAlgorithm, Recipient, SealedError, SealedWriter
 from leeward.formats.sealed.streams import SeekableFile
-from leeward_masking.canonical import canonical_text
+from leeward_masking.encoding import Encoder
 from leeward_masking.errors import OUTPUT, from_sealed_error, volume
 from leeward_masking.storage import Storage
-
-ZSTD_LEVEL: Final = 1
-"""Tokens and hashes do not compress: level 3 takes twice the time for 3 % less. Statistics of them
-help no reader either."""
-_PLAIN_CSV: Final = frozenset(
-    {pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64, pl.Categorical, pl.Enum}
-)
 
 
 class SealedOutput:
@@ -33,25 +25,19 @@ class SealedOutput:
         self.result: ResultFile | None = None
 
     def write_frames(
-        self, frames: Iterator[pl.DataFrame], schema: pl.Schema, form: DataFormat
+        self, frames: Iterator[pl.DataFrame], schema: pl.Schema, encoder: Encoder
     ) -> None:
-        """Encode the frames in order; for Parquet each is one row group.
+        """Encode the frames, which are flat, in order.
 
         Raises:
             JobError: The volume is full or read-only, or whatever ``frames`` raises.
         """
-        if form == "CSV":
-            frames = map(csv_ready, frames)
-            schema = csv_ready(pl.DataFrame(schema=schema)).schema
         target = cast(BinaryIO, _Target(self._write))
-        lazy = register_io_source(self._scan(frames), schema=schema)
+        encoded = self._scan(encoder.written(frames))
         try:
-            if form == "CSV":
-                lazy.sink_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.f")
-            else:
-                lazy.sink_parquet(
-                    target, compression="zstd", compression_level=ZSTD_LEVEL, statistics=False
-                )
+            encoder.write(
+                register_io_source(encoded, schema=encoder.written_schema(schema)), target
+            )
         except Exception:
             # Polars turns exceptions of ours into texts inside of its own: the first one counts.
             if self._failure is None:
@@ -145,25 +131,6 @@ def sealed_output(
         file_id=info.file_id.hex(),
         key_ids=[recipient.key_id.hex() for recipient in info.recipients],
     )
-
-
-def csv_ready(frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns as CSV can hold them: what is not plain there, as canonical text.
-
-    Raises:
-        JobError: ``UnsuitableColumn``: lists, structs and binary columns.
-    """
-    return pl.DataFrame(
-        [
-            column if _is_plain(column.dtype) else canonical_text(column)
-            for column in frame.iter_columns()
-        ]
-    )
-
-
-def _is_plain(dtype: pl.DataType) -> bool:
-    naive = isinstance(dtype, pl.Datetime) and dtype.time_zone is None
-    return naive or dtype.is_integer() or dtype.base_type() in _PLAIN_CSV
 
 
 def _verify(writer: SealedWriter, file: SeekableFile) -> None:

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from leeward.api.dataset import SchemaColumn
 from leeward.formats.jobconfig import SourceFile
 from leeward.formats.parts import parts_folder
 from leeward.formats.result import ResultFile
 from leeward.formats.sealed import Unwrapper
-from leeward_masking.blocks import BlockReader
-from leeward_masking.content import Readable, check_digest, open_content
-from leeward_masking.csvsource import CsvReader
+from leeward_masking.content import check_digest, open_content
 from leeward_masking.errors import JobError
-from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.partsource import PartsReader, manifest_in
 from leeward_masking.places import storage_of
+from leeward_masking.readers import FlatReader, reader_of
 
 
 class Described(Protocol):
@@ -38,7 +35,7 @@ class Source:
     """
 
     described: Described
-    reader: BlockReader
+    reader: FlatReader | PartsReader
     expected_digest: str | None
 
     def verify(self) -> ResultFile:
@@ -85,21 +82,3 @@ def open_source(
                 lambda part: reader_of(config, part, columns),
             )
             yield Source(parts, parts, config.digest)
-
-
-def reader_of(
-    config: SourceFile, content: Readable, columns: Sequence[SchemaColumn] | None
-) -> BlockReader:
-    """The rows of one file.
-
-    Args:
-        config: Of the source that it belongs to.
-        content: Its bytes.
-        columns: Its schema; None: that is not pinned.
-
-    Raises:
-        JobError: They cannot be read.
-    """
-    if config.format == "CSV":
-        return CsvReader(content, config.csv, columns)
-    return ParquetReader(content, columns)

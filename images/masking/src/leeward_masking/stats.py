@@ -11,6 +11,7 @@ import polars as pl
 from leeward.formats.result import ColumnReport, FreeTextReport, MaskingReport, RecallReport
 from leeward_masking.canonical import column_type
 from leeward_masking.freetext import Measured
+from leeward_masking.nesting import value_dtype, values_of
 from leeward_masking.privacymodel.section import PrivacyMeasure
 from leeward_masking.report.building import sample_of
 from leeward_masking.report.sample import Share
@@ -162,7 +163,7 @@ class ReportBuilder:
         self.rows += source.height
         self.written += masked.frame.height
         for name in self._dropped_nulls:
-            self._dropped_nulls[name] += source.get_column(name).null_count()
+            self._dropped_nulls[name] += values_of(source.get_column(name)).null_count()
         for column in self._columns:
             if column.plan.condition is not None:
                 column.applied += int(column.plan.condition.holds(source).sum())
@@ -250,7 +251,7 @@ class ReportBuilder:
             name=name,
             transform="drop",
             rule=rule,
-            type_before=column_type(self._schema[name]),
+            type_before=column_type(value_dtype(name, self._schema[name])),
             changed=self.rows,
             nulls_before=self._dropped_nulls[name],
             nulls_after=0,
@@ -312,6 +313,8 @@ def _privacy_measure(plan: MaskPlan) -> PrivacyMeasure | None:
 
 
 def _count(column: _Column, before: pl.Series, after: pl.Series, stays: pl.Series | None) -> None:
+    kept = values_of(before if stays is None else before.filter(stays))
+    before, after = values_of(before), values_of(after)
     column.type_before = column_type(before.dtype)
     column.type_after = column_type(after.dtype)
     column.nulls_before += before.null_count()
@@ -321,7 +324,6 @@ def _count(column: _Column, before: pl.Series, after: pl.Series, stays: pl.Serie
         column.before.add(before)
     if stays is None and column.plan.transform == "keep":
         return
-    kept = before if stays is None else before.filter(stays)
     if column.plan.transform in _ALWAYS_OTHER and column.plan.condition is None:
         column.changed += len(kept) - kept.null_count()
     else:

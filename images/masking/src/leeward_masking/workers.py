@@ -34,18 +34,21 @@ from leeward.formats.sealed import (
 from leeward.formats.sealed.layout import ID_SIZE
 from leeward.formats.sealed.schedule import derive
 from leeward_masking.content import changed
+from leeward_masking.encoding import Encoder
 from leeward_masking.engine import (
     blocks_ahead,
     checked_recall,
     masked_blocks,
     masked_schema,
-    output_columns,
+    read_for,
     write_report,
 )
 from leeward_masking.errors import OUTPUT, JobError, volume
 from leeward_masking.gathering import Tables, gather, merged
+from leeward_masking.nesting import Layout
 from leeward_masking.privacymodel.release import Release
 from leeward_masking.progress import Progress
+from leeward_masking.readers import reader_of
 from leeward_masking.report.sample import Share
 from leeward_masking.rules import MaskPlan, compile_plan
 from leeward_masking.ruletransforms import MaterialOf
@@ -60,7 +63,6 @@ from leeward_masking.sharding import (
     shard_size,
 )
 from leeward_masking.sink import SealedOutput, sealed_output
-from leeward_masking.source import reader_of
 from leeward_masking.stats import ReportBuilder
 from leeward_masking.volumestorage import VolumeStorage
 from leeward_masking.workfolder import Record, Telling, WorkFolder, work_folder
@@ -149,7 +151,7 @@ class Worker:
 
     def _run(self) -> Result:
         self._work.make()
-        self._files = SourceFiles(self._config.source, self._source_keys)
+        self._files = SourceFiles(read_for(self._config), self._source_keys)
         plan = self._plan(0)
         plan.check(self._schema)
         self._recall = checked_recall(plan, self._config.sample, self._sample_keys)
@@ -176,10 +178,18 @@ class Worker:
         return plan
 
     @cached_property
-    def _schema(self) -> pl.Schema:
-        source = self._config.source
+    def _layout(self) -> Layout:
+        source = self._files.config
         with self._files.open(0) as content:
-            return reader_of(source, content, source.columns).schema
+            return reader_of(source, content, source.columns).layout
+
+    @property
+    def _schema(self) -> pl.Schema:
+        return self._layout.schema
+
+    @property
+    def _encoder(self) -> Encoder:
+        return Encoder(self._config.output.format, self._layout)
 
     def _work_off(self, stage: str, work: Callable[[str, Shard], None]) -> None:
         """Do one thing with every shard, where no other pod does it, until all are done."""
@@ -260,11 +270,9 @@ class Worker:
         self._work.put(f"merge-{number}", document, tables)
 
     def _mask(self, task: str, shard: Shard) -> None:
-        form = self._config.output.format
-
         def work(first_row: int) -> None:
             plan = self._plan(shard.number)
-            schema = masked_schema(plan, self._schema, form)
+            schema = masked_schema(plan, self._schema)
             report = ReportBuilder(plan, self._schema, share=self._share)
             path = self._parts / f"{_task(_PART, shard.number)}-{os.urandom(4).hex()}.lwe1"
             with (
@@ -273,7 +281,7 @@ class Worker:
             ):
                 frames = masked_blocks(reader, plan, report, self._telling, first_row)
                 with closing(frames):
-                    output.write_frames(frames, schema, form)
+                    output.write_frames(frames, schema, self._encoder)
                 read = prints()
             part = _part(path, output.result, report.written)
             document = {
@@ -328,8 +336,7 @@ class Worker:
             report.merge(record.tables)
             parts.append(Part.model_validate(record.document["part"]))
         told = report.report(time.monotonic() - self._began)
-        schema = masked_schema(plan, self._schema, self._config.output.format)
-        columns = output_columns(schema, told)
+        columns = self._encoder.columns(masked_schema(plan, self._schema), told)
         report_file = write_report(self._config, self._recipient, report, told)
         output = self._write_manifest([part for part in parts if part.rows] or parts[:1])
         source = ResultFile.model_validate(self._get(_SURVEY).document["source"])

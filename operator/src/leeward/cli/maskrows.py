@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from leeward.api.dataset import DataFormat
+from leeward.api.dataset import DataFormat, Tag
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.cli.errors import CliError
 from leeward.cli.jobfile import JobFile
+from leeward.formats.columnpaths import expand
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
 from leeward.plans.maskingjob.privacy import Asked
 from leeward.plans.maskingjob.selection import Selection, Traits, select
@@ -20,6 +21,7 @@ from leeward_masking.canonical import column_type
 from leeward_masking.delimiter import DelimiterError
 from leeward_masking.detection import ContentSample, detect
 from leeward_masking.errors import JobError
+from leeward_masking.nesting import values_of
 from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
 from leeward_masking.rules import MaskedBlock
 
@@ -27,7 +29,13 @@ TYPED_ROWS: Final = 10_000
 """Rows that types of CSV columns are inferred from, at least, and what else a job must know of all
 rows, as quantiles; a real job looks at all."""
 
-FORMATS: Final[dict[str, DataFormat]] = {".csv": "CSV", ".parquet": "Parquet", ".pq": "Parquet"}
+FORMATS: Final[dict[str, DataFormat]] = {
+    ".csv": "CSV",
+    ".jsonl": "JSONL",
+    ".ndjson": "JSONL",
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+}
 PREFERRED: Final = {
     "hash": "HMAC_SHA256",
     "tokenize": "AES256_SIV",
@@ -75,7 +83,7 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
         )
     if not data.is_file():
         what = "is a folder" if data.is_dir() else "does not exist"
-        raise CliError(f"{data} {what}", "name a CSV or Parquet file on this machine")
+        raise CliError(f"{data} {what}", "name a file of data on this machine")
     csv = job.source.csv if job.source and form == "CSV" else None
     try:
         typed = first_rows(data, form, max(count, TYPED_ROWS), csv=csv)
@@ -108,19 +116,25 @@ def _selected(job: JobFile, frame: pl.DataFrame) -> Selection:
     Raises:
         CliError: Rules clash, or match nothing.
     """
-    tags = {column.name: column.tags for column in (job.source.columns if job.source else ())}
+    tags = _tags(job, frame.columns)
+    values = [values_of(column) for column in frame.iter_columns()]
     samples = [ContentSample(name) for name in frame.columns]
-    for sample, column in zip(samples, frame.iter_columns(), strict=True):
+    for sample, column in zip(samples, values, strict=True):
         sample.add(column)
     columns = {
-        column.name: Traits(column_type(column.dtype), tags.get(column.name, []), detected)
-        for column, detected in zip(frame.iter_columns(), detect(samples), strict=True)
+        name: Traits(column_type(column.dtype), tags.get(name, []), detected)
+        for name, column, detected in zip(frame.columns, values, detect(samples), strict=True)
     }
     selection = select(job.spec.columns, columns, "the file")
     if selection.fault is not None:
         what, _, remedy = selection.fault.message.partition(": ")
         raise CliError(f"MaskingJob {job.name}: {what}", remedy)
     return selection
+
+
+def _tags(job: JobFile, columns: list[str]) -> dict[str, list[Tag]]:
+    tags = {column.name: column.tags for column in (job.source.columns if job.source else ())}
+    return expand(tags, columns)
 
 
 def _delimiter_remedy(job: JobFile, error: DelimiterError) -> str:
@@ -146,11 +160,7 @@ def _check_rules(job: JobFile, rule_of: RuleOf, columns: list[str]) -> None:
 
 def _check_identifiers(job: JobFile, rule_of: RuleOf, columns: list[str]) -> None:
     """As the operator does: no column that names a person is kept as it is."""
-    tagged = [
-        column.name
-        for column in (job.source.columns if job.source else ())
-        if "DirectIdentifier" in column.tags and column.name in columns
-    ]
+    tagged = [name for name, tags in _tags(job, columns).items() if "DirectIdentifier" in tags]
     for name in tagged:
         rule = rule_of.get(name)
         if rule.keeps_values if rule else job.spec.default_action == "Keep":

@@ -6,7 +6,7 @@ is a *leaf*: a Dataset's status lists leaves, and rules act on them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 ELEMENTS: Final = None
@@ -16,7 +16,9 @@ Path = tuple[Segment, ...]
 Value = TypeVar("Value")
 
 _SPECIAL: Final = re.compile(r"[.\[\]\\]")
-_TOKEN: Final = re.compile(r"(?P<elements>\[\])|(?P<dot>\.)|(?P<key>(?:\\.|[^.\[\]\\])+)", re.DOTALL)
+_TOKEN: Final = re.compile(
+    r"(?P<elements>\[\])|(?P<dot>\.)|(?P<key>(?:\\.|[^.\[\]\\])+)", re.DOTALL
+)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _BORDER: Final = re.compile(r"(?:\\.|[^.\[\\])+|\[\]|[.\[\\]", re.DOTALL)
 
@@ -57,19 +59,29 @@ def parse_path(name: str) -> Path:
 
 def enclosing(name: str) -> Iterator[str]:
     """The names of what a column lies in, from the nearest outwards: ``a[].b``, ``a[]``, ``a``."""
-    borders = [
-        match.start() for match in _BORDER.finditer(name) if match[0] in (".", "[]")
-    ]
+    borders = [match.start() for match in _BORDER.finditer(name) if match[0] in (".", "[]")]
     for border in reversed(borders):
         if border:
             yield name[:border]
 
 
-def governing(name: str, given: Mapping[str, Value]) -> Value | None:
-    """What is given for a column: for itself, else for the nearest column that it lies in."""
-    if name in given:
-        return given[name]
-    return next((given[outer] for outer in enclosing(name) if outer in given), None)
+def expand(named: Mapping[str, Value], columns: Sequence[str]) -> dict[str, Value]:
+    """What is given for each column that something is given for, in the order of the columns.
+
+    Args:
+        named: By the name of a column, or of a struct or list: then it is for all columns in it but
+            those that have something nearer by.
+        columns: The leaves.
+    """
+    outer = named.keys() - set(columns)
+    found: dict[str, Value] = {}
+    for column in columns:
+        nearest = column if column in named else None
+        if nearest is None and outer:
+            nearest = next((name for name in enclosing(column) if name in outer), None)
+        if nearest is not None:
+            found[column] = named[nearest]
+    return found
 
 
 def below(name: str, columns: Iterable[str]) -> list[str]:
@@ -78,4 +90,3 @@ def below(name: str, columns: Iterable[str]) -> list[str]:
     if name in known:
         return [name]
     return [column for column in known if name in enclosing(column)]
-

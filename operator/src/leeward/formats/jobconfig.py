@@ -59,6 +59,7 @@ class SourceFile(Document):
         key_role: Role of the key that opens it; None: the file is plain.
         digest: What the file must have (admission pins it); None: not known yet.
         columns: Its schema as inspected; empty: not known yet.
+        whole: Structs and lists that are read as one column each; None: none.
     """
 
     path: str
@@ -68,6 +69,7 @@ class SourceFile(Document):
     key_role: str | None = None
     digest: str | None = None
     columns: list[SchemaColumn] = Field(default=[])
+    whole: list[str] | None = None
 
 
 class RuleConfig(Document):

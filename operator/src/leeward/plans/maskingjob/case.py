@@ -9,6 +9,7 @@ from leeward.api.freetext import LabelledSample
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transformbase import Scope
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
+from leeward.formats.columnpaths import expand
 from leeward.formats.document import canonical_json
 from leeward.plans.maskingjob.selection import Selection, Traits, select
 from leeward.plans.shared.keys import KeyUse
@@ -22,7 +23,7 @@ OUTPUT_ALGORITHMS = tuple(name for name, known in ALGORITHMS.items() if "Seal" i
 MASKING_ALGORITHMS = tuple(
     name for name, operations in OPERATIONS_BY_ALGORITHM.items() if "Mask" in operations
 )
-_EXTENSIONS = {"CSV": "csv", "Parquet": "parquet"}
+_EXTENSIONS = {"CSV": "csv", "JSONL": "jsonl", "Parquet": "parquet"}
 
 
 class MaskingCase(Case):
@@ -45,8 +46,9 @@ class MaskingCase(Case):
 
     @cached_property
     def tags(self) -> dict[str, list[Tag]]:
-        """Tags of the columns that have some."""
-        return {column.name: column.tags for column in self.dataset.columns}
+        """Tags of the columns that have some, of their own or of what they lie in."""
+        tags = {column.name: column.tags for column in self.dataset.columns}
+        return expand(tags, [column.name for column in self.dataset_status.columns])
 
     @cached_property
     def selection(self) -> Selection:

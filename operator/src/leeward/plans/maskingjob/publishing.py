@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from leeward.api.dataset import DATASET, DatasetSpec
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import API_VERSION, KeyRef, Ref
+from leeward.formats.columnpaths import expand
 from leeward.formats.document import canonical_json
 from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.formats.report import report_path
@@ -72,8 +73,9 @@ def _transforms(spec: MaskingJobSpec, admission: Manifest) -> dict[str, str]:
 
 
 def _column_faults(
-    transforms: dict[str, str], spec: MaskingJobSpec, output: ResultFile, result: Result
+    named: dict[str, str], spec: MaskingJobSpec, output: ResultFile, result: Result
 ) -> str | None:
+    transforms = expand(named, [column.name for column in output.columns])
     for column in output.columns:
         transform = transforms.get(column.name)
         if transform == "drop" or (transform is None and spec.default_action != "Keep"):
@@ -81,7 +83,7 @@ def _column_faults(
     if result.report is None:
         return "it holds no report"
     for entry in result.report.columns:
-        wanted = transforms.get(entry.name)
+        wanted = expand(named, [entry.name]).get(entry.name)
         if wanted is not None and entry.transform != wanted:
             return f'column "{entry.name}" went through another transform than its rule says'
     return None

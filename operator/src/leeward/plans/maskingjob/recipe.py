@@ -228,7 +228,7 @@ def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
         algorithm = ready_key(use, case.observed).key.algorithm
     return RuleConfig(
         rule=rule,
-        columns=case.selection.columns_of(rule),
+        columns=list(rule.column_names) or case.selection.columns_of(rule),
         key_role=role,
         key_algorithm=algorithm,
         subject=case.subject_of(rule),

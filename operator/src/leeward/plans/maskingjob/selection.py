@@ -10,6 +10,7 @@ from typing import Final
 
 from leeward.api.dataset import ColumnType, Detected, Tag
 from leeward.api.transforms import ColumnRule
+from leeward.formats.columnpaths import below, expand
 from leeward.plans.shared.listing import listed
 from leeward.plans.shared.verdict import Denied
 
@@ -36,8 +37,8 @@ class Selection:
     """Rules and columns.
 
     Attributes:
-        rule_of: The rule of each column that has one: those that are named, then in the order of
-            the source.
+        rule_of: The rule of each column that has one: those that are named, or lie in a struct or
+            list that is named, then in the order of the source.
         fault: Why the rules cannot be carried out; None: they can.
     """
 
@@ -57,7 +58,9 @@ def select(rules: Sequence[ColumnRule], columns: Mapping[str, Traits], source: s
         columns: Of the source, by name.
         source: The Dataset, in words.
     """
-    rule_of = {name: rule for rule in rules for name in rule.column_names}
+    by_name = {name: rule for rule in rules for name in rule.column_names}
+    unknown = {name: rule for name, rule in by_name.items() if not below(name, columns)}
+    rule_of = unknown | expand(by_name, list(columns))
     named = set(rule_of)
     matching = [rule for rule in rules if rule.match is not None and rule.match.names is None]
     fault: Denied | None = None

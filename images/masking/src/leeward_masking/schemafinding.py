@@ -1,0 +1,172 @@
+"""What an inspection finds in the rows of a file: its columns, their types, where values lack."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import polars as pl
+
+from leeward.api.dataset import ColumnType, CsvOptions, SchemaColumn
+from leeward.api.meta import MAX_COLUMN_NAME, MAX_COLUMNS
+from leeward.formats.jobconfig import SourceFile
+from leeward_masking.canonical import column_type
+from leeward_masking.content import Content, changed, empty
+from leeward_masking.csvtypes import TypeInference
+from leeward_masking.delimiter import check_delimiter
+from leeward_masking.detection import ContentSample, detect
+from leeward_masking.errors import JobError
+from leeward_masking.jsonlsource import JsonlLines, parse_lines
+from leeward_masking.jsonlsurvey import JsonlSurvey
+from leeward_masking.nesting import value_dtype, values_of
+from leeward_masking.progress import Told
+from leeward_masking.readers import reader_of
+
+
+class SchemaFinder(Protocol):
+    """Adds up what is in the rows of all files of a source."""
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        ...
+
+    def add(self, content: Content, told: Told) -> None:
+        """Read a file to its end.
+
+        Args:
+            content: Its bytes.
+            told: How many of them were read.
+
+        Raises:
+            JobError: It cannot be read, or has other columns than the files before.
+        """
+        ...
+
+    def columns(self) -> list[SchemaColumn]:
+        """The leaves, with the types of all of their values.
+
+        Raises:
+            JobError: The values of a column have no type in common.
+        """
+        ...
+
+
+def finder_of(source: SourceFile) -> SchemaFinder:
+    """What looks at the files of a source."""
+    return _LineFinder() if source.format == "JSONL" else _TableFinder(source)
+
+
+class _TableFinder:
+    """Of formats with columns; those of CSV are text until all of it was seen."""
+
+    def __init__(self, source: SourceFile) -> None:
+        self._source = source
+        self._is_csv = source.format == "CSV"
+        self._schema = pl.Schema()
+        self._types: dict[str, TypeInference] = {}
+        self._nullable: dict[str, bool] = {}
+        self._samples: dict[str, ContentSample] = {}
+        self.rows = 0
+
+    def add(self, content: Content, told: Told) -> None:
+        """See ``SchemaFinder``."""
+        reader = reader_of(self._source, content, None)
+        if self._is_csv:
+            check_delimiter(reader.schema.names(), self._source.csv or CsvOptions())
+        if not self._schema:
+            self._begin(reader.schema)
+        elif reader.schema != self._schema:
+            raise changed("has other columns in a later part")
+        for block in reader.blocks():
+            self.rows += block.height
+            for column in block.iter_columns():
+                self._look_at(column)
+            told.advance(reader.position()[0])
+
+    def columns(self) -> list[SchemaColumn]:
+        """See ``SchemaFinder``."""
+        detected = detect(list(self._samples.values()))
+        return [
+            SchemaColumn(
+                name=name,
+                type=self._type(name, dtype),
+                nullable=self._nullable[name],
+                detected=entity,
+            )
+            for (name, dtype), entity in zip(self._schema.items(), detected, strict=True)
+        ]
+
+    def _begin(self, schema: pl.Schema) -> None:
+        _check_names(schema.names())
+        self._schema = schema
+        self._types = {name: TypeInference() for name in schema}
+        self._nullable = dict.fromkeys(schema, False)
+        self._samples = {name: ContentSample(name) for name in schema}
+
+    def _look_at(self, column: pl.Series) -> None:
+        values = values_of(column)
+        self._samples[column.name].add(values)
+        if not self._nullable[column.name]:
+            self._nullable[column.name] = column.has_nulls() or values.has_nulls()
+        if self._is_csv:
+            self._types[column.name].add(column)
+
+    def _type(self, name: str, dtype: pl.DataType) -> ColumnType:
+        return self._types[name].type() if self._is_csv else column_type(value_dtype(name, dtype))
+
+
+class _LineFinder:
+    """Of JSON Lines."""
+
+    def __init__(self) -> None:
+        self._survey = JsonlSurvey()
+        self._sample = b""
+
+    @property
+    def rows(self) -> int:
+        """Objects so far."""
+        return self._survey.rows
+
+    def add(self, content: Content, told: Told) -> None:
+        """See ``SchemaFinder``."""
+        before = self.rows
+        lines = JsonlLines(content)
+        for block in lines.blocks():
+            self._sample = self._sample or block
+            self._survey.add_block(block)
+            told.advance(lines.done)
+        if self.rows == before:
+            raise empty("holds no JSON object")
+
+    def columns(self) -> list[SchemaColumn]:
+        """See ``SchemaFinder``."""
+        columns = self._survey.columns()
+        frame = parse_lines(self._sample, columns)
+        samples = [ContentSample(column.name) for column in columns]
+        for sample, column in zip(samples, frame.iter_columns(), strict=True):
+            sample.add(values_of(column))
+        return [
+            column.model_copy(update={"detected": entity})
+            for column, entity in zip(columns, detect(samples), strict=True)
+        ]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """They fit into the status of a Dataset.
+
+    Raises:
+        JobError: ``TooLarge`` or ``UnsuitableColumn``.
+    """
+    if len(names) > MAX_COLUMNS:
+        raise JobError(
+            "TooLarge",
+            f"the file has {len(names)} columns, and at most {MAX_COLUMNS} can be described",
+            "split it into files with fewer columns, each a Dataset of its own",
+        )
+    for place, name in enumerate(names, 1):
+        if not 0 < len(name) <= MAX_COLUMN_NAME:
+            raise JobError(
+                "UnsuitableColumn",
+                f"the name of column {place} has {len(name)} characters, and must have 1 to"
+                f" {MAX_COLUMN_NAME}",
+                "give the column another name in the file",
+            )
