@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from leeward.formats.sealed import Unwrapper
 from leeward_masking.blocks import BlockReader
 from leeward_masking.content import Content, check_digest, empty, open_content
 from leeward_masking.footer import RowGroup
+from leeward_masking.nesting import Layout
 from leeward_masking.parquetsource import ParquetReader
 from leeward_masking.partsource import check_part, manifest_in, open_part
 from leeward_masking.places import storage_of
@@ -107,6 +109,12 @@ class SourceFiles:
     def count(self) -> int:
         """How many there are."""
         return 1 if self._manifest is None else len(self._manifest.parts)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How columns of the source are made flat."""
+        with self.open(0) as content:
+            return reader_of(self.config, content, self.config.columns).layout
 
     @contextmanager
     def open(self, number: int) -> Iterator[Content]:

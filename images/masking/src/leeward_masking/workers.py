@@ -16,7 +16,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -45,10 +44,8 @@ from leeward_masking.engine import (
 )
 from leeward_masking.errors import OUTPUT, JobError, volume
 from leeward_masking.gathering import Tables, gather, merged
-from leeward_masking.nesting import Layout
 from leeward_masking.privacymodel.release import Release
 from leeward_masking.progress import Progress
-from leeward_masking.readers import reader_of
 from leeward_masking.report.sample import Share
 from leeward_masking.rules import MaskPlan, compile_plan
 from leeward_masking.ruletransforms import MaterialOf
@@ -177,19 +174,13 @@ class Worker:
             self._release = plan.release
         return plan
 
-    @cached_property
-    def _layout(self) -> Layout:
-        source = self._files.config
-        with self._files.open(0) as content:
-            return reader_of(source, content, source.columns).layout
-
     @property
     def _schema(self) -> pl.Schema:
-        return self._layout.schema
+        return self._files.layout.schema
 
     @property
     def _encoder(self) -> Encoder:
-        return Encoder(self._config.output.format, self._layout)
+        return Encoder(self._config.output.format, self._files.layout)
 
     def _work_off(self, stage: str, work: Callable[[str, Shard], None]) -> None:
         """Do one thing with every shard, where no other pod does it, until all are done."""

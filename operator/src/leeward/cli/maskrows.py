@@ -217,8 +217,8 @@ def _privacy(job: JobFile, frame: pl.DataFrame, rule_of: RuleOf) -> PrivacyConfi
         return None
     asked = Asked(
         model=job.spec.privacy_model,
-        types={name: column_type(dtype) for name, dtype in frame.schema.items()},
-        tags={column.name: column.tags for column in (job.source.columns if job.source else ())},
+        types={c.name: column_type(values_of(c).dtype) for c in frame.iter_columns()},
+        tags=_tags(job, frame.columns),
         rules=rule_of,
         rest="keep" if job.spec.default_action == "Keep" else "drop",
         subject=job.source.subject_column if job.source else None,

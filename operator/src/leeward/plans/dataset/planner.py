@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from leeward.api import KINDS_BY_NAME
 from leeward.api.dataset import DATASET, INSPECT_ANNOTATION, DatasetSpec
 from leeward.api.meta import API_VERSION, Kind
+from leeward.formats.columnpaths import below
 from leeward.formats.result import AnyResult, Result
 from leeward.plans.dataset import inspection
 from leeward.plans.dataset.keys import adoptable, plan_key, take_over
@@ -286,7 +287,7 @@ def _ready(view: View) -> Plan:
     named = [column.name for column in view.spec.columns]
     if view.spec.subject_column is not None:
         named.append(view.spec.subject_column)
-    missing = [name for name in dict.fromkeys(named) if name not in columns]
+    missing = [name for name in dict.fromkeys(named) if not below(name, columns)]
     if missing:
         view.draft.set(
             "Ready",

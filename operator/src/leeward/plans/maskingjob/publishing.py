@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from leeward.api.dataset import DATASET, DatasetSpec
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import API_VERSION, KeyRef, Ref
-from leeward.formats.columnpaths import expand
+from leeward.formats.columnpaths import below, expand
 from leeward.formats.document import canonical_json
 from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.formats.report import report_path
@@ -181,7 +181,7 @@ def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None)
         source: The Dataset that was masked, of which tags and subject are taken over.
     """
     output = spec.output
-    columns = {column["name"] for column in run.status["output"]["columns"]}
+    columns = [column["name"] for column in run.status["output"]["columns"]]
     made: Manifest = {
         "location": output_location(run.owner, spec).manifest(),
         "format": output.format,
@@ -191,7 +191,8 @@ def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None)
     if output.grants:
         made["grants"] = [grant.manifest() for grant in output.grants]
     if source is not None:
-        tagged = [_tags(column.manifest()) for column in source.columns if column.name in columns]
+        there = [column for column in source.columns if below(column.name, columns)]
+        tagged = [_tags(column.manifest()) for column in there]
         tagged = [column for column in tagged if column["tags"]]
         if tagged:
             made["columns"] = tagged
