@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from leeward_masking.volumestorage import VolumeFile
 from unit.masking.support import Volume, keep, rule
 
 SECRET = "SECRET-Žofie"
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "id": 7,
         "name": SECRET,
@@ -81,8 +82,8 @@ def test_what_is_kept_comes_out_as_it_went_in(volume: Volume) -> None:
     for row, found in zip(ROWS, written, strict=True):
         present = {name: value for name, value in found.items() if value is not None}
         expected = {name: value for name, value in row.items() if value is not None}
-        if "street" in expected.get("address", {}):  # type: ignore[operator]
-            expected["address"] = {"geo": None} | expected["address"]  # type: ignore[operator]
+        if "street" in expected.get("address", {}):
+            expected["address"] = {"geo": None} | expected["address"]
         assert present == expected
 
 
@@ -242,8 +243,8 @@ def test_byte_order_mark_and_line_ends(volume: Volume) -> None:
 
 
 def test_lines_that_changed_since_the_inspection_are_named(volume: Volume) -> None:
-    rows = [{"k": 1, "a": {"b": number}} for number in range(300)]
-    rows[211] = {"k": 1, "a": {"b": SECRET}}  # type: ignore[dict-item]
+    rows: list[object] = [{"k": 1, "a": {"b": number}} for number in range(300)]
+    rows[211] = {"k": 1, "a": {"b": SECRET}}
     path = volume.write("a.jsonl", b"\n" + lines(*rows))
     with pytest.raises(JobError) as caught:
         volume.mask(volume.source(path, {"k": "Integer", "a.b": "Integer"}), [keep("k", "a.b")])

@@ -104,7 +104,7 @@ def test_the_report_says_what_was_done_and_no_value_of_few(volume: Volume) -> No
     mail = columns["mail"].identifying
     assert mail is not None
     assert (mail.detected, mail.unique) == ("Mail", "1.000")
-    assert columns["tags"].before is None
+    assert columns["tags[]"].before is None
     assert "PLANTED" not in told + report.model_dump_json()
 
 
