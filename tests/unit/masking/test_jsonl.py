@@ -250,7 +250,7 @@ def test_lines_that_changed_since_the_inspection_are_named(volume: Volume) -> No
         volume.mask(volume.source(path, {"k": "Integer", "a.b": "Integer"}), [keep("k", "a.b")])
     error = caught.value
     assert (error.code, error.row, error.column) == ("SourceChanged", 212, "a")
-    assert "line 213" in error.message
+    assert "row 212" in error.message
     assert SECRET not in error.result().model_dump_json()
     assert volume.nothing_written()
 
