@@ -1,13 +1,13 @@
 """New text in place of what was found: a label, or what a function makes of the values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from leeward_masking.errors import JobError
-from leeward_masking.freetext.spans import prepared
+from leeward_masking.freetext.spans import folded
 
 Replace = Callable[[str, pl.Series], pl.Series]
 """Given an entity and its normalised values (String, unique, no nulls), the texts in place of them;
@@ -65,7 +65,8 @@ def replaced(
     notes = notes.cast(pl.String)
     if spans.is_empty():
         return notes
-    values = _values(notes, spans)
+    cuts = _Cuts(notes, spans)
+    values = folded(cuts.values())
     texts = np.empty(len(spans), object)
     for entity in spans.get_column("entity").unique().sort():
         places = np.flatnonzero((spans.get_column("entity") == entity).to_numpy())
@@ -79,41 +80,45 @@ def replaced(
                 "report it with the version of the image",
             )
         texts[places] = keys.replace_strict(distinct, given, return_dtype=pl.String).to_numpy()
-    return _joined(notes, spans, pl.Series(texts.tolist(), dtype=pl.String))
+    return cuts.filled(texts.tolist())
 
 
-def _values(notes: pl.Series, spans: pl.DataFrame) -> pl.Series:
-    """The text of each span, wide forms folded."""
-    frame = prepared(notes).select("row", "text")
-    picked = spans.select("row", "start", "end").join(
-        frame, on="row", how="left", maintain_order="left"
-    )
-    return picked.select(
-        pl.col("text").str.slice(pl.col("start"), pl.col("end") - pl.col("start"))
-    ).to_series()
+class _Cuts:
+    """Notes cut at their spans: by bytes, in time linear in the text, however long a note is."""
 
+    def __init__(self, notes: pl.Series, spans: pl.DataFrame) -> None:
+        self._notes = notes
+        self._rows = spans.get_column("row").to_list()
+        rows = spans.get_column("row").unique(maintain_order=True)
+        self._found = notes.gather(rows)
+        self._data = "".join(self._found).encode()
+        codes = np.frombuffer(self._data, np.uint8)
+        # The byte of each character.
+        places = np.append(np.flatnonzero((codes & 0xC0) != 0x80), len(codes))
+        sizes = self._found.str.len_chars().to_numpy().astype(np.int64)
+        ends = np.cumsum(sizes)
+        base = pl.DataFrame({"row": rows, "base": pl.Series(ends - sizes, dtype=pl.Int64)})
+        bases = spans.select("row").join(base, on="row", how="left", maintain_order="left")
+        first = bases.get_column("base").to_numpy()
+        self._starts = places[first + spans.get_column("start").to_numpy()].tolist()
+        self._ends = places[first + spans.get_column("end").to_numpy()].tolist()
+        self._note_ends = dict(zip(rows, places[ends].tolist(), strict=True))
+        self._note_starts = dict(zip(rows, places[ends - sizes].tolist(), strict=True))
 
-def _joined(notes: pl.Series, spans: pl.DataFrame, texts: pl.Series) -> pl.Series:
-    """What stands between the spans, and the new texts, note by note."""
-    rows = spans.get_column("row")
-    same = rows == rows.shift(1)
-    original = pl.DataFrame({"row": pl.arange(len(notes), eager=True), "note": notes})
-    pieces = spans.select(
-        "row",
-        "end",
-        since=pl.when(same).then(pl.col("end").shift(1)).otherwise(0),
-        until=pl.col("start"),
-        text=texts,
-    ).join(original, on="row", how="left", maintain_order="left")
-    between = pl.col("note").str.slice(pl.col("since"), pl.col("until") - pl.col("since"))
-    done = (
-        pieces.with_columns(piece=between + pl.col("text"))
-        .group_by("row", maintain_order=True)
-        .agg(
-            pl.col("piece").str.join(),
-            rest=pl.col("note").last().str.slice(pl.col("end").last()),
-        )
-        .select("row", new=pl.col("piece") + pl.col("rest"))
-    )
-    merged = original.join(done, on="row", how="left", maintain_order="left")
-    return merged.select(pl.coalesce("new", "note").alias(notes.name)).to_series()
+    def values(self) -> pl.Series:
+        """The text of each span."""
+        cut = (self._data[a:b].decode() for a, b in zip(self._starts, self._ends, strict=True))
+        return pl.Series(list(cut), dtype=pl.String)
+
+    def filled(self, texts: Sequence[str]) -> pl.Series:
+        """The notes with these texts in place of the spans."""
+        pieces: dict[int, list[bytes]] = {row: [] for row in self._note_starts}
+        since = dict(self._note_starts)
+        for row, start, end, text in zip(self._rows, self._starts, self._ends, texts, strict=True):
+            pieces[row] += (self._data[since[row] : start], text.encode())
+            since[row] = end
+        new = [
+            b"".join((*parts, self._data[since[row] : self._note_ends[row]])).decode()
+            for row, parts in pieces.items()
+        ]
+        return self._notes.clone().scatter(list(pieces), new)

@@ -65,10 +65,18 @@ def prepared(notes: pl.Series) -> pl.DataFrame:
     frame = pl.DataFrame({"row": pl.arange(len(notes), eager=True), "raw": notes.cast(pl.String)})
     frame = frame.filter(pl.col("raw").str.len_bytes() > 0)
     raw = pl.col("raw").str.replace_all(_MARK, _MARK_INSTEAD, literal=True)
-    folded = raw.str.replace_many(list(_FOLDED), list(_FOLDED.values()))
-    return frame.with_columns(
-        raw=raw, text=pl.when(raw.str.contains(_NOT_ASCII)).then(folded).otherwise(raw)
-    )
+    frame = frame.with_columns(raw=raw)
+    return frame.with_columns(text=folded(frame.get_column("raw")))
+
+
+def folded(texts: pl.Series) -> pl.Series:
+    """Wide digits, unusual spaces and hyphens as ASCII, character by character."""
+    text = pl.col("text")
+    ascii_ = text.str.replace_many(list(_FOLDED), list(_FOLDED.values()))
+    frame = texts.to_frame("text")
+    return frame.select(
+        pl.when(text.str.contains(_NOT_ASCII)).then(ascii_).otherwise(text)
+    ).to_series()
 
 
 def locate(
