@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,17 +14,28 @@ import pytest
 
 from leeward.api.privacymodel import PrivacyModel
 from leeward.formats.jobconfig import (
+    CleanConfig,
+    InspectConfig,
     MaskingConfig,
     OutputFile,
     PrivacyConfig,
     RuleConfig,
     SourceFile,
 )
-from leeward.formats.parts import parse_manifest, parts_folder
+from leeward.formats.parts import MAGIC, parse_manifest, parts_folder, parts_key
 from leeward.formats.result import Result
-from leeward.formats.sealed import open_reader
+from leeward.formats.sealed import Unwrapper, open_reader
+from leeward.formats.sealed import inspect_file as inspect_file_headers
+from leeward_masking.cleaning import clean
+from leeward_masking.errors import JobError
+from leeward_masking.inspection import inspect_file
+from leeward_masking.preview import source_rows
+from leeward_masking.progress import Progress
+from leeward_masking.sharding import RecordCutter
+from leeward_masking.source import open_source
+from leeward_masking.stats import DistinctSketch
 from leeward_masking.workers import Worker
-from leeward_masking.workfolder import work_folder
+from leeward_masking.workfolder import WorkFolder, work_folder
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, Volume, keep, rule
 
 SHARED = b"p" * 32
@@ -47,6 +63,8 @@ def worker(
     rules: list[RuleConfig] | None = None,
     form: str = "Parquet",
     privacy: PrivacyConfig | None = None,
+    keys: Sequence[Unwrapper] = (SOURCE_KEY,),
+    progress: Progress | None = None,
 ) -> Worker:
     config = MaskingConfig(
         source=source,
@@ -55,15 +73,14 @@ def worker(
         output=OutputFile.model_validate({"path": str(volume.output), "format": form}),
         workers=2,
     )
-    keys = [SOURCE_KEY] if source.key_role else None
     return Worker(
         config,
-        keys,
+        keys if source.key_role else None,
         lambda role: MATERIAL,
         OUTPUT_KEY,
         SHARED,
         index,
-        volume.progress,
+        progress or Progress(),
         min_shard=1 << 12,
     )
 
@@ -144,3 +161,234 @@ def test_a_privacy_model_is_of_all_shards(volume: Volume) -> None:
     assert result.report is not None
     assert alone.report is not None
     assert result.report.privacy == alone.report.privacy
+
+
+class Stopping(Progress):
+    """Has the pod stop after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._looks = looks
+
+    def check(self) -> None:
+        self._looks -= 1
+        if self._looks < 0:
+            self.stop()
+        super().check()
+
+
+@pytest.mark.parametrize("form", ["CSV", "Parquet"])
+def test_whoever_stops_whenever_another_one_goes_on(volume: Volume, form: str) -> None:
+    source = csv_source(volume, form=form)
+    alone = volume.mask(source, RULES)
+    whole = volume.masked()
+    volume.output.unlink()
+    stopped = 0
+    for looks in (0, 1, 2, 3, 5, 8):
+        with contextlib.suppress(JobError):
+            worker(volume, source, index=looks % 2, progress=Stopping(looks)).run()
+            continue
+        stopped += 1
+        assert not volume.output.exists()
+    assert stopped > 2
+    assert report_of(worker(volume, source).run()) == report_of(alone)
+    assert rows_of(volume).equals(whole)
+
+
+def test_a_pod_that_comes_late_has_nothing_to_do(volume: Volume) -> None:
+    source = csv_source(volume)
+    worker(volume, source).run()
+    before = volume.output.read_bytes()
+    assert worker(volume, source, index=1).run() == Result(outcome="Succeeded")
+    assert volume.output.read_bytes() == before
+    assert not work_folder(volume.output).exists()
+
+
+def test_only_the_first_pod_finishes(volume: Volume) -> None:
+    source = csv_source(volume)
+    assert worker(volume, source, index=1).run() == Result(outcome="Succeeded")
+    assert not volume.output.exists()
+    assert worker(volume, source).run().output is not None
+
+
+def test_a_source_that_changes_between_hashing_and_masking(volume: Volume) -> None:
+    source = csv_source(volume)
+    path = Path(source.path)
+    first = worker(volume, source, index=1, progress=Stopping(3))
+    with pytest.raises(JobError, match="stopped"):
+        first.run()
+    path.write_bytes(path.read_bytes().replace(b"SECRET-4000", b"SECRET-4999"))
+    with pytest.raises(JobError) as caught:
+        worker(volume, source).run()
+    assert caught.value.code == "SourceChanged"
+    assert not volume.output.exists()
+
+
+def test_a_row_is_named_by_its_number_in_the_whole_source(volume: Volume) -> None:
+    lines = FRAME.write_csv().encode()
+    at = lines.index(b"SECRET-4700")
+    path = volume.write("source.csv", lines[:at] + b'"broken' + lines[at:])
+    with pytest.raises(JobError) as alone:
+        volume.mask(volume.source(path, TYPES), RULES)
+    with pytest.raises(JobError) as shared:
+        worker(volume, volume.source(path, TYPES)).run()
+    assert alone.value.row is not None
+    assert shared.value.result() == alone.value.result()
+
+
+def test_a_file_system_without_locks(volume: Volume) -> None:
+    def lock(number: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "")
+
+    folder = WorkFolder(volume.output, "job", parts_key(SHARED), lock)
+    folder.make()
+    with pytest.raises(JobError) as caught, folder.taken("survey"):
+        pass
+    assert caught.value.code == "LocksUnsupported"
+    assert "parallelism to 1" in caught.value.remedy
+
+
+def test_where_locks_do_not_hold_what_was_written_first_or_last_is_whole(volume: Volume) -> None:
+    source = csv_source(volume)
+    first, second = worker(volume, source, index=1), worker(volume, source)
+    first.run()
+    for path in work_folder(volume.output).rglob("mask-*"):
+        path.unlink()
+    second.run()
+    assert rows_of(volume).height == ROWS
+
+
+def test_records_of_another_job_are_not_taken(volume: Volume) -> None:
+    source = csv_source(volume)
+    worker(volume, source, index=1).run()
+    other = [rule("name", "redact"), *RULES[1:]]
+    worker(volume, source, rules=other).run()
+    assert rows_of(volume)["name"].null_count() == ROWS
+
+
+def test_a_record_under_another_name_is_refused(volume: Volume) -> None:
+    folder = WorkFolder(volume.output, "job", parts_key(SHARED))
+    folder.make()
+    folder.put("mask-00001", {"a": 1}, {"t": pl.DataFrame({"x": [1]})})
+    found = folder.get("mask-00001")
+    assert found is not None
+    assert found.document == {"a": 1}
+    assert found.tables["t"]["x"].to_list() == [1]
+    (path,) = work_folder(volume.output).rglob("mask-00001")
+    path.rename(path.with_name("mask-00002"))
+    with pytest.raises(JobError) as caught:
+        folder.get("mask-00002")
+    assert caught.value.code == "Tampered"
+
+
+def test_nothing_readable_is_in_the_folder_where_pods_meet(volume: Volume) -> None:
+    source = csv_source(volume)
+    rules = [rule("age", "generalize", {"quantiles": 4}), keep("name", "note")]
+    worker(volume, source, index=1, rules=rules).run()
+    files = [path for path in work_folder(volume.output).rglob("*") if path.is_file()]
+    assert [path for path in files if "gather-0" in path.name]
+    assert not any(b"SECRET" in path.read_bytes() for path in files)
+
+
+def test_rules_that_must_know_all_rows(volume: Volume) -> None:
+    source = csv_source(volume, form="Parquet")
+    rules = [rule("age", "generalize", {"quantiles": 4}), keep("name", "note")]
+    alone = volume.mask(source, rules)
+    whole = volume.masked()
+    with contextlib.suppress(JobError):
+        worker(volume, source, rules=rules, progress=Stopping(12)).run()
+    assert report_of(worker(volume, source, rules=rules).run()) == report_of(alone)
+    assert rows_of(volume).equals(whole)
+
+
+def test_the_output_is_a_source_like_any_other(volume: Volume) -> None:
+    source = csv_source(volume)
+    result = worker(volume, source).run()
+    assert result.output is not None
+    path = str(volume.output)
+    plain = SourceFile(path=path, format="Parquet", key_role="output")
+    inspected = inspect_file(
+        InspectConfig(source=plain, sealed=True), [OUTPUT_KEY], Progress()
+    ).source
+    assert inspected is not None
+    assert (inspected.digest, inspected.rows) == (result.output.digest, ROWS)
+    assert inspected.bytes == result.output.bytes
+    assert inspected.columns == result.output.columns
+    rows = json.loads(source_rows(plain, [OUTPUT_KEY], 3, "receipt"))["rows"]
+    assert [row[2] for row in rows] == [None, "1", "2"]
+
+    further = plain.model_copy(
+        update={"digest": result.output.digest, "columns": result.output.columns}
+    )
+    next_volume = dataclasses.replace(volume, folder=volume.folder / "next")
+    again = worker(next_volume, further, rules=[keep("age")], keys=[OUTPUT_KEY]).run()
+    assert again.output is not None
+    assert again.output.rows == ROWS
+    assert again.source is not None
+    assert again.source.digest == result.output.digest
+    assert rows_of(next_volume)["age"].equals(rows_of(volume)["age"])
+
+
+@pytest.mark.parametrize("how", ["missing", "swapped", "tampered"])
+def test_parts_that_are_not_as_their_manifest_says(volume: Volume, how: str) -> None:
+    result = worker(volume, csv_source(volume)).run()
+    assert result.output is not None
+    first, second = parts_of(volume)[:2]
+    if how == "missing":
+        first.unlink()
+    elif how == "swapped":
+        first.write_bytes(second.read_bytes())
+    else:
+        data = bytearray(first.read_bytes())
+        data[-40] ^= 1
+        first.write_bytes(data)
+    source = SourceFile(
+        path=str(volume.output),
+        format="Parquet",
+        key_role="output",
+        columns=result.output.columns,
+    )
+    with (
+        pytest.raises(JobError) as caught,
+        open_source(source, [OUTPUT_KEY], typed=True) as opened,
+    ):
+        list(opened.reader.blocks())
+    expected = {"missing": "FileMissing", "swapped": "SourceChanged", "tampered": "Tampered"}
+    assert caught.value.code == expected[how]
+
+
+def test_what_is_left_is_removed(volume: Volume) -> None:
+    source = csv_source(volume)
+    worker(volume, source, index=1).run()
+    clean(CleanConfig(path=str(volume.output)))
+    assert list(volume.output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("sizes", [(10, 20), (5000, 3000), (9000, 9000), (0, 5000)])
+def test_sketches_of_parts_count_like_one_of_all(sizes: tuple[int, int]) -> None:
+    whole, left, right = DistinctSketch(), DistinctSketch(), DistinctSketch()
+    first, second = pl.Series(range(sizes[0])), pl.Series(range(sizes[0] // 2, sum(sizes)))
+    for sketch, parts in ((whole, (first, second)), (left, (first,)), (right, (second,))):
+        for part in parts:
+            sketch.add(part)
+    left.merge(right.hashes, estimated=right.estimated)
+    assert (left.count(), left.estimated) == (whole.count(), whole.estimated)
+
+
+def test_records_are_cut_where_they_end() -> None:
+    data = b'a,b\n1,"x\ny"\n2,z\n3,"q""\n"\n'
+    for step in range(1, 9):
+        cutter = RecordCutter(ord('"'), 0)
+        cuts: list[int] = []
+        for begin in range(0, len(data), step):
+            cuts += cutter.take(data[begin : begin + step], 1)
+        assert cuts == [4, 12, 16, len(data)]
+
+
+def test_the_manifest_names_its_parts_and_they_name_it(volume: Volume) -> None:
+    worker(volume, csv_source(volume)).run()
+    manifest = inspect_file_headers(volume.output)
+    for part in parts_of(volume):
+        assert inspect_file_headers(part).manifest_id == manifest.file_id
+    with open_reader(volume.output, [OUTPUT_KEY]) as reader:
+        assert reader.read(len(MAGIC)) == MAGIC

@@ -12,12 +12,12 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import polars as pl
 
@@ -41,6 +41,10 @@ def work_folder(output: Path) -> Path:
     return output.with_name(f".{output.name}{_SUFFIX}")
 
 
+Lock: TypeAlias = Callable[[int, int], object]
+"""Locks a file by its descriptor, or raises ``OSError``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """The result of one task.
@@ -62,9 +66,11 @@ class WorkFolder:
         job: What tells this job from an earlier one with the same output: records of another are
             not seen.
         key: Seals the results.
+        lock: ``fcntl.lockf``.
     """
 
-    def __init__(self, output: Path, job: str, key: ArtefactKey) -> None:
+    def __init__(self, output: Path, job: str, key: ArtefactKey, lock: Lock = fcntl.lockf) -> None:
+        self._lock = lock
         self._folder = work_folder(output) / job
         self._key = key
 
@@ -97,9 +103,26 @@ class WorkFolder:
         with volume(OUTPUT):
             number = os.open(self._folder / f"{task}.lock", flags, _MODE)
         try:
-            yield _locked(number)
+            yield self._locked(number)
         finally:
             os.close(number)
+
+    def _locked(self, number: int) -> bool:
+        try:
+            self._lock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return False
+            if error.errno in _NO_LOCKS:
+                raise JobError(
+                    "LocksUnsupported",
+                    "the volume of the output has a file system without locks, by which several"
+                    " workers share their work",
+                    "set spec.parallelism to 1, or name a claim of another storage class",
+                ) from None
+            with volume(OUTPUT):
+                raise
+        return True
 
     def put(
         self,
@@ -205,24 +228,6 @@ class Telling:
     def check(self) -> None:
         """See ``Told``."""
         self._progress.check()
-
-
-def _locked(number: int) -> bool:
-    try:
-        fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _TAKEN:
-            return False
-        if error.errno in _NO_LOCKS:
-            raise JobError(
-                "LocksUnsupported",
-                "the volume of the output has a file system without locks, by which several"
-                " workers share their work",
-                "set spec.parallelism to 1, or name a claim of another storage class",
-            ) from None
-        with volume(OUTPUT):
-            raise
-    return True
 
 
 def _ipc(table: pl.DataFrame) -> bytes:
