@@ -9,6 +9,8 @@ import pytest
 
 from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig
 from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.partfiles import read_manifest
+from leeward.formats.parts import Part, PartsManifest, parts_folder, parts_key
 from leeward.formats.sealed import (
     ArtefactKey,
     SealedInfo,
@@ -103,6 +105,88 @@ def test_a_file_is_encrypted_anew_once(sealed: Callable[..., Path]) -> None:
     with open_reader(path, [NEW]) as reader:
         assert reader.read() == PLAIN
     assert os.listdir(path.parent) == [path.name]
+
+
+def parted(tmp_path: Path) -> Path:
+    """A Dataset of three parts."""
+    path = (tmp_path / "people.csv.lwe1").resolve()
+    folder = Path(parts_folder(path))
+    folder.mkdir()
+    plain = tmp_path / "plain"
+    parts = []
+    for number in range(3):
+        plain.write_bytes(PLAIN + bytes((number,)))
+        part = folder / f"part-{number}.lwe1"
+        info = seal_file(plain, part, [parts_key(b"k" * 32)], with_digest=True)
+        parts.append(
+            Part(
+                name=part.name,
+                file_id=info.file_id.hex(),
+                digest=f"sha256:{(info.digest or b'').hex()}",
+                bytes=part.stat().st_size,
+                rows=1000,
+            )
+        )
+    plain.write_bytes(PartsManifest.of("CSV", b"k" * 32, parts).content())
+    seal_file(plain, path, [OLD])
+    plain.unlink()
+    return path
+
+
+def contents(path: Path, key: ArtefactKey) -> list[bytes]:
+    manifest = read_manifest(path, [key])
+    assert manifest is not None
+    folder = Path(parts_folder(path))
+    assert {part.name for part in manifest.parts} == set(os.listdir(folder))
+    found = []
+    for part in manifest.parts:
+        with open_reader(folder / part.name, [manifest.part_key]) as reader:
+            found.append(reader.read())
+        assert digest_file(folder / part.name).hex() == part.digest.removeprefix("sha256:")
+    return found
+
+
+def test_parts_are_encrypted_anew_with_their_manifest(tmp_path: Path) -> None:
+    path = parted(tmp_path)
+    before = contents(path, OLD)
+    former = read_manifest(path, [OLD])
+    assert former is not None
+    config = reencrypt_config(path)
+    stray = Path(parts_folder(path)) / "part-00000-of-a-try-that-was-killed.lwe1"
+    stray.write_bytes(b"")
+    progress = Progress()
+    done = reencrypt_source(config, KEYS, progress).output
+    assert done is not None
+    assert (done.key_ids, done.file_id) == ([NEW.key_id.hex()], config.file_id)
+    assert contents(path, NEW) == before
+    anew = read_manifest(path, [NEW])
+    assert anew is not None
+    assert anew.part_key.material != former.part_key.material
+    assert not {part.name for part in anew.parts} & {part.name for part in former.parts}
+    assert done.bytes == path.stat().st_size + anew.part_bytes
+    assert progress.report().total == former.part_bytes
+    stray.write_bytes(b"")
+    assert reencrypt_source(config, KEYS, Progress()).output == done
+    assert not stray.exists()
+
+
+def test_a_part_that_was_swapped_is_not_encrypted_anew(tmp_path: Path) -> None:
+    path = parted(tmp_path)
+    folder = Path(parts_folder(path))
+    (folder / "part-0.lwe1").write_bytes((folder / "part-1.lwe1").read_bytes())
+    with pytest.raises(JobError) as caught:
+        reencrypt_source(reencrypt_config(path), KEYS, Progress())
+    assert caught.value.code == "SourceChanged"
+    assert read_manifest(path, [OLD]) is not None
+
+
+def test_a_rewrap_of_parts_touches_their_manifest_alone(tmp_path: Path) -> None:
+    path = parted(tmp_path)
+    folder = Path(parts_folder(path))
+    before = {each.name: each.read_bytes() for each in folder.iterdir()}
+    rewrap_source(rewrap_config(path), KEYS)
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
+    assert len(contents(path, NEW)) == 3
 
 
 def beside(path: Path, *recipients: ArtefactKey) -> tuple[Path, dict[str, str]]:

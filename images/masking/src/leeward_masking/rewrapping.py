@@ -7,6 +7,8 @@ from pathlib import Path
 
 from leeward.formats.jobconfig import ReencryptConfig, RewrapConfig, StoredReport
 from leeward.formats.keyset import PodKeyset
+from leeward.formats.partfiles import read_manifest, reencrypt_dataset, remove_strays
+from leeward.formats.parts import PartsManifest
 from leeward.formats.result import Result, ResultFile, RewrappedFile
 from leeward.formats.sealed import (
     DigestMismatch,
@@ -18,7 +20,6 @@ from leeward.formats.sealed import (
     inspect,
     inspect_file,
     open_reader,
-    reencrypt_file,
     rewrap_file,
 )
 from leeward_masking.content import changed
@@ -66,7 +67,8 @@ def reencrypt_source(config: ReencryptConfig, keyset: PodKeyset, progress: Progr
     report = config.report
     with _faults(Path(config.path)):
         found = _check_file_id(Path(config.path), config.file_id)
-        progress.begin("bytes", found.plaintext_size)
+        manifest = _manifest(Path(config.path), config, keyset)
+        progress.begin("bytes", manifest.part_bytes if manifest else found.plaintext_size)
         beside = None
         if report is not None:
             with _left_alone():
@@ -86,21 +88,30 @@ def _reencrypted(
         left.unlink(missing_ok=True)
     found = _check_file_id(path, file.file_id)
     if _key_ids(found) == [keyset.by_role(config.seal_role).id]:
+        manifest = read_manifest(path, new_key)
+        if manifest is not None:
+            remove_strays(path, manifest)
         with open_reader(path, new_key) as reader:
-            return _written(path, reader.info, digest_file(path))
+            return _written(path, reader.info, digest_file(path), manifest)
     # What is sealed elsewhere with a shared key names that by its fingerprint.
     known = {key.fingerprint.hex() for key in old_key if isinstance(key, SymmetricKey)}
     others = sorted(set(_key_ids(found)) - known - set(config.drop))
     if others:
         raise _locked_out(others)
-    info = reencrypt_file(
+    info = reencrypt_dataset(
         path,
         old_key,
         [new],
         expected_digest=bytes.fromhex(file.digest.removeprefix("sha256:")),
         told=told,
     )
-    return _written(path, info, info.digest or b"")
+    return _written(path, info, info.digest or b"", read_manifest(path, new_key))
+
+
+def _manifest(path: Path, config: ReencryptConfig, keyset: PodKeyset) -> PartsManifest | None:
+    """What it names, whether it was encrypted anew by an earlier try or not."""
+    roles = (config.open_role, config.seal_role)
+    return read_manifest(path, [key for role in roles for key in unwrappers(keyset, role) or ()])
 
 
 @contextmanager
@@ -117,11 +128,13 @@ def _left_alone() -> Iterator[None]:
         return
 
 
-def _written(path: Path, info: SealedInfo, digest: bytes) -> ResultFile:
+def _written(
+    path: Path, info: SealedInfo, digest: bytes, manifest: PartsManifest | None
+) -> ResultFile:
     return ResultFile(
         path=str(path),
         digest="sha256:" + digest.hex(),
-        bytes=path.stat().st_size,
+        bytes=path.stat().st_size + (manifest.part_bytes if manifest else 0),
         file_id=info.file_id.hex(),
         key_ids=_key_ids(info),
     )

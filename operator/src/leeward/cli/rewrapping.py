@@ -15,6 +15,7 @@ from leeward.cli.localfiles import check_regular, print_failure, shown, writing_
 from leeward.cli.output import counted, print_raw
 from leeward.cli.passphrase import Passphrases
 from leeward.cli.session import Session
+from leeward.formats.partfiles import reencrypt_dataset
 from leeward.formats.sealed import (
     NoKeyForFile,
     Recipient,
@@ -22,7 +23,6 @@ from leeward.formats.sealed import (
     SealedInfo,
     Unwrapper,
     inspect_file,
-    reencrypt_file,
     rewrap_file,
     unlock_file,
 )
@@ -206,7 +206,7 @@ class _Change:
         status = real.stat()
         with naming(path), writing_to(path):
             try:
-                reencrypt_file(real, self._keys, self._recipients)
+                reencrypt_dataset(real, self._keys, self._recipients)
             except NoKeyForFile as error:
                 self._refuse(path, error)
         return _Outcome(links=status.st_nlink - 1, inode=status.st_ino)

@@ -29,6 +29,8 @@ from leeward.cli.output import (
 )
 from leeward.cli.passphrase import Passphrases
 from leeward.cli.session import Session
+from leeward.formats.partfiles import open_parts, read_manifest
+from leeward.formats.parts import MAGIC, PartsManifest
 from leeward.formats.sealed import (
     SealedInfo,
     digest_file,
@@ -38,6 +40,7 @@ from leeward.formats.sealed import (
     seal_file,
     seal_stream,
 )
+from leeward.formats.sealed.streams import ByteTarget
 
 SUFFIX: Final = ".lwe1"
 
@@ -106,15 +109,52 @@ def open_with(
         target = _opened_name(source)
     check_target(target, force=force, source=source)
     with naming(shown(source)), writing_to(target):
+        manifest = None if source == STDIO else read_manifest(source, unwrappers)
+        if manifest is not None:
+            _open_parts(session, source, manifest, target, force=force)
+            return
         if STDIO in (source, target):
             info = _through_streams(
-                session, source, target, lambda i, o: open_stream(i, o, unwrappers)
+                session, source, target, lambda i, o: open_stream(i, _RowsOnly(o), unwrappers)
             )
         else:
             info = open_file(source, target, unwrappers, overwrite=force)
     session.err.print(
         f"opened {shown(source)} as {shown(target)}: {byte_size(info.plaintext_size)}"
     )
+
+
+def _open_parts(
+    session: Session, source: Path, manifest: PartsManifest, target: Path, *, force: bool
+) -> None:
+    if target == STDIO:
+        raise UsageError(
+            f"the rows of {source.name} stand in {counted(len(manifest.parts), 'file')}, which do"
+            " not fit on standard output",
+            "name a folder for them with --output",
+        )
+    opened = open_parts(source, manifest, target, overwrite=force)
+    rows = counted(sum(part.rows for part in manifest.parts), "row")
+    session.err.print(
+        f"opened {shown(source)} as {counted(len(opened), 'file')} in {shown(target)}: {rows}"
+    )
+
+
+class _RowsOnly:
+    """A target that takes no manifest of parts: it holds a key, and its parts are elsewhere."""
+
+    def __init__(self, target: ByteTarget) -> None:
+        self._target = target
+        self._begun = False
+
+    def write(self, data: memoryview | bytes, /) -> int | None:
+        if not self._begun and bytes(data[: len(MAGIC)]) == MAGIC:
+            raise UsageError(
+                "the rows stand in files beside the one that was given on standard input",
+                "name the file itself",
+            )
+        self._begun = True
+        return self._target.write(data)
 
 
 def _opened_name(source: Path) -> Path:

@@ -198,19 +198,94 @@ def reencrypt_file(
         SealedError: every kind of damage, no fitting key, or recipients that do not fit.
         OSError: a file cannot be read or written.
     """
-    with io.FileIO(path, "r+") as old:
-        _lock(old, path)
-        status = os.fstat(old.fileno())
-        with _appearing(path, random, stat.S_IMODE(status.st_mode), overwrite=True) as new:
-            writer, digest = reencrypt(old, new, keys, recipients, random=random, told=told)
-            if expected_digest not in (None, digest):
-                raise DigestMismatch(f"{path.name} is another file than was expected: look at it")
-            os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode))
-            with suppress(PermissionError):
-                os.fchown(new.fileno(), -1, status.st_gid)
-            os.fsync(new.fileno())
-            writer.verify_written(new)
+    with locked(path) as old, _in_place_of(old, path, random, overwrite=True) as new:
+        writer, digest = reencrypt(old, new, keys, recipients, random=random, told=told)
+        _check_digest(path, digest, expected_digest)
+        os.fsync(new.fileno())
+        writer.verify_written(new)
     return writer.info
+
+
+def reencrypt_to(
+    path: Path,
+    target: Path,
+    keys: Sequence[Unwrapper],
+    recipients: Sequence[Recipient],
+    *,
+    expected_digest: bytes | None = None,
+    random: Random = os.urandom,
+    told: Told = lambda done: None,
+) -> SealedInfo:
+    """The same, as another file beside the old one, which stays.
+
+    Raises:
+        TargetExists: `target` is there already.
+        DigestMismatch, SealedError, OSError: as `reencrypt_file`.
+    """
+    with _reading(path) as old, _in_place_of(old, target, random, overwrite=False) as new:
+        writer, digest = reencrypt(old, new, keys, recipients, random=random, told=told)
+        _check_digest(path, digest, expected_digest)
+        os.fsync(new.fileno())
+        writer.verify_written(new)
+    return writer.info
+
+
+def replace_content(
+    path: Path,
+    content: bytes,
+    recipients: Sequence[Recipient],
+    *,
+    file_id: bytes,
+    random: Random = os.urandom,
+) -> SealedInfo:
+    """Put a file with other contents and another data key in the place of `path`.
+
+    It appears by rename; who may read and write it stays. `file_id` is that of the new file.
+
+    Raises:
+        SealedError: it reads back otherwise than it was written.
+        OSError: a file cannot be read or written.
+    """
+    with _reading(path) as old, _in_place_of(old, path, random, overwrite=True) as new:
+        with SealedWriter(
+            new, recipients, random=random, file_id=file_id, with_digest=True
+        ) as writer:
+            writer.write(content)
+        os.fsync(new.fileno())
+        writer.verify_written(new)
+    return writer.info
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[io.FileIO]:
+    """The file, locked (flock) against other rewraps while the block lasts.
+
+    Raises:
+        RewrapInProgress: another process holds the lock.
+        OSError: it cannot be opened for reading and writing.
+    """
+    with io.FileIO(path, "r+") as file:
+        _lock(file, path)
+        yield file
+
+
+def _check_digest(path: Path, digest: bytes, expected: bytes | None) -> None:
+    if expected not in (None, digest):
+        raise DigestMismatch(f"{path.name} is another file than was expected: look at it")
+
+
+@contextmanager
+def _in_place_of(
+    old: io.FileIO, target: Path, random: Random, *, overwrite: bool
+) -> Iterator[_WriteBehindFile]:
+    """See `_appearing`; who may read and write the new file is as of the old one."""
+    status = os.fstat(old.fileno())
+    mode = stat.S_IMODE(status.st_mode)
+    with _appearing(target, random, mode, overwrite) as new:
+        os.fchmod(new.fileno(), mode)
+        with suppress(PermissionError):
+            os.fchown(new.fileno(), -1, status.st_gid)
+        yield new
 
 
 def _only_front(file: io.FileIO) -> None:
