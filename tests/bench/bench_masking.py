@@ -9,6 +9,8 @@ first, which reads from the disk what the others find in memory. Resident memory
 job's whole process. CSV is told without a limit: Polars copies it with a third less work than
 Parquet, and the job writes twice the bytes.
 
+Two workers that share a job, each on a core of its own, are measured against one on one core.
+
     python tests/bench/bench_masking.py [--rows N] [--rounds N] [--folder FOLDER] [--case NAME]
 """
 
@@ -16,11 +18,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +40,8 @@ from leeward.formats.sealed import ArtefactKey, seal_file
 
 MIN_RATIO: Final = 1 / 3
 MAX_RESIDENT_MIB: Final = 1024
+WORKERS: Final = "two-workers"
+MIN_SHARED: Final = 1.7
 ROW_GROUP: Final = 262_144
 KEY: Final = ArtefactKey(bytes(16), bytes(32))
 SCHEMA: Final = {
@@ -65,7 +73,10 @@ print(json.dumps({"seconds": seconds, "processor": time.process_time()}))
 """
 
 JOB = """
-import json, sys, time
+import json, os, sys, time
+index = int(sys.argv[2])
+if len(sys.argv) > 3:
+    os.sched_setaffinity(0, {int(sys.argv[3])})
 from leeward_masking.allocators import tune_allocators
 tune_allocators()
 from pathlib import Path
@@ -73,11 +84,18 @@ from leeward.formats.jobconfig import MaskingConfig
 from leeward.formats.sealed import ArtefactKey
 from leeward_masking.engine import mask_file
 from leeward_masking.progress import Progress
+from leeward_masking.workers import Worker
 config = MaskingConfig.model_validate_json(Path(sys.argv[1]).read_text())
 key = ArtefactKey(bytes(16), bytes(32))
 keys = [key] if config.source.key_role else None
+material_of = lambda role: bytes(64)
+print(flush=True)
+sys.stdin.readline()
 begin = time.perf_counter()
-mask_file(config, keys, lambda role: bytes(64), key, Progress())
+if config.workers is None:
+    mask_file(config, keys, material_of, key, Progress())
+else:
+    Worker(config, keys, material_of, key, bytes(32), index, Progress()).run()
 seconds = time.perf_counter() - begin
 status = Path("/proc/self/status").read_text()
 peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
@@ -147,7 +165,7 @@ def make_source(folder: Path, rows: int, case: Case) -> Path:
     return path
 
 
-def config(source: Path, output: Path, case: Case) -> dict[str, object]:
+def config(source: Path, output: Path, case: Case, workers: int | None = None) -> dict[str, object]:
     """The job: six columns transformed, six kept."""
     key = {"vault": {"name": "clinic"}, "key": "tokens"}
     transforms: dict[str, dict[str, object]] = {
@@ -175,15 +193,76 @@ def config(source: Path, output: Path, case: Case) -> dict[str, object]:
             for name in SCHEMA
         ],
         "output": {"path": str(output), "format": case.form},
+        "workers": workers,
     }
 
 
 def run(program: str, *arguments: str) -> dict[str, float]:
     """Run a program in a process of its own; what it prints is its figures."""
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1800)
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=1800, input="\n"
+    )
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
+
+
+def run_workers(job: Path, cores: Sequence[int]) -> tuple[float, list[dict[str, float]]]:
+    """Run one worker on each of these cores; seconds until the last has ended, and their figures.
+
+    All have imported what they need before the clock runs.
+    """
+    commands = [
+        [sys.executable, "-c", JOB, str(job), str(index), str(core)]
+        for index, core in enumerate(cores)
+    ]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for command in commands
+        ]
+        for process in processes:
+            if process.stdout is None or process.stdout.readline() != "\n":
+                raise RuntimeError("a worker did not start")
+        begin = time.perf_counter()
+        for process in processes:
+            if process.stdin is not None:
+                process.stdin.write("\n")
+                process.stdin.flush()
+        texts = [process.communicate(timeout=1800)[0] for process in processes]
+        seconds = time.perf_counter() - begin
+    return seconds, [json.loads(text) for text in texts]
+
+
+def two_workers(folder: Path, rows: int, rounds: int) -> tuple[float, float]:
+    """How much faster two workers are on two cores than one on one, and the largest peak in MiB."""
+    case = CASES[0]
+    source = make_source(folder, rows, case)
+    source = source.with_name(source.name + ".lwe1")
+    output, job = folder / "shared.lwe1", folder / "job.json"
+    first, second = sorted(os.sched_getaffinity(0))[:2]
+    ratios, peaks = [], []
+    for number in range(rounds + 1):
+        job.write_text(json.dumps(config(source, output, case)))
+        alone, (one,) = run_workers(job, [first])
+        output.unlink()
+        job.write_text(json.dumps(config(source, output, case, workers=2)))
+        together, both = run_workers(job, [first, second])
+        output.unlink()
+        shutil.rmtree(f"{output}.parts")
+        peaks += [worker["mib"] for worker in both]
+        if number:
+            ratios.append(alone / together)
+        processor = " + ".join(f"{worker['processor']:.1f}" for worker in both)
+        print(
+            f"note workers round {number or 'not counted'}: one {alone:.1f} s (processor "
+            f"{one['processor']:.1f} s), two {together:.1f} s (processor {processor} s), resident "
+            f"{max(worker['mib'] for worker in both):.0f} MiB each",
+            flush=True,
+        )
+    return statistics.median(ratios), max(peaks)
 
 
 def compare(case: Case, folder: Path, rows: int, rounds: int) -> tuple[float, float]:
@@ -200,7 +279,7 @@ def compare(case: Case, folder: Path, rows: int, rounds: int) -> tuple[float, fl
         copy.unlink(missing_ok=True)
         bare = run(BARE, str(plain), str(copy), case.form)
         output.unlink(missing_ok=True)
-        own = run(JOB, str(job))
+        own = run(JOB, str(job), "0")
         peaks.append(own["mib"])
         if number:
             # Round by round, so that what else the machine does weighs on both sides alike.
@@ -220,7 +299,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=None)
-    parser.add_argument("--case", choices=[case.name for case in CASES], default=None)
+    names = [*(case.name for case in CASES), WORKERS]
+    parser.add_argument("--case", choices=names, default=None)
     options = parser.parse_args()
     good = True
     peak = 0.0
@@ -234,6 +314,10 @@ def main() -> int:
                 else:
                     print(f"note {name} {ratio:.3g} times", flush=True)
                 peak = max(peak, mib)
+        if options.case in (None, WORKERS) and len(os.sched_getaffinity(0)) > 1:
+            ratio, mib = two_workers(Path(temporary), options.rows, options.rounds)
+            good &= figure("masking-two-workers", ratio, "times", MIN_SHARED, ratio >= MIN_SHARED)
+            peak = max(peak, mib)
     good &= figure("masking-resident", peak, "MiB", MAX_RESIDENT_MIB, peak <= MAX_RESIDENT_MIB)
     return 0 if good else 1
 

@@ -10,6 +10,7 @@ import pytest
 
 from leeward.cli.datasets import KEY_ID_LINE
 from leeward.formats.keyset import PodKey, PodKeyset
+from leeward.formats.parts import Part, PartsManifest, parts_folder, parts_key
 from leeward.formats.sealed import ArtefactKey, HpkePrivateKey, inspect_file, seal_file
 from unit.cli.fake_cluster import leeward
 
@@ -150,6 +151,55 @@ def test_a_keyset_seals_and_opens(plain: Path, tmp_path: Path) -> None:
     keyset.write_bytes(PodKeyset(keys=[key]).canonical())
     sealed = leeward("seal", str(plain), "-o", "-", "--key", str(keyset)).stdout_bytes
     assert leeward("open", "--key", str(keyset), stdin=sealed).stdout_bytes == PLAIN
+
+
+def parted(tmp_path: Path, pair: Path) -> Path:
+    """What a masking job of two pods writes, sealed to the pair."""
+    path = tmp_path / "masked.csv.lwe1"
+    folder = Path(parts_folder(path))
+    folder.mkdir()
+    parts = []
+    for number in range(2):
+        plain = tmp_path / f"{number}.csv"
+        plain.write_bytes(PLAIN + b"P%d,Bob\n" % number)
+        info = seal_file(plain, folder / f"{number}.lwe1", [parts_key(b"k" * 32)], with_digest=True)
+        plain.unlink()
+        digest = f"sha256:{(info.digest or b'').hex()}"
+        size = (folder / f"{number}.lwe1").stat().st_size
+        parts.append(
+            Part(
+                name=f"{number}.lwe1",
+                file_id=info.file_id.hex(),
+                digest=digest,
+                bytes=size,
+                rows=100_001,
+            )
+        )
+    content = PartsManifest.of("CSV", b"k" * 32, parts).content()
+    sealed = leeward("seal", "--to", f"{pair}.pub.pem", stdin=content)
+    path.write_bytes(sealed.stdout_bytes)
+    return path
+
+
+def test_a_file_of_parts_opens_as_a_folder(pair: Path, tmp_path: Path) -> None:
+    path = parted(tmp_path, pair)
+    result = leeward("open", str(path), "--key", f"{pair}.key")
+    assert result.exit_code == 0, result.stderr
+    assert "2 files" in result.stderr
+    opened = sorted((tmp_path / "masked.csv").iterdir())
+    assert [part.name for part in opened] == ["part-00000.csv", "part-00001.csv"]
+    assert opened[1].read_bytes() == PLAIN + b"P1,Bob\n"
+    again = leeward("open", str(path), "--key", f"{pair}.key")
+    assert again.exit_code == 1
+    assert "is a folder" in again.stderr
+
+
+def test_a_file_of_parts_is_not_opened_as_a_stream(pair: Path, tmp_path: Path) -> None:
+    path = parted(tmp_path, pair)
+    for args, stdin in ((("open",), path.read_bytes()), (("open", str(path), "-o", "-"), b"")):
+        result = leeward(*args, "--key", f"{pair}.key", stdin=stdin)
+        assert result.exit_code != 0
+        assert result.stdout_bytes == b""
 
 
 @pytest.mark.parametrize(

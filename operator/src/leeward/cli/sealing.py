@@ -111,7 +111,7 @@ def open_with(
     with naming(shown(source)), writing_to(target):
         manifest = None if source == STDIO else read_manifest(source, unwrappers)
         if manifest is not None:
-            _open_parts(session, source, manifest, target, force=force)
+            _open_parts(session, source, manifest, target)
             return
         if STDIO in (source, target):
             info = _through_streams(
@@ -124,16 +124,14 @@ def open_with(
     )
 
 
-def _open_parts(
-    session: Session, source: Path, manifest: PartsManifest, target: Path, *, force: bool
-) -> None:
+def _open_parts(session: Session, source: Path, manifest: PartsManifest, target: Path) -> None:
     if target == STDIO:
         raise UsageError(
             f"the rows of {source.name} stand in {counted(len(manifest.parts), 'file')}, which do"
             " not fit on standard output",
             "name a folder for them with --output",
         )
-    opened = open_parts(source, manifest, target, overwrite=force)
+    opened = open_parts(source, manifest, target)
     rows = counted(sum(part.rows for part in manifest.parts), "row")
     session.err.print(
         f"opened {shown(source)} as {counted(len(opened), 'file')} in {shown(target)}: {rows}"

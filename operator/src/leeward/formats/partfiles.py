@@ -57,24 +57,21 @@ def read_manifest(path: Path, keys: Sequence[Unwrapper]) -> PartsManifest | None
             raise _unreadable(path) from None
 
 
-def open_parts(
-    path: Path, manifest: PartsManifest, target: Path, *, overwrite: bool = False
-) -> list[Path]:
-    """Open every part as a file of its own in the folder `target`; the files, in order.
+def open_parts(path: Path, manifest: PartsManifest, target: Path) -> list[Path]:
+    """Open every part as a file of its own in the new folder `target`; the files, in order.
 
     Raises:
         DigestMismatch: a part is not the one that the manifest names.
-        TargetExists: such a file is there and `overwrite` is not set.
         SealedError, OSError: see `open_file`.
     """
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir()
     opened = []
     for number, part in enumerate(manifest.parts):
         source = Path(parts_folder(path)) / part.name
         if digest_file(source) != _digest(part):
             raise _other_part(part)
         opened.append(target / f"part-{number:05d}.{manifest.format.lower()}")
-        open_file(source, opened[-1], [manifest.part_key], overwrite=overwrite)
+        open_file(source, opened[-1], [manifest.part_key])
     return opened
 
 
