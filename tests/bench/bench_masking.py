@@ -91,7 +91,7 @@ keys = [key] if config.source.key_role else None
 material_of = lambda role: bytes(64)
 print(flush=True)
 sys.stdin.readline()
-begin = time.perf_counter()
+begin, imported = time.perf_counter(), time.process_time()
 if config.workers is None:
     mask_file(config, keys, material_of, key, Progress())
 else:
@@ -99,7 +99,8 @@ else:
 seconds = time.perf_counter() - begin
 status = Path("/proc/self/status").read_text()
 peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-figures = {"seconds": seconds, "processor": time.process_time(), "mib": int(peak) / 1024}
+processor = time.process_time() - imported
+figures = {"seconds": seconds, "processor": processor, "mib": int(peak) / 1024}
 print(json.dumps(figures))
 """
 
