@@ -23,6 +23,8 @@ _WHOLE: Final = 1 << 64
 _NOTHING: Final = pl.DataFrame({PRIORITY: []}, {PRIORITY: pl.UInt64})
 
 _FEWEST: Final = 64
+_AT_ONCE: Final = 4
+"""Times as many rows as are kept in the end are looked at, about, of one block at most."""
 Side = Mapping[str, bool]
 """Columns that are sampled; True: their values, False: hashes, which tell only what is equal."""
 
@@ -82,7 +84,8 @@ class RowSample:
         """
         with self._lock:
             first = self._random.integers(0, _WHOLE - 1, source.height, np.uint64, endpoint=True)
-            bound = self._bound
+            few = _WHOLE * _AT_ONCE * self._limits[0] // max(1, source.height)
+            bound = self._bound = min(self._bound, few)
         second = first if stays is None else first.compress(stays.to_numpy())
         parts = [
             _picked(frame, side, priorities, bound, self._hash_seed)
