@@ -213,7 +213,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "no location": (
         dataset("d", "d.csv", location={}),
-        ["spec.location", "name one location: volume: {claimName, path}"],
+        ["spec.location", "name exactly one location: volume: {claimName, path}, or s3: {"],
     ),
     "format that does not exist": (
         dataset("d", "d.csv", format="Excel"),

@@ -23,6 +23,7 @@ from leeward.api.meta import (
     Moment,
     Name,
     ObjectName,
+    Rules,
     Status,
     StatusModel,
     Text,
@@ -176,10 +177,24 @@ class DatasetRotation(Model):
     )
 
 
+_SAME_PLACE: Final = Rules(
+    (
+        Cel(
+            "has(self.volume) == has(oldSelf.volume)"
+            " && (has(self.volume) ? self.volume == oldSelf.volume"
+            " : self.s3.bucket == oldSelf.s3.bucket && self.s3.path == oldSelf.s3.path"
+            " && self.s3.endpoint == oldSelf.s3.endpoint)",
+            "cannot be changed: delete the resource and create it again (of s3, region,"
+            " credentialsRef, caRef, cidrs and pathStyle can be)",
+        ),
+    )
+)
+
+
 class DatasetSpec(Model):
     """What the owner declares."""
 
-    location: Annotated[Location, IMMUTABLE] = Field(description="Where the data lies.")
+    location: Annotated[Location, _SAME_PLACE] = Field(description="Where the data lies.")
     format: Annotated[DataFormat, IMMUTABLE] = Field(description="Format of the file.")
     csv: CsvOptions | None = Field(default=None, description="Options for format CSV.")
     sensitivity: Sensitivity = Field(default="Raw", description="How sensitive the data is.")
@@ -220,8 +235,9 @@ class DatasetSpec(Model):
         ),
         Cel(
             "!has(self.rotation) || !has(self.location.s3)",
-            "the keys of a file in a bucket cannot be replaced in place: remove rotation, and have"
-            " a MaskingJob write the file anew, or put it there again (leeward dataset put)",
+            "an object cannot be written in place, so its keys cannot be replaced: remove rotation;"
+            " for other keys, seal the file to another Dataset, and delete this one with"
+            " deletionPolicy Shred",
             field_path=".rotation",
         ),
         Cel(

@@ -6,12 +6,14 @@ same. A value that does not fit ends the start with a message that names the set
 
 import argparse
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from leeward.keystore.providers.transit.config import InvalidTransitConfigError, check_address
+from leeward.plans.shared.model import KUBE_SYSTEM
 
 PREFIX: Final = "LEEWARD_"
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -56,6 +58,13 @@ def _pairs(raw: str) -> dict[str, str]:
     if any(not equals or not name for name, equals, _ in pairs):
         raise ValueError("must be a list like name=value,name=value")
     return {name: value for name, _, value in pairs}
+
+
+def _peers(raw: str) -> tuple[dict[str, Any], ...]:
+    found = json.loads(raw)
+    if not isinstance(found, list) or not all(isinstance(peer, dict) for peer in found):
+        raise ValueError("must be a JSON list of NetworkPolicy peers")
+    return tuple(found)
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -112,6 +121,12 @@ class Settings:
         "Labels of the operator's pods, by which NetworkPolicies let it in: name=value,...",
         _pairs,
         "app.kubernetes.io/name=leeward,app.kubernetes.io/component=operator",
+    )
+    name_servers: tuple[dict[str, Any], ...] = _setting(
+        "Where name servers are, which pods ask for the addresses of S3 endpoints: a JSON list of"
+        " NetworkPolicy peers.",
+        _peers,
+        json.dumps([KUBE_SYSTEM]),
     )
     watch_namespaces: tuple[str, ...] = _setting(
         "Namespaces whose resources this operator acts on, separated by commas. Empty: all. Two"

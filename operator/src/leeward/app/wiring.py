@@ -277,6 +277,7 @@ def _context(settings: Settings) -> Context:
         image_pull_policy=settings.image_pull_policy,
         image_pull_secrets=settings.image_pull_secrets,
         operator_pod_labels=settings.operator_pod_labels,
+        name_servers=settings.name_servers,
     )
 
 
