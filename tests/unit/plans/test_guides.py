@@ -18,6 +18,7 @@ NAMES = {
     "maskingjob": 1,
     "privacy-models": 1,
     "keydelivery": 3,
+    "s3": 2,
 }
 
 

@@ -78,6 +78,12 @@ def _refused(error: ClientError, what: str) -> JobError:
             f"the bucket of {what} does not exist",
             "create it, or correct location.s3.bucket",
         )
+    if code in _FULL or status == 507:
+        return JobError(
+            "VolumeFull",
+            f"the bucket of {what} takes no more ({code})",
+            "free space in the bucket, or have its quota raised",
+        )
     if code in _DENIED or status in (401, 403):
         return JobError(
             "CredentialsRefused",
@@ -96,12 +102,6 @@ def _refused(error: ClientError, what: str) -> JobError:
             "the source was replaced while it was read",
             "let the Dataset be inspected again (annotation leeward.dev/inspect), then run a new"
             " job",
-        )
-    if code in _FULL or status == 507:
-        return JobError(
-            "VolumeFull",
-            f"the bucket of {what} takes no more ({code})",
-            "free space in the bucket, or have its quota raised",
         )
     if status >= 500 or code in ("SlowDown", "RequestTimeout"):
         return JobError(
