@@ -68,6 +68,28 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         job({"name": "income", "generalize": {"quantiles": 4, "bins": ["0"]}}),
         ["spec.columns[0].generalize", "needs exactly one of bins, quantiles, dateTo"],
     ),
+    "hierarchy of no level": (
+        job(
+            {
+                "name": "icd",
+                "generalize": {
+                    "hierarchy": {"configMap": {"name": "icd", "key": "icd.csv"}, "level": 0}
+                },
+            }
+        ),
+        ["spec.columns[0].generalize.hierarchy.level", "greater than or equal to 1"],
+    ),
+    "hierarchy in no text": (
+        job(
+            {
+                "name": "icd",
+                "generalize": {
+                    "hierarchy": {"configMap": {"name": "icd", "key": "a/b"}, "level": 1}
+                },
+            }
+        ),
+        ["spec.columns[0].generalize.hierarchy.configMap.key", "as icd.csv"],
+    ),
     "values of nobody": (
         job({"name": "age", "randomMask": {"distribution": {"minRows": 0}}}),
         ["spec.columns[0].randomMask.distribution.minRows", "greater than or equal to 1"],
@@ -108,6 +130,17 @@ def test_parameters_at_their_bounds_are_taken(run_kubectl: RunKubectl, namespace
         {"name": "visits", "generalize": {"quantiles": 2}},
         {"name": "ward", "shuffle": {}},
         {"name": "group", "randomMask": {"distribution": {}}},
+        {
+            "name": "icd",
+            "generalize": {
+                "hierarchy": {
+                    "configMap": {"name": "icd", "key": "icd.csv"},
+                    "level": 32,
+                    "delimiter": "\t",
+                    "unsuitable": "Redact",
+                }
+            },
+        },
         {"name": "sex", "shuffle": {"within": ["ward"], "minGroup": 1000, "unsuitable": "Redact"}},
         {"name": "note", "randomMask": {"suppress": "1.0"}},
         {"name": "score", "randomMask": {"range": {"lower": "-3", "upper": "0.5"}}},

@@ -129,6 +129,21 @@ def test_what_needs_all_rows_is_found_by_a_reading_of_its_own(
     assert [row["name"] for row in shown["rows"]] == [PLANTED_NAME, None, PLANTED_NAME]
 
 
+def test_a_hierarchy_is_awaited_and_applied(people: Clinic, leeward: Callable[..., str]) -> None:
+    place = {"configMap": {"name": "wards", "key": "wards.csv"}, "level": 1}
+    rules: list[Manifest] = [{"name": "ward", "generalize": {"hierarchy": place}}]
+    people.apply(masking_job("grouped", "people", rules, defaultAction="Drop"))
+    missing = people.reason("maskingjob", "grouped", "HierarchyMissing", "Admitted")
+    assert "kubectl create configmap wards --from-file=wards.csv" in missing["message"]
+    metadata = {"name": "wards"}
+    table = {"wards.csv": "A;Surgery\nB;Medicine\n"}
+    people.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": table})
+    people.reason("maskingjob", "grouped", "Published")
+    arguments = ("-n", people.namespace, "--purpose", "research", "--rows", "3", "-o", "json")
+    shown = json.loads(leeward("dataset", "preview", "grouped-out", *arguments))
+    assert [row["ward"] for row in shown["rows"]] == ["Surgery", "Medicine", "Surgery"]
+
+
 def test_nothing_readable_is_on_the_volume(people: Clinic) -> None:
     people.reason("maskingjob", "whole", "Published")
     (sealed,) = [path for path in people.files() if path.startswith("/data/masked/whole")]

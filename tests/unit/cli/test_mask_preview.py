@@ -376,3 +376,16 @@ def test_a_privacy_model_needs_to_know_whose_row_each_is(data: Path) -> None:
     path = manifest(data.parent, bare, job(VISITS, defaultAction="Drop", privacyModel=ALIKE))
     result = leeward("mask", "preview", "-f", path, str(data))
     assert "set its spec.subjectColumn" in " ".join(result.stderr.split())
+
+
+def test_a_hierarchy_stands_beside_the_job(data: Path) -> None:
+    place = {"configMap": {"name": "people", "key": "people.csv"}, "level": 1}
+    rules = [{"name": "patient", "generalize": {"hierarchy": place}}]
+    documents = [VAULT, DATASET, job(rules, defaultAction="Drop")]
+    result = leeward("mask", "preview", "-f", manifest(data.parent, *documents), str(data))
+    assert result.exit_code != 0
+    assert "does not define people.csv of ConfigMap people" in result.stderr
+    table = {"people.csv": "P1;Group 1\nP2;Group 2\n"}
+    documents.append({"kind": "ConfigMap", "metadata": {"name": "people"}, "data": table})
+    after = [pair["after"]["patient"] for pair in pairs(data, *documents)]
+    assert after == ["Group 1", "Group 2", "Group 1"]

@@ -24,6 +24,7 @@ from leeward_masking.quantiles import Quantiles
 from leeward_masking.randommask import RangeMask, suppress
 from leeward_masking.shuffle import ShuffleGathering
 from leeward_masking.topbottom import top_bottom_code
+from leeward_masking.valuehierarchy import HierarchyMask
 
 
 class MaterialOf(Protocol):
@@ -73,6 +74,9 @@ def transform_of(config: RuleConfig, material_of: MaterialOf) -> Callable[..., p
     if rule.partial_mask is not None:
         return transforms.partial_mask(rule.partial_mask)
     if rule.generalize is not None:
+        table = rule.generalize.hierarchy
+        if table is not None:
+            return HierarchyMask(table, config.hierarchy)
         return transforms.generalize(rule.generalize)
     if rule.redact is not None:
         return transforms.redact

@@ -8,6 +8,7 @@ from leeward.api.columnmatch import Match
 from leeward.api.conditions import Otherwise, When
 from leeward.api.fakes import FAKE_ALGORITHMS, Fake
 from leeward.api.freetext import Entity, FindingHash, FindingToken, FreeText
+from leeward.api.hierarchies import ValueHierarchy
 from leeward.api.meta import DECIMAL_PATTERN, Cel, ColumnName, Decimal, KeyRef, Model, Rules
 from leeward.api.plaintransforms import NoParameters, PartialMask, Replace
 from leeward.api.transformbase import KEY, SCOPE, Scope, Transform
@@ -158,11 +159,14 @@ class Generalize(Transform):
     ip_prefix: IpPrefix | None = Field(
         default=None, description="IP addresses become the network that they are in."
     )
+    hierarchy: ValueHierarchy | None = Field(
+        default=None, description="Values become what a table says, which stands in a ConfigMap."
+    )
     cel: ClassVar = (
         Cel(
             "[has(self.bins), has(self.quantiles), has(self.dateTo), has(self.prefix),"
-            " has(self.ipPrefix)].filter(x, x).size() == 1",
-            "generalize needs exactly one of bins, quantiles, dateTo, prefix, ipPrefix",
+            " has(self.ipPrefix), has(self.hierarchy)].filter(x, x).size() == 1",
+            "generalize needs exactly one of bins, quantiles, dateTo, prefix, ipPrefix, hierarchy",
         ),
     )
 

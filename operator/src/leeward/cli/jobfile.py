@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from leeward.api.dataset import DatasetSpec
+from leeward.api.hierarchies import ConfigMapKey
 from leeward.api.keyvault import KeyVaultSpec
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import KeyRef, Model
@@ -27,16 +28,34 @@ class JobFile:
     Attributes:
         source: Of the Dataset that the job masks; None where no manifest defines it.
         algorithms: (vault, key) -> algorithm, as far as manifests define them.
+        texts: (ConfigMap, key) -> text, likewise.
     """
 
     name: str
     spec: MaskingJobSpec
     source: DatasetSpec | None
     algorithms: dict[tuple[str, str], str]
+    texts: dict[tuple[str, str], str]
 
     def algorithm_of(self, key: KeyRef) -> str | None:
         """The algorithm of a key, where a manifest says it."""
         return self.algorithms.get((key.vault.name, key.key))
+
+    def text_of(self, key: ConfigMapKey) -> str:
+        """A text of a ConfigMap.
+
+        Raises:
+            CliError: No manifest defines it.
+        """
+        found = self.texts.get((key.name, key.key))
+        if found is None:
+            raise CliError(
+                f"the manifest does not define {key.key} of ConfigMap {key.name}, which"
+                f" MaskingJob {self.name} names",
+                "put the ConfigMap beside the job (kubectl create configmap --dry-run=client -o"
+                " yaml)",
+            )
+        return found
 
 
 def read_job_file(path: Path) -> JobFile:
@@ -69,7 +88,13 @@ def read_job_file(path: Path) -> JobFile:
         if document.get("kind") == "KeyVault"
         for key in _spec(document, KeyVaultSpec).keys
     }
-    return JobFile(_name(jobs[0]), spec, source, algorithms)
+    texts = {
+        (_name(document), str(key)): str(text)
+        for document in documents
+        if document.get("kind") == "ConfigMap"
+        for key, text in (document.get("data") or {}).items()
+    }
+    return JobFile(_name(jobs[0]), spec, source, algorithms, texts)
 
 
 def _documents(path: Path) -> list[Manifest]:

@@ -179,6 +179,7 @@ def _kept(rule_of: RuleOf, columns: list[str]) -> list[RuleConfig]:
 
 def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConfig:
     role = algorithm = subject = None
+    table = rule.generalize.hierarchy if rule.generalize else None
     if rule.key_use is not None:
         key, scope = rule.key_use
         algorithm = job.algorithm_of(key) or PREFERRED[rule.key_transform]
@@ -204,6 +205,7 @@ def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConf
         key_role=role,
         key_algorithm=algorithm,
         subject=subject,
+        hierarchy=job.text_of(table.config_map) if table else None,
     )
 
 

@@ -73,13 +73,18 @@ class SourceFile(Document):
 
 
 class RuleConfig(Document):
-    """One rule of a MaskingJob, resolved: which columns, and the role of its key."""
+    """One rule of a MaskingJob, resolved: which columns, and the role of its key.
+
+    Attributes:
+        hierarchy: The table that the rule names, as it was when the job was admitted.
+    """
 
     rule: ColumnRule
     columns: list[str]
     key_role: str | None = None
     key_algorithm: str | None = None
     subject: str | None = None
+    hierarchy: str | None = None
 
 
 class ReportFile(Document):

@@ -8,6 +8,7 @@ from leeward.api.dataset import DATASET
 from leeward.api.meta import API_VERSION
 from leeward.api.transforms import ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.maskingjob.hierarchies import check_hierarchies
 from leeward.plans.maskingjob.privacy import check_privacy_model
 from leeward.plans.maskingjob.samples import check_sample
 from leeward.plans.shared.claims import check_claim_free, claim_of
@@ -308,6 +309,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_suitable,
     check_subjects,
     check_groups,
+    check_hierarchies,
     check_sample,
     check_conditions,
     check_something_left,

@@ -12,6 +12,7 @@ from leeward.formats.jobconfig import (
 from leeward.formats.keyset import OUTPUT_ROLE, PARTS_ROLE
 from leeward.formats.report import ReportSubject, report_path
 from leeward.plans.maskingjob.case import MaskingCase, output_location, rule_key_id
+from leeward.plans.maskingjob.hierarchies import table_text
 from leeward.plans.maskingjob.privacy import asked_of
 from leeward.plans.shared.keys import Granted, KeyUse, granted, ready_key
 from leeward.plans.shared.locations import Places, pod_path, pod_store
@@ -221,6 +222,7 @@ def _report(case: MaskingCase, path: str) -> ReportFile:
 
 def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
     found = case.rule_key(rule)
+    table = rule.generalize.hierarchy if rule.generalize else None
     role = algorithm = None
     if found is not None:
         use, scope = found
@@ -232,4 +234,5 @@ def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
         key_role=role,
         key_algorithm=algorithm,
         subject=case.subject_of(rule),
+        hierarchy=None if table is None else table_text(case, table),
     )
