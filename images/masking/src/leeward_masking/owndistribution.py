@@ -128,7 +128,7 @@ def _stretches(counts: pl.DataFrame, min_rows: int) -> pl.DataFrame:
     stretch = (begins * number / rows).floor().cast(pl.UInt32).alias("stretch")
     joined = (
         rare.with_columns(stretch)
-        .group_by("stretch")
+        .group_by("stretch", maintain_order=True)
         .agg(pl.col(VALUE).min().alias(_LOW), pl.col(VALUE).max().alias(_HIGH), pl.col(ROWS).sum())
     )
     return pl.concat([whole, joined.drop("stretch")])
