@@ -64,3 +64,21 @@ def test_a_further_job_of_two_pods_reads_it(many: Clinic, leeward: Callable[...,
     (age,) = [column for column in columns if column["name"] == "age"]
     assert age["distinctBefore"] == 97
     assert many.get("dataset", "again-out")["status"]["rows"] == ROWS
+
+
+def test_a_worker_that_is_killed_is_replaced(many: Clinic) -> None:
+    many.apply(masking_job("killed", "many", RULES, parallelism=2))
+
+    def running() -> list[str]:
+        pods = many.items("pods", "leeward.dev/name=killed,leeward.dev/role=masking")
+        return [
+            pod["metadata"]["name"]
+            for pod in pods
+            if "running" in pod["status"].get("containerStatuses", [{}])[0].get("state", {})
+        ]
+
+    (pod, *_) = many.until("a worker runs", running)
+    many.run("delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
+    many.reason("maskingjob", "killed", "Published", timeout=180)
+    assert many.get("dataset", "killed-out")["status"]["rows"] == ROWS
+    assert not [path for path in many.files() if ".work/" in path]

@@ -95,15 +95,17 @@ def test_volume_full(small_volume: Clinic) -> None:
     clinic.put("raw/words.csv", f"id,word\n{rows}".encode())
     clinic.apply(dataset("words", "raw/words.csv"))
     clinic.reason("dataset", "words", "Inspected")
-    job = masking_job("full", "words", KEEP_WORDS, backoffLimit=0)
-    job["spec"]["output"]["location"]["volume"]["claimName"] = "small"
-    clinic.apply(job)
-    failed = clinic.reason("maskingjob", "full", "VolumeFull", "Failed")
-    assert failed["status"] == "True"
-    assert "volume" in failed["message"]
-    assert clinic.get("dataset", "full-out") == {}
-    clinic.until(
-        "nothing is left on the volume",
-        lambda: "lwe1" not in clinic.run("exec", "mounter", "--", "find", "/host/small"),
-    )
-    clinic.delete("maskingjob", "full")
+    for workers in (1, 2):
+        name = f"full-{workers}"
+        job = masking_job(name, "words", KEEP_WORDS, backoffLimit=0, parallelism=workers)
+        job["spec"]["output"]["location"]["volume"]["claimName"] = "small"
+        clinic.apply(job)
+        failed = clinic.reason("maskingjob", name, "VolumeFull", "Failed")
+        assert failed["status"] == "True"
+        assert "volume" in failed["message"]
+        assert clinic.get("dataset", f"{name}-out") == {}
+        clinic.until(
+            "nothing is left on the volume",
+            lambda: "full" not in clinic.run("exec", "mounter", "--", "find", "/host/small/masked"),
+        )
+        clinic.delete("maskingjob", name)
