@@ -17,7 +17,7 @@ from leeward.formats.result import ResultFile
 from leeward_masking.content import Content, changed, open_content
 from leeward_masking.errors import JobError
 from leeward_masking.readers import FlatReader
-from leeward_masking.volumestorage import VolumeStorage
+from leeward_masking.storage import Storage
 
 OpenReader = Callable[[Content], FlatReader]
 
@@ -39,7 +39,9 @@ def manifest_in(content: Content) -> PartsManifest | None:
 
 
 @contextmanager
-def open_part(manifest: PartsManifest, folder: Path, part: Part) -> Iterator[Content]:
+def open_part(
+    storage: Storage, manifest: PartsManifest, folder: Path, part: Part
+) -> Iterator[Content]:
     """Open a part; see ``check_part``.
 
     Raises:
@@ -47,7 +49,7 @@ def open_part(manifest: PartsManifest, folder: Path, part: Part) -> Iterator[Con
     """
     try:
         path = str(folder / part.name)
-        with open_content(VolumeStorage(), path, [manifest.part_key]) as content:
+        with open_content(storage, path, [manifest.part_key]) as content:
             yield content
     except JobError as error:
         if error.code != "FileMissing":
@@ -73,6 +75,7 @@ class PartsReader:
     """The rows of all parts in order, as of one file.
 
     Args:
+        storage: Where manifest and parts lie.
         content: That of the manifest.
         manifest: What it says.
         folder: Where the parts are.
@@ -83,15 +86,21 @@ class PartsReader:
     """
 
     def __init__(
-        self, content: Content, manifest: PartsManifest, folder: Path, open_reader: OpenReader
+        self,
+        storage: Storage,
+        content: Content,
+        manifest: PartsManifest,
+        folder: Path,
+        open_reader: OpenReader,
     ) -> None:
+        self._storage = storage
         self._content = content
         self._manifest = manifest
         self._folder = folder
         self._open_reader = open_reader
         self._done = 0
         self._current: FlatReader | None = None
-        with open_part(manifest, folder, manifest.parts[0]) as first:
+        with open_part(storage, manifest, folder, manifest.parts[0]) as first:
             self.layout = open_reader(first).layout
         self.schema = self.layout.schema
 
@@ -104,7 +113,7 @@ class PartsReader:
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
         for part in self._manifest.parts:
-            with open_part(self._manifest, self._folder, part) as content:
+            with open_part(self._storage, self._manifest, self._folder, part) as content:
                 reader = self._current = self._open_reader(content)
                 if reader.schema != self.schema:
                     raise changed(f"has a part {part.name} with other columns than the first one")

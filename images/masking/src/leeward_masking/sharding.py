@@ -125,7 +125,7 @@ class SourceFiles:
         else:
             folder = Path(parts_folder(Path(self.config.path)))
             part = self._manifest.parts[number]
-            with open_part(self._manifest, folder, part) as content:
+            with open_part(storage_of(self.config.store), self._manifest, folder, part) as content:
                 yield content
 
     def check(self, number: int, found: ResultFile) -> ResultFile:

@@ -70,12 +70,14 @@ def open_source(
             "the schema of the source is not known",
             "wait until the Dataset is inspected",
         )
-    with open_content(storage_of(config.store), config.path, keys) as content:
+    storage = storage_of(config.store)
+    with open_content(storage, config.path, keys) as content:
         manifest = manifest_in(content)
         if manifest is None:
             yield Source(content, reader_of(config, content, columns), config.digest)
         else:
             parts = PartsReader(
+                storage,
                 content,
                 manifest,
                 Path(parts_folder(Path(config.path))),
