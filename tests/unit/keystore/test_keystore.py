@@ -166,6 +166,22 @@ async def test_artefact_key_is_made_once(world: KeyWorld) -> None:
     assert await store.look(ArtefactKeyOf(KEY_ID)) == outcome.result
 
 
+@pytest.mark.parametrize("key", ["intake", "data"])
+async def test_a_job_can_have_a_key_of_another_algorithm_than_its_vault_key(
+    world: KeyWorld, key: str
+) -> None:
+    store = await world.ready()
+    action = ensure(key, artefact=on_volume("data", "masked/x"), algorithm="AES256_GCM")
+    made = await store.perform(action)
+    assert (made.result.algorithm, made.result.public_key) == ("AES256_GCM", None)
+    assert (await store.perform(action)).result == made.result
+    await store.perform(replace(DELIVER, keys=(("parts", KEY_ID),)))
+    assert len(delivered(world).by_role("parts").raw()) == 32
+    assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
+    assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Done"
+    assert world.names("artefact-") == []
+
+
 async def test_id_of_another_vault_key_is_a_conflict(world: KeyWorld) -> None:
     store = await world.ready()
     await store.perform(ensure("data"))
