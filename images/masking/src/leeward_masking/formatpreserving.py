@@ -62,14 +62,16 @@ class FormatPreservingMask:
     Args:
         material: Artefact key of the rule.
         rule: Its parameters.
+        undo: Whether values are led back. What the key did not make is not noticed.
     """
 
-    def __init__(self, material: bytes, rule: FormatPreserving) -> None:
+    def __init__(self, material: bytes, rule: FormatPreserving, *, undo: bool = False) -> None:
         self._rule = rule
         self._alphabet = np.frombuffer(ALPHABETS[rule.alphabet], np.uint8)
         self._numerals = np.full(256, _NO_NUMERAL, np.uint16)
         self._numerals[self._alphabet] = np.arange(len(self._alphabet))
-        self._ff1 = BatchFf1(derive(material, "formatPreserving", KEY_SIZE), len(self._alphabet))
+        ff1 = BatchFf1(derive(material, "formatPreserving", KEY_SIZE), len(self._alphabet))
+        self._step = ff1.decrypt if undo else ff1.encrypt
         self._has_check = rule.check_digit == "Luhn"
         self._least = 2
         while len(self._alphabet) ** self._least < MIN_DOMAIN:
@@ -151,7 +153,7 @@ class FormatPreservingMask:
         plain = numerals[:, core]
         plain[strange] = 0
         before = _luhn_sum(numerals) if self._has_check else None
-        letters[:, core] = self._alphabet[self._ff1.encrypt(plain, self._tweaks(letters[:, :end]))]
+        letters[:, core] = self._alphabet[self._step(plain, self._tweaks(letters[:, :end]))]
         if before is not None:
             numerals = self._numerals[letters]
             # The check digit counts once, so what it changes by is what the sum changes by.

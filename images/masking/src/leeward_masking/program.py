@@ -24,6 +24,7 @@ from leeward.formats.jobconfig import (
     ReencryptConfig,
     ReportConfig,
     RewrapConfig,
+    UnmaskTokensConfig,
 )
 from leeward.formats.keyset import PodKeyset
 from leeward.formats.result import MAX_MESSAGE, RETRYABLE, DetachedResult, Result
@@ -40,6 +41,7 @@ from leeward_masking.progress import Progress
 from leeward_masking.report.stored import stored_report
 from leeward_masking.rewrapping import reencrypt_source, rewrap_source
 from leeward_masking.server import JSON, ResultBox
+from leeward_masking.unmasking import unmask_tokens
 from leeward_masking.workers import Worker
 
 SUCCEEDED: Final = 0
@@ -143,6 +145,12 @@ def _do(pod: Pod) -> Result:
     match config:
         case MaskingConfig():
             return _mask(config, pod)
+        case UnmaskTokensConfig():
+            return unmask_tokens(
+                config,
+                lambda role: keyset.by_role(role).raw(),
+                recipient(keyset, config.output.key_role),
+            )
         case InspectConfig():
             return inspect_file(config, unwrappers(keyset, config.source.key_role), pod.progress)
         case PreviewConfig():

@@ -22,6 +22,12 @@ from leeward_masking.noise import NoiseMask
 from leeward_masking.owndistribution import OwnDistribution
 from leeward_masking.quantiles import Quantiles
 from leeward_masking.randommask import RangeMask, suppress
+from leeward_masking.reversing import (
+    reverse_fernet,
+    reverse_gcm,
+    reverse_siv,
+    reverse_tokenize,
+)
 from leeward_masking.shuffle import ShuffleGathering
 from leeward_masking.topbottom import top_bottom_code
 from leeward_masking.valuehierarchy import HierarchyMask
@@ -65,6 +71,8 @@ def transform_of(config: RuleConfig, material_of: MaterialOf) -> Callable[..., p
         JobError: ``InvalidConfig``: it has no key.
     """
     rule = config.rule
+    if config.undo:
+        return _undoing(config, rule, _material(config, material_of))
     if rule.free_text is not None:
         return _free_text(config, rule.free_text, material_of)
     if rule.key_use is not None:
@@ -126,6 +134,18 @@ def _keyed(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..
     return transforms.encrypt_gcm(material)
 
 
+def _undoing(config: RuleConfig, rule: ColumnRule, material: bytes) -> Callable[..., pl.Series]:
+    if rule.tokenize is not None:
+        return reverse_tokenize(material)
+    if rule.format_preserving is not None:
+        return FormatPreservingMask(material, rule.format_preserving, undo=True)
+    if rule.encrypt is None:
+        raise invalid(f"{rule.transform} leads nowhere back", "remove the rule")
+    if config.key_algorithm == "AES256_SIV":
+        return reverse_siv(material)
+    return reverse_fernet(material) if config.key_algorithm == "FERNET" else reverse_gcm(material)
+
+
 def _normalizing(
     entity: str | None, apply: Callable[[pl.Series], pl.Series]
 ) -> Callable[..., pl.Series]:
@@ -138,6 +158,8 @@ def _normalizing(
 def is_linkable(config: RuleConfig) -> bool:
     """Whether the key gives every value a result of its own."""
     rule = config.rule
+    if config.undo:
+        return False
     if rule.encrypt is not None:
         return config.key_algorithm == "AES256_SIV"
     return any((rule.hash, rule.tokenize, rule.format_preserving))

@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 from leeward.api.meta import Cel
 
-Operation = Literal["Seal", "Open", "Mask", "Sign", "Verify", "Issue"]
+Operation = Literal["Seal", "Open", "Mask", "Unmask", "Sign", "Verify", "Issue"]
 Profile = Literal["Modern", "Approved", "Compatible"]
 KeyClass = Literal["Symmetric", "PublicKey", "Signing"]
 
@@ -22,9 +22,9 @@ class Algorithm:
     Attributes:
         key_class: Symmetric (one key does and undoes), PublicKey (whoever has the public half
             seals, only the private half opens), Signing.
-        operations: What a key of it may be granted for. Seal and Open are of files, Mask of values
-            in columns; Issue makes X.509 certificates for TLS, which neither OpenSSL 3.0 nor Go
-            verify where they are signed with ML-DSA.
+        operations: What a key of it may be granted for. Seal and Open are of files, Mask and Unmask
+            of values in columns; Issue makes X.509 certificates for TLS, which neither OpenSSL 3.0
+            nor Go verify where they are signed with ML-DSA.
         profiles: Which allow it. Approved: NIST-approved algorithms; the module is not validated.
         source: The standard.
     """
@@ -37,7 +37,8 @@ class Algorithm:
 
 
 _FILES: Final[frozenset[Operation]] = frozenset({"Seal", "Open"})
-_VALUES: Final[frozenset[Operation]] = frozenset({"Mask"})
+_DIGESTS: Final[frozenset[Operation]] = frozenset({"Mask"})
+_VALUES: Final[frozenset[Operation]] = frozenset({"Mask", "Unmask"})
 _SIGNS: Final[frozenset[Operation]] = frozenset({"Sign", "Verify", "Issue"})
 
 _ALL: Final[frozenset[Profile]] = frozenset({"Modern", "Approved", "Compatible"})
@@ -53,7 +54,7 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
         Algorithm("FERNET", "Symmetric", _FILES | _VALUES, _COMPATIBLE, "Fernet specification"),
         Algorithm("AES256_SIV", "Symmetric", _VALUES, _MODERN, "RFC 5297"),
         Algorithm("FF1_AES256", "Symmetric", _VALUES, _ALL, "NIST SP 800-38G Rev. 1"),
-        Algorithm("HMAC_SHA256", "Symmetric", _VALUES, _ALL, "FIPS 198-1"),
+        Algorithm("HMAC_SHA256", "Symmetric", _DIGESTS, _ALL, "FIPS 198-1"),
         Algorithm("HPKE_X25519", "PublicKey", _FILES, _MODERN, "RFC 9180"),
         Algorithm("HPKE_P256", "PublicKey", _FILES, _ALL, "RFC 9180, NIST SP 800-56A"),
         Algorithm(

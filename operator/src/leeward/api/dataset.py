@@ -282,6 +282,11 @@ class ProducedBy(StatusModel):
     kind: str = Field(max_length=63, description="Kind of the workload.")
     name: str = Field(max_length=253, description="Its name.")
     uid: str = Field(max_length=64, description="Its UID.")
+    dataset_scope: str | None = Field(
+        default=None,
+        max_length=64,
+        description="What scope Dataset of its rules stood for, so that values can be led back.",
+    )
 
 
 class ReportStatus(StatusModel):

@@ -89,9 +89,10 @@ class KeyGrant(Model):
         default=None, description="Names of those workloads. Left out: any name."
     )
     operations: Annotated[list[Operation], Field(min_length=1, max_length=8)] = Field(
-        description="What they may do: Seal and Open files, Mask values, Sign with a certified key"
-        " of their own, Verify by the vault's public half, Issue certificates to them. A preview"
-        " only opens. With a symmetric key Seal and Open are one, and so are Mask and unmask.",
+        description="What they may do: Seal and Open files, Mask and Unmask values, Sign with a"
+        " certified key of their own, Verify by the vault's public half, Issue certificates to"
+        " them. A preview only opens. With a symmetric key Seal and Open are one; so are Mask and"
+        " Unmask to who has read it, but the operator leads back only for who is granted Unmask.",
     )
     not_after: Moment | None = Field(
         default=None, description="The grant ends at this time. Left out: it does not end."
@@ -110,9 +111,9 @@ class KeyGrant(Model):
         ),
         Cel(
             "!('KeyDelivery' in self.kinds) || 'MaskingJob' in self.kinds"
-            " || !('Seal' in self.operations || 'Mask' in self.operations)",
-            "a KeyDelivery neither seals nor masks: remove Seal and Mask, or grant them to a"
-            " MaskingJob",
+            " || !self.operations.exists(o, o in ['Seal', 'Mask', 'Unmask'])",
+            "a KeyDelivery neither seals nor masks: remove Seal and Mask (and Unmask), or grant"
+            " them to a MaskingJob",
             field_path=".operations",
         ),
     )

@@ -26,6 +26,7 @@ from leeward.api.meta import (
 )
 from leeward.api.privacymodel import PrivacyModel
 from leeward.api.transforms import ColumnRule
+from leeward.api.unmasking import UNMASKING_RULES, Direction, Reason, Tokens
 from leeward.api.workload import FIXED_ONCE_ADMITTED, WorkloadSpec, WorkloadStatus
 
 DefaultAction = Literal["Fail", "Drop", "Keep"]
@@ -48,7 +49,19 @@ class MaskingOutput(Model):
 class MaskingJobSpec(WorkloadSpec):
     """What the user asks for."""
 
-    source: Annotated[Ref, IMMUTABLE] = Field(description="The Dataset to mask.")
+    direction: Annotated[Direction, IMMUTABLE] = Field(
+        default="Mask",
+        description="Mask; or Unmask: lead values of a masked Dataset back, by the same rules.",
+    )
+    reason: Reason | None = Field(
+        default=None, description="Why values are led back. Needed with direction Unmask."
+    )
+    tokens: Tokens = Field(
+        default=[],
+        description="With direction Unmask: these tokens are led back, and not the source, which"
+        " says only who may. The output has the columns token and value.",
+    )
+    source: Annotated[Ref, IMMUTABLE] = Field(description="The Dataset to mask, or to lead back.")
     default_action: Annotated[DefaultAction, IMMUTABLE] = Field(
         default="Fail", description="What happens to columns without a rule."
     )
@@ -98,6 +111,7 @@ class MaskingJobSpec(WorkloadSpec):
             "columns cannot be changed: delete the resource and create it again",
             field_path=".columns",
         ),
+        *UNMASKING_RULES,
     )
 
 

@@ -199,6 +199,9 @@ class Admission(StatusModel):
         default=[], description="Artefact keys that it was given."
     )
     source_digest: Digest | None = Field(default=None, description="Digest of the source's file.")
+    dataset_scope: str | None = Field(
+        default=None, max_length=64, description="What scope Dataset of rules stands for."
+    )
     selected: Annotated[list[SelectedColumns], Field(max_length=200)] = Field(
         default=[],
         description="Columns of rules that match by pattern, tag, type or detected content.",

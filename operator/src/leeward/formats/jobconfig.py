@@ -77,6 +77,7 @@ class RuleConfig(Document):
 
     Attributes:
         hierarchy: The table that the rule names, as it was when the job was admitted.
+        undo: True: its values are led back. Left out: it masks.
     """
 
     rule: ColumnRule
@@ -85,6 +86,7 @@ class RuleConfig(Document):
     key_algorithm: str | None = None
     subject: str | None = None
     hierarchy: str | None = None
+    undo: Literal[True] | None = None
 
 
 class ReportFile(Document):
@@ -147,6 +149,20 @@ class MaskingConfig(Document):
     output: OutputFile
     workers: Annotated[int, Field(ge=2, le=64)] | None = None
     sample: SourceFile | None = None
+
+
+class UnmaskTokensConfig(Document):
+    """Lead tokens back that stand in the config itself: no source is read.
+
+    Attributes:
+        rule: The one that made them; its column is ``VALUE_COLUMN``.
+    """
+
+    format_version: Literal[1] = 1
+    task: Literal["UnmaskTokens"] = "UnmaskTokens"
+    tokens: list[str]
+    rule: RuleConfig
+    output: OutputFile
 
 
 class InspectConfig(Document):
@@ -264,6 +280,7 @@ class ReencryptConfig(Document):
 
 JobConfig: TypeAlias = Annotated[
     MaskingConfig
+    | UnmaskTokensConfig
     | InspectConfig
     | PreviewConfig
     | ReportConfig

@@ -11,6 +11,7 @@ from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.maskingjob.hierarchies import check_hierarchies
 from leeward.plans.maskingjob.privacy import check_privacy_model
 from leeward.plans.maskingjob.samples import check_sample
+from leeward.plans.maskingjob.unmasking import check_masked, check_unmasking_keys
 from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
 from leeward.plans.shared.listing import listed
@@ -58,7 +59,7 @@ def check_rule_keys(case: MaskingCase) -> Verdict:
         return Unseen(unseen)
     for key, _ in uses:
         verdict = check_key(key, case.observed) or check_key_grant(
-            key, "Mask", case.owner, case.observed, case.context
+            key, case.operation, case.owner, case.observed, case.context
         )
         if verdict is not None:
             return verdict
@@ -302,6 +303,8 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_source_key,
     check_output_key,
     check_rule_keys,
+    check_masked,
+    check_unmasking_keys,
     check_columns_exist,
     check_selection,
     check_every_column_has_a_rule,
@@ -336,6 +339,7 @@ _IN_THE_SPEC: Final = frozenset(
         "QuasiIdentifierLeftOut",
         "RulesClash",
         "SamplesDiffer",
+        "ScopeUnknown",
         "SubjectMissing",
         "TooManyKeys",
         "UnsuitableColumn",

@@ -3,12 +3,13 @@
 import hashlib
 from functools import cached_property
 
-from leeward.api.algorithms import ALGORITHMS, OPERATIONS_BY_ALGORITHM
+from leeward.api.algorithms import ALGORITHMS, OPERATIONS_BY_ALGORITHM, Operation
 from leeward.api.dataset import ColumnType, Location, Tag
 from leeward.api.freetext import LabelledSample
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transformbase import Scope
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
+from leeward.api.unmasking import VALUE_COLUMN
 from leeward.formats.columnpaths import expand
 from leeward.formats.document import canonical_json
 from leeward.plans.maskingjob.selection import Selection, Traits, select
@@ -39,9 +40,26 @@ class MaskingCase(Case):
         super().__init__(owner, spec.purpose, spec.source, observed, context)
         self.spec = spec
 
+    @property
+    def undoes(self) -> bool:
+        """Whether values are led back."""
+        return self.spec.direction == "Unmask"
+
+    @property
+    def operation(self) -> Operation:
+        """What the keys of rules must be granted for."""
+        return "Unmask" if self.undoes else "Mask"
+
+    @property
+    def source_key(self) -> KeyUse | None:
+        """The key that the source is sealed with; None: it is plain, or is not read."""
+        return None if self.spec.tokens else super().source_key
+
     @cached_property
     def types(self) -> dict[str, ColumnType]:
-        """Type of every column of the source, in its order."""
+        """Type of every column of the source, in its order; of a list of tokens: text."""
+        if self.spec.tokens:
+            return {VALUE_COLUMN: "String"}
         return {column.name: column.type for column in self.dataset_status.columns}
 
     @cached_property
@@ -53,6 +71,8 @@ class MaskingCase(Case):
     @cached_property
     def selection(self) -> Selection:
         """Which rule each column has."""
+        if self.spec.tokens:
+            return Selection({VALUE_COLUMN: self.spec.columns[0]}, None)
         columns = {
             column.name: Traits(column.type, self.tags.get(column.name, []), column.detected)
             for column in self.dataset_status.columns
@@ -108,15 +128,29 @@ class MaskingCase(Case):
         named_by = (self.owner.kind, "spec.columns")
         return KeyUse(ref, self.owner.namespace, algorithms, rule.transform, named_by), scope
 
-    def scope_id(self, scope: Scope, vault_id: str) -> str:
-        """What the scope of a rule's key is bound to."""
+    @property
+    def dataset_scope(self) -> str | None:
+        """What scope Dataset of its rules stands for; None: nobody knows any more.
+
+        To lead back it is what it stood for when the source was masked.
+        """
+        if not self.undoes:
+            return self.dataset_status.source_id or self.dataset_uid
+        producer = self.dataset_status.produced_by
+        return producer.dataset_scope if producer else None
+
+    def scope_id(self, scope: Scope, vault_id: str) -> str | None:
+        """What the scope of a rule's key is bound to; None: nobody knows any more."""
         match scope:
             case "Vault":
                 return vault_id
             case "Dataset":
-                return self.dataset_status.source_id or self.dataset_uid
-            case "Job":
+                return self.dataset_scope
+            case "Job" if not self.undoes:
                 return self.owner.uid
+            case "Job":
+                producer = self.dataset_status.produced_by
+                return producer.uid if producer else None
 
 
 def rule_key_id(vault_id: str, key: str, scope: Scope, scope_id: str) -> str:

@@ -23,6 +23,7 @@ from leeward.plans.maskingjob.publishing import (
     stored_result,
 )
 from leeward.plans.maskingjob.recipe import is_own, is_published, recipe
+from leeward.plans.maskingjob.unmasking import tell
 from leeward.plans.shared.claims import claim_of
 from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
@@ -90,7 +91,10 @@ class _Masking:
 
     def admit(self, run: Run) -> Denied | Unseen | Recipe:
         case = MaskingCase(run.owner, self._spec, run.observed, run.context)
-        return check(case) or recipe(case, run.status.get("admission"))
+        made = check(case) or recipe(case, run.status.get("admission"))
+        if isinstance(made, Recipe):
+            tell(run, case)
+        return made
 
     def serving(self, run: Run, pod: Manifest, report: ProgressReport) -> Plan | None:
         """Take over a result that is too large for a termination message."""
@@ -177,11 +181,12 @@ class _Masking:
         if plan is not None:
             return plan
         rows = run.status["output"]["rows"]
+        done_to = "masked" if self._spec.direction == "Mask" else "led back"
         run.draft.put(progress={"done": rows, "total": rows, "unit": "rows", "percent": "100%"})
         return finish(
             run,
             "Published",
-            f"Dataset {self._spec.output.dataset} is there: {rows} rows, masked and sealed",
+            f"Dataset {self._spec.output.dataset} is there: {rows} rows, {done_to} and sealed",
         )
 
     def over(self, run: Run) -> Unseen | None:

@@ -9,12 +9,14 @@ its key. Repeating any step changes nothing.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from leeward.api.dataset import DATASET, DatasetSpec
+from leeward.api.dataset import DATASET, DatasetSpec, Tag
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import API_VERSION, KeyRef, Ref
+from leeward.api.unmasking import REVERSIBLE, TOKEN_COLUMN, VALUE_COLUMN
 from leeward.formats.columnpaths import below, expand
 from leeward.formats.document import canonical_json
 from leeward.formats.keyset import OUTPUT_ROLE
@@ -50,7 +52,7 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
     key_ids = [key["id"] for key in admission["keys"] if key["role"] == OUTPUT_ROLE]
     if output.key_ids != key_ids:
         return "the output is sealed with another key"
-    if source is None or source.digest != admission.get("sourceDigest"):
+    if not spec.tokens and (source is None or source.digest != admission.get("sourceDigest")):
         return "the source is not the one that was admitted"
     report = result.report_file
     if report is not None:
@@ -64,6 +66,8 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
 
 def _transforms(spec: MaskingJobSpec, admission: Manifest) -> dict[str, str]:
     """The transform of each column that has a rule, as it was admitted."""
+    if spec.tokens:
+        return {TOKEN_COLUMN: "keep", VALUE_COLUMN: spec.columns[0].transform}
     selected = {entry["rule"]: entry["columns"] for entry in admission.get("selected", ())}
     return {
         name: rule.transform
@@ -185,19 +189,16 @@ def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None)
     made: Manifest = {
         "location": output_location(run.owner, spec).manifest(),
         "format": output.format,
-        "sensitivity": "Masked",
+        "sensitivity": "Raw" if spec.direction == "Unmask" else "Masked",
         "sealedWith": _key_ref(output.sealed_with, run.owner.namespace).manifest(),
     }
     if output.grants:
         made["grants"] = [grant.manifest() for grant in output.grants]
-    if source is not None:
-        there = [column for column in source.columns if below(column.name, columns)]
-        tagged = [_tags(column.manifest()) for column in there]
-        tagged = [column for column in tagged if column["tags"]]
-        if tagged:
-            made["columns"] = tagged
-        if source.subject_column in columns:
-            made["subjectColumn"] = source.subject_column
+    tagged = _tagged(_led_back(run, spec), source, columns)
+    if tagged:
+        made["columns"] = tagged
+    if source is not None and source.subject_column in columns and not spec.tokens:
+        made["subjectColumn"] = source.subject_column
     placed = metadata(run.owner, output.dataset, OUTPUT_ROLE, owned=False)
     placed["annotations"][PRODUCED_BY_ANNOTATION] = run.owner.id
     return {"apiVersion": API_VERSION, "kind": DATASET.kind, "metadata": placed, "spec": made}
@@ -215,7 +216,12 @@ def dataset_status(run: Run, generation: int) -> Manifest:
         "rows": output["rows"],
         "columns": output["columns"],
         "sealed": True,
-        "producedBy": {"kind": owner.kind, "name": owner.name, "uid": owner.uid},
+        "producedBy": {
+            "kind": owner.kind,
+            "name": owner.name,
+            "uid": owner.uid,
+            **_scope(run.status["admission"]),
+        },
         "conditions": [
             {
                 "type": "Ready",
@@ -233,12 +239,41 @@ def dataset_status(run: Run, generation: int) -> Manifest:
     return status
 
 
+def _scope(admission: Manifest) -> Manifest:
+    """What scope Dataset stood for, where it was masked."""
+    known = admission.get("datasetScope")
+    return {} if known is None else {"datasetScope": known}
+
+
 def _key_ref(ref: KeyRef, home: str) -> KeyRef:
     """The reference with its namespace written out."""
     vault = Ref(name=ref.vault.name, namespace=ref.vault.namespace or home)
     return KeyRef(vault=vault, key=ref.key)
 
 
-def _tags(column: Manifest) -> Manifest:
-    # What named a person directly was masked: IdentifierKept sees to that.
-    return {**column, "tags": [tag for tag in column["tags"] if tag != "DirectIdentifier"]}
+def _led_back(run: Run, spec: MaskingJobSpec) -> set[str]:
+    """The columns whose values name people again."""
+    if spec.direction == "Mask":
+        return set()
+    columns = [column["name"] for column in run.status["output"]["columns"]]
+    transforms = expand(_transforms(spec, run.status["admission"]), columns)
+    return {name for name, transform in transforms.items() if transform in REVERSIBLE}
+
+
+def _tagged(
+    led_back: set[str], source: DatasetSpec | None, columns: Sequence[str]
+) -> list[Manifest]:
+    """What the new Dataset says of its columns: what the source does, as far as it still holds.
+
+    What named a person directly was masked, which IdentifierKept sees to; what is led back does so
+    again.
+    """
+    tags = {column.name: list(column.tags) for column in source.columns} if source else {}
+    known = [*tags, *sorted(led_back - tags.keys())]
+    found = []
+    for name in (name for name in known if below(name, columns)):
+        named: list[Tag] = ["DirectIdentifier"] if name in led_back else []
+        told = [*named, *(tag for tag in tags.get(name, []) if tag != "DirectIdentifier")]
+        if told:
+            found.append({"name": name, "tags": told})
+    return found

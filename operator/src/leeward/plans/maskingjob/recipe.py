@@ -8,6 +8,7 @@ from leeward.formats.jobconfig import (
     PrivacyConfig,
     ReportFile,
     RuleConfig,
+    UnmaskTokensConfig,
 )
 from leeward.formats.keyset import OUTPUT_ROLE, PARTS_ROLE
 from leeward.formats.report import ReportSubject, report_path
@@ -51,14 +52,15 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
     # the output's is.
     keys.append(_output_key(case, admission))
     return Recipe(
-        config=_config(case, roles),
+        config=_tokens(case, roles) if case.spec.tokens else _config(case, roles),
         keys=tuple(keys),
         places=Places(
             case.dataset.location,
             output_location(case.owner, case.spec),
             case.sample.dataset.location if case.sample else None,
         ),
-        source_digest=case.dataset_status.digest,
+        source_digest=None if case.spec.tokens else case.dataset_status.digest,
+        dataset_scope=None if case.undoes else case.dataset_scope,
         grants=_grants(case),
         workers=case.spec.parallelism,
         replaced_keys=case.replaced_keys | (case.sample.replaced_keys if case.sample else set()),
@@ -79,7 +81,7 @@ def _grants(case: MaskingCase) -> tuple[Granted, ...]:
     for rule in case.spec.columns:
         found = case.rule_key(rule)
         if found is not None:
-            uses.append((found[0], "Mask"))
+            uses.append((found[0], case.operation))
     chosen = {
         (use.vault_ref, use.ref.key, operation): granted(
             use, operation, case.owner, case.observed, case.context
@@ -117,12 +119,16 @@ def _rule_roles(case: MaskingCase) -> _Roles:
         place = (use.namespace, use.ref.vault.name, use.ref.key, scope)
         if place in roles:
             continue
-        role = f"rule:{use.ref.key}/{scope}"
+        # A key that is only used to lead back is never this job's own, whatever its scope.
+        role = f"{'undo' if case.undoes else 'rule'}:{use.ref.key}/{scope}"
         if role in taken:
             role = f"{role}/{len(taken)}"
         taken.add(role)
         vault_id = ready_key(use, case.observed).vault_id
-        key_id = rule_key_id(vault_id, use.ref.key, scope, case.scope_id(scope, vault_id))
+        scope_id = case.scope_id(scope, vault_id)
+        if scope_id is None:
+            raise ValueError("check_unmasking_keys has passed")
+        key_id = rule_key_id(vault_id, use.ref.key, scope, scope_id)
         roles[place] = (role, key_id, use)
     return roles
 
@@ -203,6 +209,20 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
     )
 
 
+def _tokens(case: MaskingCase, roles: _Roles) -> UnmaskTokensConfig:
+    output = output_location(case.owner, case.spec)
+    return UnmaskTokensConfig(
+        tokens=case.spec.tokens,
+        rule=_rule(case, case.spec.columns[0], roles),
+        output=OutputFile(
+            path=pod_path(output, "output"),
+            store=pod_store(output, "output"),
+            format=case.spec.output.format,
+            key_role=OUTPUT_ROLE,
+        ),
+    )
+
+
 def _privacy(case: MaskingCase) -> PrivacyConfig | None:
     asked = asked_of(case)
     if asked is None:
@@ -216,8 +236,17 @@ def _report(case: MaskingCase, path: str) -> ReportFile:
         about=ReportSubject(
             job=case.owner.name, source=case.source.name, output=case.spec.output.dataset
         ),
-        withheld=[name for name, tags in case.tags.items() if "DirectIdentifier" in tags],
+        withheld=[
+            name
+            for name in case.types
+            if "DirectIdentifier" in case.tags.get(name, []) or _is_led_back(case, name)
+        ],
     )
+
+
+def _is_led_back(case: MaskingCase, name: str) -> bool:
+    rule = case.rule_of.get(name)
+    return case.undoes and rule is not None and rule.key_use is not None
 
 
 def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
@@ -235,4 +264,5 @@ def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
         key_algorithm=algorithm,
         subject=case.subject_of(rule),
         hierarchy=None if table is None else table_text(case, table),
+        undo=True if case.undoes and found is not None else None,
     )

@@ -130,6 +130,8 @@ def _settle(run: Run, recipe: Recipe) -> None:
         admission["egress"] = egress
     if recipe.source_digest is not None:
         admission["sourceDigest"] = recipe.source_digest
+    if recipe.dataset_scope is not None:
+        admission["datasetScope"] = recipe.dataset_scope
     if recipe.selected:
         admission["selected"] = [
             {"rule": rule, "columns": list(columns)} for rule, columns in recipe.selected

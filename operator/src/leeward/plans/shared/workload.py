@@ -80,6 +80,7 @@ class Recipe:
         source_digest: Of the file that it reads.
         grants: By what it may use those keys.
         replaced_keys: Artefact keys that opened the files which it reads before those that do now.
+        dataset_scope: What scope Dataset of rules stands for.
         selected: Rule and columns, of rules that do not name their columns.
         workers: How many pods work on it at once.
     """
@@ -90,6 +91,7 @@ class Recipe:
     source_digest: str | None
     grants: tuple[Granted, ...] = ()
     replaced_keys: frozenset[str] = frozenset()
+    dataset_scope: str | None = None
     selected: tuple[tuple[str, tuple[str, ...]], ...] = ()
     workers: int = 1
 
