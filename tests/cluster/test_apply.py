@@ -137,7 +137,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
             algorithm="AES256_SIV",
             grants=[{"name": "seal", "kinds": ["MaskingJob"], "operations": ["Seal"]}],
         ),
-        ["spec.keys[0].grants", "AES256_SIV or FF1_AES256", "can be granted for Mask only"],
+        ["spec.keys[0].grants", "AES256_SIV or FF1_AES256", "granted for Mask, Unmask only"],
     ),
     "sealing without opening by a symmetric key": (
         key_with(

@@ -195,7 +195,10 @@ def test_the_chart_template_holds_the_same_crds() -> None:
 def test_explain_tells_choices_bounds_and_defaults() -> None:
     key, job = (explained(crd(kind)) for kind in (KEYVAULT, MASKINGJOB))
     grant = spec_of(key)["keys"]["items"]["properties"]["grants"]["items"]["properties"]
-    assert "One of Seal, Open, Mask, Sign, Verify, Issue." in grant["operations"]["description"]
+    assert (
+        "One of Seal, Open, Mask, Unmask, Sign, Verify, Issue."
+        in grant["operations"]["description"]
+    )
     length = spec_of(job)["columns"]["items"]["properties"]["hash"]["properties"]["length"]
     assert length["description"].endswith("16 to 64. Default: 64.")
 

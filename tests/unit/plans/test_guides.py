@@ -17,6 +17,7 @@ NAMES = {
     "datasetpreview": 2,
     "maskingjob": 1,
     "privacy-models": 1,
+    "unmasking": 2,
     "keydelivery": 3,
     "s3": 2,
 }

@@ -20,6 +20,7 @@ from leeward.cli.commands import (
     keys,
     resources,
     rootkey,
+    unmask,
     vaultkeys,
 )
 
@@ -34,6 +35,7 @@ app: Final = typer.Typer(
 )
 resources.add_to(app)
 data.add_to(app)
+unmask.add_to(app)
 files.add_to(app)
 keys.add_to(app)
 backup.add_to(keys.keys)
