@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeward.formats.jobconfig import RuleConfig
+from leeward.formats.jobconfig import RuleConfig, UnmaskTokensConfig
 from leeward_masking.errors import JobError
 from leeward_masking.rules import compile_plan
-from unit.masking.support import KEY_REF, MATERIAL
+from leeward_masking.unmasking import unmask_tokens
+from unit.masking.support import KEY_REF, MATERIAL, OUTPUT_KEY, Volume
 
 TEXTS = ["Ada", "", None, "Zebulon Quackenbush", "王小明", "x" * 5000, "4711"]
 NUMBERS = ["12 3456-7890", "0000000", None, "4111 1111 1111 1111", ""]
@@ -104,3 +105,46 @@ def test_a_hash_leads_nowhere() -> None:
     with pytest.raises(JobError) as raised:
         led(transform, "HMAC_SHA256", pl.Series("v", ["a"]), undo=True)
     assert raised.value.code == "InvalidConfig"
+
+
+def tokens_config(volume: Volume, tokens: list[str], form: str) -> UnmaskTokensConfig:
+    rule = {"name": "patient", "tokenize": {"key": KEY_REF}}
+    output = {"path": str(volume.output), "format": form}
+    asked = {"rule": rule, "columns": ["value"], "keyRole": "k", "keyAlgorithm": "AES256_SIV"}
+    return UnmaskTokensConfig.model_validate(
+        {"tokens": tokens, "rule": asked | {"undo": True}, "output": output}
+    )
+
+
+def tokens_of(*texts: str) -> list[str]:
+    transform, key = MAKERS["tokenize"]
+    made: list[str] = led(transform, key, pl.Series("v", texts)).to_list()
+    return made
+
+
+def test_a_list_of_tokens_becomes_a_sealed_table(volume: Volume) -> None:
+    tokens = tokens_of("4711", "Ada")
+    config = tokens_config(volume, tokens, "Parquet")
+    result = unmask_tokens(config, lambda _: MATERIAL, OUTPUT_KEY)
+    assert volume.masked().to_dict(as_series=False) == {"token": tokens, "value": ["4711", "Ada"]}
+    assert result.source is None
+    assert result.output is not None
+    assert (result.output.rows, [c.name for c in result.output.columns]) == (2, ["token", "value"])
+    assert result.report is not None
+    assert [c.transform for c in result.report.columns] == ["keep", "tokenize"]
+    csv = tokens_config(volume, tokens, "CSV")
+    unmask_tokens(csv, lambda _: MATERIAL, OUTPUT_KEY)
+    assert volume.opened().decode().splitlines() == [
+        "token,value",
+        f"{tokens[0]},4711",
+        f"{tokens[1]},Ada",
+    ]
+
+
+def test_one_token_that_the_key_did_not_make_leaves_nothing(volume: Volume) -> None:
+    config = tokens_config(volume, [*tokens_of("4711"), "Zebulon"], "Parquet")
+    with pytest.raises(JobError) as raised:
+        unmask_tokens(config, lambda _: MATERIAL, OUTPUT_KEY)
+    assert raised.value.row == 2
+    assert "Zebulon" not in raised.value.message
+    assert volume.nothing_written()

@@ -40,8 +40,7 @@ def unmask_tokens(
     """
     began = time.monotonic()
     frame = pl.DataFrame({TOKEN_COLUMN: config.tokens, VALUE_COLUMN: config.tokens})
-    rule = config.rule.model_copy(update={"columns": [VALUE_COLUMN]})
-    plan = compile_plan([_TOKENS, rule], frame.schema, material_of)
+    plan = compile_plan([_TOKENS, config.rule], frame.schema, material_of)
     led_back = plan.mask(frame)
     report = ReportBuilder(plan, frame.schema)
     report.add(frame, led_back)

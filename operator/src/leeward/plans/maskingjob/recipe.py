@@ -2,6 +2,7 @@
 
 from leeward.api.plaintransforms import NoParameters
 from leeward.api.transforms import ColumnRule
+from leeward.api.unmasking import VALUE_COLUMN
 from leeward.formats.jobconfig import (
     MaskingConfig,
     OutputFile,
@@ -211,9 +212,10 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
 
 def _tokens(case: MaskingCase, roles: _Roles) -> UnmaskTokensConfig:
     output = output_location(case.owner, case.spec)
+    rule = _rule(case, case.spec.columns[0], roles)
     return UnmaskTokensConfig(
         tokens=case.spec.tokens,
-        rule=_rule(case, case.spec.columns[0], roles),
+        rule=rule.model_copy(update={"columns": [VALUE_COLUMN]}),
         output=OutputFile(
             path=pod_path(output, "output"),
             store=pod_store(output, "output"),
