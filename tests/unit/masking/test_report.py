@@ -4,7 +4,7 @@ import datetime
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from leeward_masking.report.page import page
 from leeward_masking.report.sample import PRIORITY, RowSample
 from leeward_masking.report.stored import stored_report
 from leeward_masking.report.utility import outliers, utility
+from leeward_masking.rules import compile_plan
+from leeward_masking.stats import ReportBuilder
 from leeward_masking.volumestorage import VolumeStorage
 from unit.masking.support import MATERIAL, OUTPUT_KEY, Volume, keep, rule
 
@@ -62,6 +64,7 @@ def masked(
     frame: pl.DataFrame = FRAME,
     withheld: tuple[str, ...] = (),
     rules: Sequence[RuleConfig] = RULES,
+    tagged: Mapping[str, object] | None = None,
 ) -> Path:
     path = report_path(str(volume.output))
     config = MaskingConfig(
@@ -70,7 +73,9 @@ def masked(
         output=OutputFile(
             path=str(volume.output),
             format="Parquet",
-            report=ReportFile(path=path, about=ABOUT, withheld=list(withheld)),
+            report=ReportFile.model_validate(
+                {"path": path, "about": ABOUT, "withheld": list(withheld), **(tagged or {})}
+            ),
         ),
     )
     result = mask_file(config, None, lambda role: MATERIAL, OUTPUT_KEY, volume.progress)
@@ -154,6 +159,42 @@ def test_a_stored_report_is_the_one_that_the_status_names(volume: Volume) -> Non
         VolumeStorage(), str(path), f"sha256:{digest_file(path).hex()}", [OUTPUT_KEY], "read it"
     )
     assert json.loads(document)["receipt"] == "read it"
+
+
+def figures(section: ReportSection) -> dict[str, list[str]]:
+    return {row[0]: row[1:] for row in section.tables[0].rows}
+
+
+def test_tagged_columns_are_counted_as_classes_before_and_after(volume: Volume) -> None:
+    tagged: dict[str, object] = {
+        "quasiIdentifiers": ["income", "patient", "nowhere"],
+        "subject": "patient",
+    }
+    report, told = opened(masked(volume, tagged=tagged))
+    (section,) = report.sections
+    assert section.name == "QuasiIdentifiers"
+    # Before: 400 incomes and 100 patients; after: two intervals, of 100 patients each.
+    assert figures(section)["Classes"] == ["400", "2"]
+    assert figures(section)["Smallest class"] == ["1", "100"]
+    assert figures(section)["Prosecutor's risk, highest"] == ["1.000000", "0.010000"]
+    assert any("nobody can look for their values there: patient" in note for note in section.notes)
+    assert "Linkage attack" in told
+
+
+def test_classes_of_parts_are_those_of_the_whole() -> None:
+    plan = compile_plan([keep("city"), rule("income", "redact")], FRAME.schema, lambda role: b"")
+    order = ReportFile(path="r", about=ABOUT, quasi_identifiers=["city", "income"])
+
+    def counted(rows: pl.DataFrame) -> ReportBuilder:
+        report = ReportBuilder(plan, FRAME.schema, order=order)
+        report.add(rows, plan.mask(rows))
+        return report
+
+    merged = ReportBuilder(plan, FRAME.schema, order=order)
+    for part in (FRAME[:150], FRAME[150:]):
+        merged.merge(counted(part).tables())
+    assert merged.sections() == counted(FRAME).sections()
+    assert figures(merged.sections()[0])["Classes"] == ["400", "2"]
 
 
 class _Page(HTMLParser):

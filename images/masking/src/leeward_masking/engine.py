@@ -76,7 +76,7 @@ def mask_file(
             elif schema != first:
                 raise changed("was changed between two readings of it")
             if not plan.gatherings:
-                report = ReportBuilder(plan, schema, recall)
+                report = ReportBuilder(plan, schema, recall, order=config.output.report)
                 reading = Reading(progress, before)
                 return _write(config, source, plan, recipient, report, reading, began)
             blocks = blocks_ahead(source.reader, Reading(progress, before))
@@ -226,7 +226,13 @@ def write_report(
     order = config.output.report
     if order is None:
         return None
-    large = large_report(order.about, counts, report.sample, withheld=order.withheld)
+    large = large_report(
+        order.about,
+        counts,
+        report.sample,
+        withheld=order.withheld,
+        sections=report.sections(),
+    )
     storage = storage_of(config.output.store)
     with sealed_output(storage, order.path, recipient) as target:
         target.write_bytes(archive(large))

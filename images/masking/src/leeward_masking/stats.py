@@ -9,12 +9,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from leeward.formats.jobconfig import ReportFile
+from leeward.formats.report import ReportSection
 from leeward.formats.result import ColumnReport, FreeTextReport, MaskingReport, RecallReport
 from leeward_masking.canonical import column_type
 from leeward_masking.freetext import Measured
 from leeward_masking.nesting import value_dtype, values_of
 from leeward_masking.privacymodel.section import PrivacyMeasure
 from leeward_masking.report.building import sample_of
+from leeward_masking.report.exposure import exposures_of
 from leeward_masking.report.sample import Share
 from leeward_masking.rules import ColumnPlan, MaskedBlock, MaskPlan
 
@@ -142,6 +145,7 @@ class ReportBuilder:
         schema: pl.Schema,
         recall: Mapping[str, Sequence[Measured]] | None = None,
         share: Share | None = None,
+        order: ReportFile | None = None,
     ) -> None:
         self._recall = recall or {}
         self._plan = plan
@@ -158,6 +162,7 @@ class ReportBuilder:
         ]
         self._dropped_nulls = dict.fromkeys((name for name, _ in plan.dropped), 0)
         self._privacy = _privacy_measure(plan)
+        self._exposures = exposures_of(plan, schema, order)
         self.rows = 0
         self.written = 0
         self.sample = sample_of(plan, schema, share=share)
@@ -181,6 +186,8 @@ class ReportBuilder:
             _count(column, before, masked.frame[column.plan.name], masked.stays)
         if self._privacy is not None and masked.stays is not None:
             self._privacy.add(source, masked.frame, masked.stays)
+        if self._exposures is not None:
+            self._exposures.add(source, masked.frame, masked.stays)
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """What was counted, to be added to what another pod has counted."""
@@ -202,8 +209,10 @@ class ReportBuilder:
         ]
         dropped = {"name": list(self._dropped_nulls), "nulls": list(self._dropped_nulls.values())}
         privacy = {} if self._privacy is None else self._privacy.tables()
+        exposures = {} if self._exposures is None else self._exposures.tables()
         return {
             **{_PRIVACY + name: table for name, table in privacy.items()},
+            **{_EXPOSURES + name: table for name, table in exposures.items()},
             **{_SAMPLE + name: table for name, table in self.sample.tables().items()},
             "rows": pl.DataFrame({"rows": [self.rows], "written": [self.written]}),
             "columns": pl.DataFrame(columns, schema=_COLUMNS_SCHEMA, orient="row"),
@@ -217,6 +226,8 @@ class ReportBuilder:
         self.sample.merge([_under(_SAMPLE, tables)])
         if self._privacy is not None:
             self._privacy.merge([self._privacy.tables(), _under(_PRIVACY, tables)])
+        if self._exposures is not None:
+            self._exposures.merge(_under(_EXPOSURES, tables))
         rows, written = tables["rows"].row(0)
         self.rows += rows
         self.written += written
@@ -230,6 +241,10 @@ class ReportBuilder:
         for name, kind, count in tables["found"].rows():
             if (mask := masks[name]) is not None:
                 mask.add({kind: count})
+
+    def sections(self) -> list[ReportSection]:
+        """What the large report says besides its columns, that the small one does not."""
+        return [] if self._exposures is None else [self._exposures.section()]
 
     def report(self, seconds: float) -> MaskingReport:
         """The report.
@@ -269,6 +284,7 @@ class ReportBuilder:
 
 
 _PRIVACY: Final = "privacy."
+_EXPOSURES: Final = "exposures."
 _SAMPLE: Final = "sample."
 _COUNTED: Final = (
     "type_before",

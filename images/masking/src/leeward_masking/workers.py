@@ -264,7 +264,8 @@ class Worker:
         def work(first_row: int) -> None:
             plan = self._plan(shard.number)
             schema = masked_schema(plan, self._schema)
-            report = ReportBuilder(plan, self._schema, share=self._share)
+            order = self._config.output.report
+            report = ReportBuilder(plan, self._schema, share=self._share, order=order)
             path = self._parts / f"{_task(_PART, shard.number)}-{os.urandom(4).hex()}.lwe1"
             with (
                 open_shard(self._files, shard, first_row) as (reader, prints),
@@ -321,7 +322,8 @@ class Worker:
     def _finish(self) -> Result:
         """Check what all pods did, and write the manifest."""
         plan = self._plan(0)
-        report = ReportBuilder(plan, self._schema, self._recall)
+        order = self._config.output.report
+        report = ReportBuilder(plan, self._schema, self._recall, order=order)
         parts: list[Part] = []
         for record in self._checked(_MASK):
             report.merge(record.tables)

@@ -95,11 +95,15 @@ class ReportFile(Document):
     Attributes:
         path: Absolute, below ``OUTPUT_MOUNT``; with a store the name of an object.
         withheld: Columns whose values it does not show, whatever is done to them.
+        quasi_identifiers: Columns of which it counts classes, where there is no privacy model.
+        subject: The column that says whose row it is; None: none does.
     """
 
     path: str
     about: ReportSubject
     withheld: list[str] = Field(default=[])
+    quasi_identifiers: list[str] = Field(default=[])
+    subject: str | None = None
 
 
 class OutputFile(Document):

@@ -43,7 +43,7 @@ class PrivacyMeasure:
             stays: Which of the rows before these are.
         """
         names = [known.name for known in self._release.values]
-        subjects = None if self._subject is None else _known_ids(source.get_column(self._subject))
+        subjects = None if self._subject is None else known_ids(source.get_column(self._subject))
         self._before.add(source.select(names), subjects)
         left = None if subjects is None else subjects.filter(stays)
         self._after.add(written.select(names), left)
@@ -95,14 +95,15 @@ class PrivacyMeasure:
                     self._release.values, self._release.ladders, answer.node, strict=True
                 )
             ],
-            before=_exposure(self._before.exposure()),
-            after=_exposure(after),
+            before=exposure_report(self._before.exposure()),
+            after=exposure_report(after),
             linkage_rate=_share(after.classes / people if people else 0.0),
             note=_NOTE,
         )
 
 
-def _known_ids(subjects: pl.Series) -> pl.Series:
+def known_ids(subjects: pl.Series) -> pl.Series:
+    """64 bits for each subject; null where nobody knows whose row it is."""
     return subject_ids(subjects).set(subjects.is_null(), None)
 
 
@@ -111,7 +112,8 @@ def _of(part: Mapping[str, pl.DataFrame], name: str) -> dict[str, pl.DataFrame]:
     return {key.removeprefix(prefix): t for key, t in part.items() if key.startswith(prefix)}
 
 
-def _exposure(found: Exposure) -> ExposureReport:
+def exposure_report(found: Exposure) -> ExposureReport:
+    """The figures as a document."""
     # Of the population nothing is known but the table: the journalist's risk is the prosecutor's.
     highest, mean = _share(found.risk_highest), _share(found.risk_mean)
     return ExposureReport(

@@ -9,6 +9,7 @@ from leeward.formats.report import (
     ColumnDetail,
     Identifying,
     LargeReport,
+    ReportSection,
     ReportSubject,
 )
 from leeward.formats.result import ColumnReport, MaskingReport
@@ -78,6 +79,7 @@ def large_report(
     sample: RowSample,
     *,
     withheld: Sequence[str] = (),
+    sections: Sequence[ReportSection] = (),
 ) -> LargeReport:
     """Put the report together.
 
@@ -86,6 +88,7 @@ def large_report(
         counts: What was counted of all rows.
         sample: Rows before and after.
         withheld: Columns whose values are not shown, whatever their transform.
+        sections: What was measured besides.
     """
     tables = sample.tables()
     before, after = tables["before"].sort(PRIORITY), tables["after"].sort(PRIORITY)
@@ -108,7 +111,7 @@ def large_report(
         sampled=after.height,
         columns=details,
         combinations=worst_combinations(left, telling(left)),
-        sections=sections_of(counts),
+        sections=[*sections_of(counts), *sections],
     )
 
 

@@ -48,20 +48,22 @@ def privacy_section(report: PrivacyReport) -> ReportSection:
         title="Privacy model",
         notes=notes,
         tables=[
-            ReportTable(
-                caption="Classes and risks of re-identification",
-                header=["Figure", "Before", "After"],
-                rows=[
-                    [label, _figure(report.before, field), _figure(report.after, field)]
-                    for label, field in _EXPOSURE
-                ],
-            ),
+            exposure_table(report.before, report.after),
             ReportTable(
                 caption="Quasi-identifiers: how far each was made coarser, beside its own rule",
                 header=["Column", "Made", "Level"],
                 rows=columns,
             ),
         ],
+    )
+
+
+def exposure_table(before: ExposureReport, after: ExposureReport) -> ReportTable:
+    """Classes and risks before and after."""
+    return ReportTable(
+        caption="Classes and risks of re-identification",
+        header=["Figure", "Before", "After"],
+        rows=[[label, _figure(before, field), _figure(after, field)] for label, field in _EXPOSURE],
     )
 
 

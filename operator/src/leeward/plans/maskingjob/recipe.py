@@ -243,6 +243,8 @@ def _report(case: MaskingCase, path: str) -> ReportFile:
             for name in case.types
             if "DirectIdentifier" in case.tags.get(name, []) or _is_led_back(case, name)
         ],
+        quasi_identifiers=[n for n, tags in case.tags.items() if "QuasiIdentifier" in tags],
+        subject=case.dataset.subject_column,
     )
 
 
