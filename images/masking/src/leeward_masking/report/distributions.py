@@ -23,7 +23,10 @@ _LABEL: Final = 40
 _TAIL: Final = 0.01
 """Share of rows at each end that a histogram puts into its first and last bar: where its scale
 ends must not depend on a single row."""
+_LARGEST: Final = 1e300
+"""Numbers beyond are taken for infinite: what is reckoned of others does not overflow."""
 _UNITS: Final = (
+    ("Century", 400 * 366),
     ("Decade", 40 * 366),
     ("Year", 5 * 366),
     ("Quarter", 2 * 366),
@@ -32,7 +35,11 @@ _UNITS: Final = (
     ("Day", 0),
 )
 """Unit of a histogram of dates, where they span more than so many days."""
+_FIRST_DAY: Final = -683_003.0
+"""1 January of the year 100, in days from 1970: what is earlier is one bar, and no century begins
+before the year 1."""
 _EVERY: Final = {
+    "Century": "100y",
     "Decade": "10y",
     "Year": "1y",
     "Quarter": "1q",
@@ -59,7 +66,7 @@ class Scale:
 
 
 def numbers_of(values: pl.Series) -> Floats | None:
-    """Finite numbers, of dates the day; None: the column holds neither."""
+    """Numbers but NaN and infinities, of dates the day; None: the column holds neither."""
     kind = column_type(values.dtype)
     if kind in ("Integer", "Float", "Decimal"):
         found = values.cast(pl.Float64)
@@ -68,7 +75,7 @@ def numbers_of(values: pl.Series) -> Floats | None:
     else:
         return None
     numbers: Floats = found.drop_nulls().to_numpy()
-    return numbers.compress(np.isfinite(numbers))
+    return numbers.compress(np.abs(numbers) < _LARGEST)
 
 
 def scale_of(sides: Sequence[pl.Series]) -> Scale | None:
@@ -182,11 +189,14 @@ def _nice(step: float) -> float:
 
 def _dates(low: float, high: float) -> Scale:
     unit = next(name for name, days in _UNITS if high - low >= days)
+    low, high = max(low, _FIRST_DAY), max(high, _FIRST_DAY)
     ends = pl.Series([low, high]).floor().cast(pl.Int32).cast(pl.Date).dt.truncate(_EVERY[unit])
     days = pl.date_range(ends[0], ends[1], _EVERY[unit], eager=True)
     after = days.tail(1).dt.offset_by(_EVERY[unit])
     borders = pl.concat([days, after])
-    texts = borders.dt.to_string("%Y" if unit in ("Decade", "Year") else "%Y-%m-%d").to_list()
+    texts = borders.dt.to_string(
+        "%Y" if unit in ("Century", "Decade", "Year") else "%Y-%m-%d"
+    ).to_list()
     if unit in ("Quarter", "Month"):
         texts = borders.dt.to_string("%Y-%m").to_list()
     labels = (f"before {texts[0]}", *(f"{text}…" for text in texts[:-1]), f"{texts[-1]} and later")
