@@ -114,10 +114,14 @@ def test_a_vault_that_is_there_is_not_written_again(data: Path) -> None:
         (pl.DataFrame({"x": [1e300, 2e300] * 60 + list(range(100))}), {"x": "keep"}),
         (pl.DataFrame({"x": [0.0000001 * n for n in range(200)]}), {"x": "topBottomCode"}),
         (pl.DataFrame({"x": [None] * 5}, schema={"x": pl.String}), {"x": "keep"}),
-        (pl.DataFrame({"x": [["a"]] * 5, "y": [1] * 5}), {"x": "drop", "y": "keep"}),
+        (pl.DataFrame({"x": [["a"]] * 5, "y": [b"1"] * 5}), {"x[]": "keep", "y": "drop"}),
+        (
+            pl.DataFrame({"v": [[{"mail": f"a{n}@b.example", "zip": "10115"}] for n in range(40)]}),
+            {"v[].mail": "redact", "v[].zip": "generalize"},
+        ),
         (pl.DataFrame({"ip": [f"10.0.0.{n}" for n in range(90)]}), {"ip": "generalize"}),
     ],
-    ids=["huge", "tiny", "empty", "nested", "addresses"],
+    ids=["huge", "tiny", "empty", "lists", "structs", "addresses"],
 )
 def test_columns_of_all_kinds_give_valid_rules(
     tmp_path: Path, frame: pl.DataFrame, kinds: dict[str, str]

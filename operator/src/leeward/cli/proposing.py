@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from leeward.api.dataset import Tag
@@ -95,7 +95,7 @@ def propose(profiles: Sequence[ColumnProfile], vault: str) -> Proposals:
     """
     subject = _subject(profiles)
     key = {"key": {"vault": {"name": vault}, "key": TOKENS}, "scope": "Dataset"}
-    columns = tuple(_propose(profile, subject, key) for profile in profiles)
+    columns = tuple(_proposed(profile, subject, key) for profile in profiles)
     quasi = [one.column for one in columns if one.tag == "QuasiIdentifier"]
     enough = bool(profiles) and profiles[0].rows >= MIN_ROWS and len(quasi) > 1
     return Proposals(columns, subject, tuple(quasi) if enough else ())
@@ -106,7 +106,10 @@ def _subject(profiles: Sequence[ColumnProfile]) -> str | None:
     fit = [
         profile
         for profile in profiles
-        if profile.type in ("String", "Integer") and profile.distinct > 1 and not profile.missing
+        if profile.type in ("String", "Integer")
+        and profile.distinct > 1
+        and not profile.missing
+        and not profile.in_list
     ]
     for found in (
         [p for p in fit if _SUBJECT.search(p.name) and _ID.search(p.name)],
@@ -119,6 +122,14 @@ def _subject(profiles: Sequence[ColumnProfile]) -> str | None:
     return None
 
 
+def _proposed(profile: ColumnProfile, subject: str | None, key: dict[str, Any]) -> Proposal:
+    found = _propose(profile, subject, key)
+    if profile.in_list and found.tag == "QuasiIdentifier":
+        # Classes are made of columns with one value in a row.
+        return replace(found, tag=None, reason=f"{found.reason}; in a list, so k does not count it")
+    return found
+
+
 def _propose(profile: ColumnProfile, subject: str | None, key: dict[str, Any]) -> Proposal:
     def proposal(tag: Tag | None, transform: str, reason: str, **parameters: Any) -> Proposal:
         return Proposal(profile.name, tag, transform, parameters, reason)
@@ -128,7 +139,7 @@ def _propose(profile: ColumnProfile, subject: str | None, key: dict[str, Any]) -
             "DirectIdentifier", "tokenize", "says whose row it is: one token per person", **key
         )
     if profile.type == "Other":
-        return proposal(None, "drop", "lists, structs or binary values: not looked into")
+        return proposal(None, "drop", "binary or other values: not looked into")
     entity = profile.looks.entity if profile.looks is not None else ""
     if entity in _PEOPLE:
         transform, reason = _PEOPLE[entity]

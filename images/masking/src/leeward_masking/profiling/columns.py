@@ -8,6 +8,7 @@ import polars as pl
 
 from leeward.api.dataset import ColumnType
 from leeward_masking.canonical import column_type
+from leeward_masking.nesting import list_depth, values_of
 from leeward_masking.profiling.looks import Looks, looks
 from leeward_masking.profiling.uniqueness import unique_share
 
@@ -20,11 +21,12 @@ class ColumnProfile:
     """One column.
 
     Attributes:
-        rows, missing, distinct: Of the rows that were read; missing ones are no value.
+        rows, missing, distinct: Of the rows that were read; missing ones are no value. Of a column
+            in lists: of their elements.
         unique: Share of rows whose value no other row has.
         looks: What its values look like; None: nothing that is known.
         tails: Of numbers with a long tail: rounded borders of the middle 98 %.
-        longest: Characters of the longest value of a text.
+        in_list: Whether its values lie in lists, so that a row has any number of them.
     """
 
     name: str
@@ -35,16 +37,20 @@ class ColumnProfile:
     unique: float
     looks: Looks | None
     tails: tuple[float, float] | None
-    longest: int
+    in_list: bool
 
 
 def profile(frame: pl.DataFrame) -> list[ColumnProfile]:
     """Profile every column."""
-    seen = looks(frame)
-    return [_profile(column, seen.get(column.name)) for column in frame.iter_columns()]
+    columns = [values_of(column) for column in frame.iter_columns()]
+    seen = looks(columns)
+    return [
+        _profile(column, seen.get(column.name), list_depth(column.name, dtype) > 0)
+        for column, dtype in zip(columns, frame.dtypes, strict=True)
+    ]
 
 
-def _profile(column: pl.Series, seen: Looks | None) -> ColumnProfile:
+def _profile(column: pl.Series, seen: Looks | None, in_list: bool) -> ColumnProfile:
     kind = column_type(column.dtype)
     nested = kind == "Other"
     values = column.drop_nulls()
@@ -57,7 +63,7 @@ def _profile(column: pl.Series, seen: Looks | None) -> ColumnProfile:
         unique=0.0 if nested else unique_share(column),
         looks=seen,
         tails=_tails(values) if kind in ("Integer", "Float", "Decimal") else None,
-        longest=int(values.str.len_chars().max() or 0) if column.dtype == pl.String else 0,  # type: ignore[arg-type]
+        in_list=in_list,
     )
 
 

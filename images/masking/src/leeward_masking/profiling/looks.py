@@ -1,5 +1,6 @@
 """What the values of columns look like, and what stands in columns of text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,17 +41,17 @@ class Looks:
     share: float = 1.0
 
 
-def looks(frame: pl.DataFrame) -> dict[str, Looks]:
-    """What the columns look like, as far as that is known."""
-    samples = {name: ContentSample(name) for name in frame.columns}
-    for name, sample in samples.items():
-        sample.add(frame.get_column(name))
+def looks(columns: Sequence[pl.Series]) -> dict[str, Looks]:
+    """What columns look like, as far as that is known."""
+    samples = {column.name: ContentSample(column.name) for column in columns}
+    for column in columns:
+        samples[column.name].add(column)
     found = {
         name: Looks(entity)
         for name, entity in zip(samples, detect(list(samples.values())), strict=True)
         if entity is not None
     }
-    for column in frame.iter_columns():
+    for column in columns:
         if column.name not in found and (other := _otherwise(column)) is not None:
             found[column.name] = other
     return found

@@ -6,6 +6,7 @@ from typing import Final
 import polars as pl
 
 from leeward.formats.report import Combination
+from leeward_masking.canonical import column_type
 
 MOST_COLUMNS: Final = 8
 """Columns that are tried together: 28 pairs and 56 triples."""
@@ -22,7 +23,8 @@ def unique_share(values: pl.Series) -> float:
 
 def telling(frame: pl.DataFrame) -> list[str]:
     """The columns that are tried together: those with most values, of which most are shared."""
-    distinct = {column.name: column.n_unique() for column in frame.iter_columns()}
+    plain = [c for c in frame.iter_columns() if column_type(c.dtype) != "Other"]
+    distinct = {column.name: column.n_unique() for column in plain}
     candidates = [
         name for name, count in distinct.items() if 1 < count <= max(2, frame.height // 2)
     ]

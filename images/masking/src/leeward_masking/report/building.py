@@ -95,7 +95,11 @@ def large_report(
     kept = before.filter(pl.col(PRIORITY).is_in(after.get_column(PRIORITY).implode()))
     there = [entry for entry in counts.columns if entry.name in after.columns]
     real = looks(
-        after.select(e.name for e in there if e.transform in _STILL_REAL or e.applied is not None)
+        [
+            after.get_column(e.name)
+            for e in there
+            if e.transform in _STILL_REAL or e.applied is not None
+        ]
     )
     details = [
         _detail(entry, (before, kept, after), entry.name in withheld, real.get(entry.name))
