@@ -1,6 +1,6 @@
 """spec.privacyModel on rows: what is counted, how values get coarser, what is written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -34,10 +34,13 @@ def count(frame: pl.DataFrame, asked: PrivacyModel, subject: str | None = None) 
 
 
 def released(
-    frame: pl.DataFrame, asked: PrivacyModel, subject: str | None = None
+    frame: pl.DataFrame,
+    asked: PrivacyModel,
+    subject: str | None = None,
+    tables: Mapping[str, str] | None = None,
 ) -> tuple[Release, pl.DataFrame]:
     rules = {name: rule() for name in asked.quasi_identifiers}
-    release = decide(count(frame, asked, subject), asked, rules)
+    release = decide(count(frame, asked, subject), asked, rules, tables or {})
     return release, release.apply(frame)[0]
 
 
@@ -246,6 +249,46 @@ def test_widths_that_cut_a_column_into_too_many_intervals_are_refused() -> None:
     assert refused.value.code == "UnsuitableColumn"
 
 
+FILE = {"configMap": {"name": "levels", "key": "icd.csv"}}
+TABLE = "J10;flu;airways;*\nJ45;asthma;airways;*\nK29;gastritis;stomach;*\nK30;;stomach;*\n"
+
+
+def test_a_table_of_the_manifest_has_the_levels() -> None:
+    values = pl.Series("q", ["J45", "K29", None, "J10", "K30"])
+    given = ColumnHierarchy.model_validate({"name": "q", "table": FILE})
+    ladder = texts(make_ladder(values, rule(), given, TABLE))
+    assert ladder == {
+        "level 2": ["airways", "stomach", None, "airways", "stomach"],
+        "level 3": ["*", "*", None, "*", "*"],
+        "*": ["*"] * 5,
+    }
+
+
+def test_a_table_that_lacks_values_is_refused() -> None:
+    given = ColumnHierarchy.model_validate({"name": "q", "table": FILE})
+    with pytest.raises(JobError) as refused:
+        make_ladder(pl.Series("q", ["J45", "SECRET", None]), rule(), given, TABLE)
+    assert refused.value.code == "UnsuitableColumn"
+    assert "lacks 1 of its 3 values" in refused.value.message
+
+
+def test_levels_go_on_above_that_of_a_rule_with_a_table() -> None:
+    values = pl.Series("q", ["flu", "asthma", "gastritis", "", "unknown"])
+    own = rule(generalize={"hierarchy": {**FILE, "level": 1}})
+    ladder = texts(make_ladder(values, own, None, TABLE))
+    assert ladder["level 2"] == ["airways", "airways", "stomach", "stomach", "unknown"]
+    assert list(ladder) == ["level 2", "level 3", "*"]
+
+
+def test_a_table_that_parts_what_a_rule_has_joined_is_refused() -> None:
+    own = rule(generalize={"hierarchy": {**FILE, "level": 1}})
+    parted = "J10;lung;airways\nJ45;lung;allergies\n"
+    with pytest.raises(JobError) as refused:
+        make_ladder(pl.Series("q", ["lung"]), own, None, parted)
+    assert refused.value.code == "InvalidConfig"
+    assert "joins values at level 1 that are apart" in refused.value.message
+
+
 # --- what is written -----------------------------------------------------------------------------
 
 
@@ -284,7 +327,7 @@ def test_categories_are_counted_as_text() -> None:
     ]
     asked = model(["q"])
     counted = merge_counts([count(block, asked) for block in blocks])
-    release = decide(counted, asked, {"q": rule()})
+    release = decide(counted, asked, {"q": rule()}, {})
     assert [release.apply(block)[0]["q"].to_list() for block in blocks] == [["b", "a"], ["a", "b"]]
 
 
@@ -360,6 +403,14 @@ def test_hierarchical_distance_takes_like_for_like() -> None:
     assert released(frame, model(["q"], tCloseness=equal))[0].answer.node == (1,)
     release, _ = released(frame, model(["q"], tCloseness=near, hierarchies=tree))
     assert release.answer.node == (0,)
+
+
+def test_distance_by_a_table() -> None:
+    frame = pl.DataFrame({"q": ["a", "a", "b", "b"], "s": ["J10", "K29", "J45", "K30"]})
+    close = {"t": "0.3", "column": "s", "distance": "Hierarchical"}
+    tree = [{"name": "s", "table": FILE}]
+    asked = model(["q"], tCloseness=close, hierarchies=tree)
+    assert released(frame, asked, tables={"s": TABLE})[0].answer.node == (0,)
 
 
 def test_other_values_than_were_counted_are_refused() -> None:

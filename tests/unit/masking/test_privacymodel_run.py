@@ -150,3 +150,20 @@ def test_classes_are_of_what_quantiles_make_of_the_values(volume: Volume) -> Non
     assert result.report is not None
     assert result.report.privacy is not None
     assert result.report.privacy.after.smallest >= 15
+
+
+def test_classes_are_of_what_a_table_makes_of_the_values(volume: Volume) -> None:
+    wards = "".join(f"1{a}{b}15;1{a};1;*\n" for a in range(5) for b in range(7))
+    table = {"configMap": {"name": "posts", "key": "posts.csv"}}
+    own = rule("post", "generalize", {"hierarchy": {**table, "level": 1}})
+    model = {"k": 50, "quasiIdentifiers": ["post"]}
+    asked = PrivacyConfig(
+        model=PrivacyModel.model_validate({"kAnonymity": model}), subject="who", tables={}
+    )
+    path = volume.write_frame(PEOPLE, rows=50)
+    rules = [own.model_copy(update={"hierarchy": wards}), keep("row")]
+    result = volume.mask(volume.source(path, PEOPLE.schema), rules, privacy=asked)
+    assert result.report is not None
+    assert result.report.privacy is not None
+    assert [c.generalized_to for c in result.report.privacy.columns] == ["level 2"]
+    assert volume.masked()["post"].unique().to_list() == ["1"]

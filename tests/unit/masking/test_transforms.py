@@ -213,6 +213,15 @@ def test_date_to(unit: str, day: dt.date) -> None:
     assert cut(dates.cast(pl.Datetime("ms"))).to_list() == [day, None]
 
 
+@pytest.mark.parametrize("unit", ["Day", "Week", "Month", "Quarter", "Year", "Decade"])
+def test_units_of_the_first_and_the_last_year_are_dates_that_all_readers_know(unit: str) -> None:
+    ends = pl.Series("c", [dt.date(1, 1, 1), dt.date(9, 12, 31), dt.date(9999, 12, 31)])
+    first, ninth, last = transforms.date_to(unit)(ends).to_list()
+    assert first == dt.date(1, 1, 1)
+    assert ninth.year in (1, 9)
+    assert last.year in (9990, 9999)
+
+
 def test_prefix() -> None:
     values = pl.Series("c", ["12345", "12", "", None, "é€😀x"])
     assert transforms.prefix(3)(values).to_list() == ["123**", "**", "", None, "é€😀*"]

@@ -9,7 +9,9 @@ import pytest
 
 from leeward.plans.shared.model import Manifest
 from unit.plans.clinic import (
+    COLUMNS,
     JOB,
+    NAMESPACE,
     OUTPUT,
     RULES,
     SOURCE,
@@ -17,6 +19,7 @@ from unit.plans.clinic import (
     clinic,
     config_ref,
     dataset_spec,
+    inspected,
     job_spec,
 )
 from unit.plans.simulator import ready
@@ -142,11 +145,43 @@ def test_refused_before_anything_starts(
     assert words in message
 
 
+def test_what_a_row_has_several_of_is_no_quasi_identifier() -> None:
+    columns = [*COLUMNS, {"name": "visits[].ward", "type": "String", "nullable": True}]
+    asked = k_anonymity(quasiIdentifiers=["visits[].ward"])
+    rules = [*RULES, {"name": "visits[].ward", "keep": {}}]
+    world, engine = clinic(privacyModel=asked, columns=rules)
+    world.change(SOURCE, spec=dataset_spec(**SUBJECT, format="JSONL"))
+    world.change(SOURCE, status=inspected(world, columns=columns))
+    _, reason, message = ready(engine.settle(JOB), "Admitted")
+    assert reason == "UnsuitableColumn"
+    assert "which is in lists" in message
+
+
 def test_a_tagged_column_that_nobody_can_look_for_need_not_be_named() -> None:
     tagged = [{"name": "income", "tags": ["QuasiIdentifier"]}]
     world, engine = clinic(privacyModel=model(), columns=ruled("income", redact={}))
     world.change(SOURCE, spec=dataset_spec(**SUBJECT, columns=tagged))
     assert ready(engine.settle(JOB), "Admitted")[0] == "True"
+
+
+def test_tables_of_hierarchies_are_copied_when_the_job_is_admitted() -> None:
+    place = {"configMap": {"name": "wards", "key": "wards.csv"}}
+    world, engine = clinic(privacyModel=model(hierarchies=[{"name": "ward", "table": place}]))
+    world.change(SOURCE, spec=dataset_spec(**SUBJECT))
+    _, reason, message = ready(engine.settle(JOB), "Admitted")
+    assert reason == "HierarchyMissing"
+    assert 'in which privacyModel, for column "ward", looks for a hierarchy' in message
+    world.add(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "wards", "namespace": NAMESPACE},
+            "data": {"wards.csv": "A;Surgery\n"},
+        }
+    )
+    engine.settle(JOB)
+    told = world.objects[config_ref(world.only("Job")["metadata"]["name"])]["data"]["job.json"]
+    assert json.loads(told)["privacy"]["tables"] == {"ward": "A;Surgery\n"}
 
 
 def exposure(**changes: Any) -> Manifest:

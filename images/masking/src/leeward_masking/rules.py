@@ -100,11 +100,13 @@ class AskedOfAll:
     Attributes:
         privacy: The models.
         rules: The rule of each quasi-identifier.
+        tables: Tables of hierarchies by column: of the models, else of the column's own rule.
         schema: Of the source.
     """
 
     privacy: PrivacyConfig
     rules: dict[str, ColumnRule]
+    tables: dict[str, str]
     schema: pl.Schema
 
 
@@ -200,7 +202,12 @@ class MaskPlan:
 
         asked = self.asked
         return ClassGathering(
-            asked.privacy.model, asked.rules, asked.schema, mask, asked.privacy.subject
+            asked.privacy.model,
+            asked.rules,
+            asked.tables,
+            asked.schema,
+            mask,
+            asked.privacy.subject,
         )
 
 
@@ -288,7 +295,9 @@ def _asked_of_all(
     if privacy.subject is not None and privacy.subject not in schema:
         raise missing(privacy.subject)
     rules = {name: by_column[name].rule for name in model.quasi_identifiers}
-    return AskedOfAll(privacy, rules, schema)
+    own = {name: by_column[name].hierarchy for name in rules}
+    tables = {name: text for name, text in own.items() if text is not None} | privacy.tables
+    return AskedOfAll(privacy, rules, tables, schema)
 
 
 def _column_plan(

@@ -213,7 +213,8 @@ def date_to(unit: str) -> Transform:
         days = values.dt.date() if values.dtype != pl.Date else values
         if unit == "Decade":
             decade = pl.lit(days).dt.year().floordiv(10) * 10
-            return _select(values, pl.date(decade, 1, 1))
+            # Few readers know a year 0: the first nine years begin with year 1.
+            return _select(values, pl.date(decade.replace(0, 1), 1, 1))
         return days.dt.truncate(every[unit]).alias(values.name)
 
     return apply

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
+from leeward.api.hierarchies import HierarchyFile
 from leeward.api.meta import Cel, ColumnName, ListMap, Model, Rules, Text
 from leeward.api.valuetransforms import PositiveDecimal
 
@@ -122,10 +123,14 @@ class ColumnHierarchy(Model):
         default=None,
         description="Widths of a number's intervals per level, each a multiple of the one before.",
     )
+    table: HierarchyFile | None = Field(
+        default=None, description="What each value is at each level, in a ConfigMap."
+    )
     cel: ClassVar = (
         Cel(
-            "[has(self.prefixes), has(self.dateUnits), has(self.widths)].filter(x, x).size() == 1",
-            "a hierarchy needs exactly one of prefixes, dateUnits, widths",
+            "[has(self.prefixes), has(self.dateUnits), has(self.widths), has(self.table)]"
+            ".filter(x, x).size() == 1",
+            "a hierarchy needs exactly one of prefixes, dateUnits, widths, table",
         ),
     )
 
@@ -234,11 +239,11 @@ class PrivacyModel(Model):
         return None if zero is None else (f'the weight of "{zero}" is 0', "give it one above 0")
 
     def _fault_of_columns(self, hierarchy: ColumnHierarchy) -> tuple[str, str] | None:
-        given = (hierarchy.prefixes, hierarchy.date_units, hierarchy.widths)
+        given = (hierarchy.prefixes, hierarchy.date_units, hierarchy.widths, hierarchy.table)
         if sum(levels is not None for levels in given) != 1:
             return (
                 f'the hierarchy of "{hierarchy.name}" is not of one kind',
-                "give exactly one of prefixes, dateUnits, widths",
+                "give exactly one of prefixes, dateUnits, widths, table",
             )
         lengths = hierarchy.prefixes or ()
         if any(short >= long for long, short in pairwise(lengths)):

@@ -21,7 +21,7 @@ from leeward_masking.canonical import column_type
 from leeward_masking.delimiter import DelimiterError
 from leeward_masking.detection import ContentSample, detect
 from leeward_masking.errors import JobError
-from leeward_masking.nesting import values_of
+from leeward_masking.nesting import list_depth, values_of
 from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
 from leeward_masking.rules import MaskedBlock
 
@@ -225,11 +225,17 @@ def _privacy(job: JobFile, frame: pl.DataFrame, rule_of: RuleOf) -> PrivacyConfi
         rest="keep" if job.spec.default_action == "Keep" else "drop",
         subject=job.source.subject_column if job.source else None,
         label=f"Dataset {job.spec.source.name}",
+        lists=frozenset(c.name for c in frame.iter_columns() if list_depth(c.name, c.dtype)),
     )
     if (denied := asked.check()) is not None:
         what, _, remedy = denied.message.rpartition(": ")
         raise CliError(f"MaskingJob {job.name}: {what}", remedy)
-    return PrivacyConfig(model=asked.model, subject=asked.counted_subject)
+    tables = {
+        entry.name: job.text_of(entry.table.config_map)
+        for entry in asked.model.hierarchies
+        if entry.table is not None
+    }
+    return PrivacyConfig(model=asked.model, subject=asked.counted_subject, tables=tables)
 
 
 def _rows_after(masked: MaskedBlock) -> list[Row]:

@@ -129,10 +129,12 @@ class PrivacyConfig(Document):
 
     Attributes:
         subject: Column of the source that says whose row it is; None: each row is of somebody else.
+        tables: The tables that its hierarchies name, by column, as they were at admission.
     """
 
     model: PrivacyModel
     subject: str | None = None
+    tables: dict[str, str] = Field(default={})
 
 
 class MaskingConfig(Document):

@@ -19,6 +19,7 @@ class ClassGathering:
     Attributes:
         model: What is asked.
         rules: The rule of each quasi-identifier.
+        tables: Tables of hierarchies by column.
         schema: Of the source.
         mask: The named columns of a block, masked.
         subject: The column that says whose row it is; None: each row is of somebody else.
@@ -26,6 +27,7 @@ class ClassGathering:
 
     model: PrivacyModel
     rules: dict[str, ColumnRule]
+    tables: dict[str, str]
     schema: pl.Schema
     mask: Callable[[pl.DataFrame, Sequence[str]], pl.DataFrame]
     subject: str | None
@@ -49,7 +51,7 @@ class ClassGathering:
         Raises:
             JobError: ``PrivacyModelUnmet``, ``UnsuitableColumn`` or ``TooLarge``.
         """
-        return decide(Counted.of(tables), self.model, self.rules)
+        return decide(Counted.of(tables), self.model, self.rules, self.tables)
 
 
 class ClassGatherer:

@@ -19,7 +19,9 @@ from leeward_masking.anonymity.hierarchy import ANY, Hierarchy, from_columns
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.errors import JobError
 from leeward_masking.ipprefix import IpPrefixMask
+from leeward_masking.privacymodel.tables import Steps, levels_above, table_levels
 from leeward_masking.transforms import bins, date_to, interval_labels
+from leeward_masking.valuehierarchy import hierarchy_columns
 
 NUMBERS: Final = frozenset({"Integer", "Float", "Decimal"})
 DATES: Final = frozenset({"Date", "Datetime"})
@@ -50,19 +52,28 @@ class Ladder:
     labels: tuple[pl.Series, ...]
 
 
-def make_ladder(values: pl.Series, rule: ColumnRule, given: ColumnHierarchy | None) -> Ladder:
+def make_ladder(
+    values: pl.Series,
+    rule: ColumnRule,
+    given: ColumnHierarchy | None = None,
+    table: str | None = None,
+) -> Ladder:
     """The ladder of one column.
 
     Args:
         values: Its distinct masked values; null is one of them where it occurs.
         rule: The column's own rule.
         given: What spec.privacyModel.hierarchies says of it.
+        table: The table that this names, or that the rule names.
 
     Raises:
-        JobError: ``UnsuitableColumn``: the hierarchy is for values of another type.
+        JobError: ``UnsuitableColumn``: the hierarchy is for values of another type, or lacks some;
+            ``InvalidConfig``: its table is none.
     """
     if given is None:
-        steps = _steps(values, rule)
+        steps = _steps(values, rule, table)
+    elif given.table is not None:
+        steps = table_levels(values, hierarchy_columns(given.table, table))
     elif given.prefixes is not None:
         steps = _prefixes(values, given.prefixes)
     elif given.date_units is not None:
@@ -87,15 +98,12 @@ def make_ladder(values: pl.Series, rule: ColumnRule, given: ColumnHierarchy | No
     return Ladder(hierarchy, names, tuple(column.gather(first) for column, first in groups_of))
 
 
-_Steps = Sequence[tuple[str, pl.Series]]
-"""Name and labels, one per value, of every level between the values and ``*``."""
-
-
-def _steps(values: pl.Series, rule: ColumnRule) -> _Steps:
-    """What rule and type suggest; nothing where some rows went through another transform."""
-    if rule.when is not None:
-        return ()
+def _steps(values: pl.Series, rule: ColumnRule, table: str | None) -> Steps:
+    """What rule and type suggest. Values of rows that the rule is not for stay as they are."""
     coarser = rule.generalize
+    if coarser is not None and coarser.hierarchy is not None:
+        columns = hierarchy_columns(coarser.hierarchy, table)
+        return levels_above(values, columns, coarser.hierarchy.level)
     if coarser is not None and coarser.bins is not None:
         return _joined_bins(values, coarser.bins)
     if coarser is not None and coarser.quantiles is not None:
@@ -115,13 +123,13 @@ def _steps(values: pl.Series, rule: ColumnRule) -> _Steps:
     return ()
 
 
-def _date_units(values: pl.Series, units: Sequence[DateUnit]) -> _Steps:
+def _date_units(values: pl.Series, units: Sequence[DateUnit]) -> Steps:
     if column_type(values.dtype) not in DATES:
         raise unsuitable(values.name, "holds no dates, and its hierarchy has dateUnits")
     return [(unit, date_to(unit)(values)) for unit in units]
 
 
-def _prefixes(values: pl.Series, lengths: Sequence[int]) -> _Steps:
+def _prefixes(values: pl.Series, lengths: Sequence[int]) -> Steps:
     """The first characters, and ``*`` for each of the others; shorter ones stay as they are."""
     text = pl.lit(canonical_text(values))
     steps = []
@@ -132,7 +140,7 @@ def _prefixes(values: pl.Series, lengths: Sequence[int]) -> _Steps:
     return steps
 
 
-def _networks(values: pl.Series, rule: IpPrefix) -> _Steps:
+def _networks(values: pl.Series, rule: IpPrefix) -> Steps:
     """Networks of 8 (IPv4) and 16 (IPv6) bits less at each level; other texts stay."""
     steps = []
     text = canonical_text(values)
@@ -149,7 +157,7 @@ def _less(bits: int, step: int) -> int:
     return max((math.ceil(bits / step) - 1) * step, min(bits, step))
 
 
-def _joined_bins(values: pl.Series, borders: Sequence[str]) -> _Steps:
+def _joined_bins(values: pl.Series, borders: Sequence[str]) -> Steps:
     """Every other border less at each level, until none is left; other texts stay."""
     steps: list[tuple[str, pl.Series]] = []
     if not borders:
@@ -199,7 +207,7 @@ def _nice_widths(values: pl.Series) -> list[Fraction]:
     return widths
 
 
-def _intervals(values: pl.Series, widths: Sequence[Fraction]) -> _Steps:
+def _intervals(values: pl.Series, widths: Sequence[Fraction]) -> Steps:
     """Intervals ``[a, b)`` that begin at multiples of the width."""
     if column_type(values.dtype) not in NUMBERS:
         raise unsuitable(values.name, "holds no numbers, and its hierarchy has widths")

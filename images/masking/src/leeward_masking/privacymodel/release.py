@@ -1,6 +1,6 @@
 """What the search decided, and how it is done to the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -67,13 +67,19 @@ class Release:
         return masked.with_columns(columns).filter(kept), kept
 
 
-def decide(counted: Counted, model: PrivacyModel, rules: dict[str, ColumnRule]) -> Release:
+def decide(
+    counted: Counted,
+    model: PrivacyModel,
+    rules: Mapping[str, ColumnRule],
+    tables: Mapping[str, str],
+) -> Release:
     """Search the levels of least loss at which the table keeps to the models.
 
     Args:
         counted: All rows.
         model: What is asked.
         rules: The rule of each quasi-identifier.
+        tables: Tables of hierarchies by column.
 
     Raises:
         JobError: ``PrivacyModelUnmet``: there are none; ``UnsuitableColumn``; ``TooLarge``.
@@ -82,19 +88,21 @@ def decide(counted: Counted, model: PrivacyModel, rules: dict[str, ColumnRule]) 
     names = model.quasi_identifiers
     values = tuple(v.alias(name) for v, name in zip(counted.values, names, strict=True))
     ladders = tuple(
-        make_ladder(known, rules[name], given.get(name))
+        make_ladder(known, rules[name], given.get(name), tables.get(name))
         for known, name in zip(values, names, strict=True)
     )
     weights = {entry.name: float(entry.weight) for entry in model.weights}
     lattice = make_lattice(
         [ladder.hierarchy for ladder in ladders], [weights.get(name, 1.0) for name in names]
     )
-    table, models = _models(counted, model)
+    table, models = _models(counted, model, tables)
     limit = Fraction(model.k_anonymity.max_suppression)
     return Release(values, ladders, search(table.settle(), lattice, models, limit))
 
 
-def _models(counted: Counted, model: PrivacyModel) -> tuple[CountTable, Sequence[Model]]:
+def _models(
+    counted: Counted, model: PrivacyModel, tables: Mapping[str, str]
+) -> tuple[CountTable, Sequence[Model]]:
     """The table as the models want it, and the models."""
     table = counted.table
     models: list[Model] = [KAnonymity(model.k_anonymity.k)]
@@ -111,7 +119,9 @@ def _models(counted: Counted, model: PrivacyModel) -> tuple[CountTable, Sequence
             table = _ranked(table, place, values)
         whole = table.sensitive[place].totals()
         distance: Literal["Equal", "Ordered"] | Hierarchy
-        distance = _tree(values, model) if close.distance == "Hierarchical" else close.distance
+        distance = (
+            _tree(values, model, tables) if close.distance == "Hierarchical" else close.distance
+        )
         models.append(TCloseness(float(close.t), whole, distance, place))
     return table, models
 
@@ -130,10 +140,11 @@ def _ranked(table: CountTable, place: int, values: pl.Series) -> CountTable:
     return replace(table, sensitive=sensitive)
 
 
-def _tree(values: pl.Series, model: PrivacyModel) -> Hierarchy:
+def _tree(values: pl.Series, model: PrivacyModel, tables: Mapping[str, str]) -> Hierarchy:
     """The hierarchy over the values of the column of t-closeness."""
     given = next(entry for entry in model.hierarchies if entry.name == values.name)
-    tree = make_ladder(values, ColumnRule(name=values.name, keep=NoParameters()), given).hierarchy
+    rule = ColumnRule(name=values.name, keep=NoParameters())
+    tree = make_ladder(values, rule, given, tables.get(values.name)).hierarchy
     if tree.height > 1:
         return tree
     # One value alone: all distances are 0, however it is counted.

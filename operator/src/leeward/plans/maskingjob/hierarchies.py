@@ -17,20 +17,16 @@ that holds 1 MiB."""
 
 def check_hierarchies(case: MaskingCase) -> Verdict:
     """Every table is there, and has the level that is asked for."""
-    asked = {
-        rule.name: rule.generalize.hierarchy
-        for rule in case.spec.columns
-        if rule.generalize is not None and rule.generalize.hierarchy is not None
-    }
-    refs = dict.fromkeys(_ref(case, file) for file in asked.values())
+    asked = _asked(case)
+    refs = dict.fromkeys(_ref(case, file) for _, file, _ in asked)
     unseen = tuple(ref for ref in refs if not case.observed.has(ref))
     if unseen:
         return Unseen(unseen)
-    for name, hierarchy in asked.items():
-        denied = check_table(case, hierarchy, f'rule "{name}"', hierarchy.level)
+    for who, file, level in asked:
+        denied = check_table(case, file, who, level)
         if denied is not None:
             return denied
-    size = sum(len(canonical_json(table_text(case, file))) for file in asked.values())
+    size = sum(len(canonical_json(table_text(case, file))) for _, file, _ in asked)
     if size <= MAX_BYTES:
         return None
     return Denied(
@@ -38,6 +34,23 @@ def check_hierarchies(case: MaskingCase) -> Verdict:
         f"the tables of all hierarchies take {size >> 10} KiB, and a job may have"
         f" {MAX_BYTES >> 10} KiB of them: leave out levels and values that it does not need",
     )
+
+
+def _asked(case: MaskingCase) -> list[tuple[str, HierarchyFile, int]]:
+    """What asks for a table, which one, and how many levels it must have."""
+    rules = [
+        (f'rule "{rule.name}"', rule.generalize.hierarchy, rule.generalize.hierarchy.level)
+        for rule in case.spec.columns
+        if rule.generalize is not None and rule.generalize.hierarchy is not None
+    ]
+    model = case.spec.privacy_model
+    entries = model.hierarchies if model is not None else ()
+    tables = [
+        (f'privacyModel, for column "{entry.name}",', entry.table, 1)
+        for entry in entries
+        if entry.table is not None
+    ]
+    return [*rules, *tables]
 
 
 def check_table(case: MaskingCase, file: HierarchyFile, who: str, level: int) -> Denied | None:

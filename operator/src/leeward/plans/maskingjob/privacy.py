@@ -1,6 +1,6 @@
 """Whether spec.privacyModel of a MaskingJob suits the columns and their rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal as Number
 from typing import Final, Literal
@@ -9,6 +9,7 @@ from leeward.api.dataset import ColumnType, Tag
 from leeward.api.maskingjob import PrivacyStatus
 from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
 from leeward.api.transforms import ColumnRule
+from leeward.formats.columnpaths import ELEMENTS, parse_path
 from leeward.formats.result import MaskingReport
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.listing import listed
@@ -40,6 +41,7 @@ class Asked:
         rest: Transform of the others.
         subject: The column that says whose row it is, where the Dataset names one.
         label: The source, in words.
+        lists: Columns of which a row may have several values.
     """
 
     model: PrivacyModel
@@ -49,6 +51,7 @@ class Asked:
     rest: Literal["keep", "drop"]
     subject: str | None
     label: str
+    lists: frozenset[str]
 
     @property
     def counted_subject(self) -> str | None:
@@ -91,7 +94,12 @@ def asked_of(case: MaskingCase) -> Asked | None:
         rest="keep" if case.spec.default_action == "Keep" else "drop",
         subject=case.dataset.subject_column,
         label=case.source_label,
+        lists=frozenset() if case.dataset.format == "CSV" else _in_lists(case.types),
     )
+
+
+def _in_lists(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name for name in names if ELEMENTS in parse_path(name))
 
 
 def check_privacy_model(case: MaskingCase) -> Verdict:
@@ -154,11 +162,11 @@ def _check_columns(asked: Asked) -> Denied | None:
                 " so that rows cannot be counted before they are written: choose another transform"
                 " for it (generalize, say), or remove it there",
             )
-        if asked.types[name] == "Other":
+        if asked.types[name] == "Other" or name in asked.lists:
             return Denied(
                 "UnsuitableColumn",
-                f'{_BEFORE} column "{name}" of {asked.label}, which holds lists, structs or'
-                " binary values: remove it there, or drop the column",
+                f'{_BEFORE} column "{name}" of {asked.label}, which is in lists, or holds lists,'
+                " structs or binary values: remove it there, or drop the column",
             )
     return None
 
@@ -174,7 +182,7 @@ def _check_subject(asked: Asked) -> Denied | None:
             " spec.subjectColumn, or, where every row is of another person, kAnonymity.count to"
             " Rows",
         )
-    if asked.types.get(subject, "Other") == "Other":
+    if asked.types.get(subject, "Other") == "Other" or subject in asked.lists:
         return Denied(
             "SubjectMissing",
             f"k counts people, and the spec.subjectColumn of {asked.label} is no column that"
@@ -206,6 +214,8 @@ def _check_left_out(asked: Asked) -> Denied | None:
 
 def _check_types(asked: Asked) -> Denied | None:
     for hierarchy in asked.model.hierarchies:
+        if hierarchy.table is not None:
+            continue
         wanted, what = _wanted(hierarchy)
         kind = _masked_type(asked, hierarchy.name)
         if kind not in wanted:

@@ -229,7 +229,12 @@ def _privacy(case: MaskingCase) -> PrivacyConfig | None:
     asked = asked_of(case)
     if asked is None:
         return None
-    return PrivacyConfig(model=asked.model, subject=asked.counted_subject)
+    tables = {
+        entry.name: table_text(case, entry.table)
+        for entry in asked.model.hierarchies
+        if entry.table is not None
+    }
+    return PrivacyConfig(model=asked.model, subject=asked.counted_subject, tables=tables)
 
 
 def _report(case: MaskingCase, path: str) -> ReportFile:
