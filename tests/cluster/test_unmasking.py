@@ -158,3 +158,14 @@ def test_a_token_that_the_key_did_not_make_fails_by_its_place(people: Clinic) ->
     assert "row 1" in told["message"]
     assert "Zebulon" not in told["message"]
     assert people.get("dataset", "strange-out") == {}
+
+
+def test_the_command_shows_what_tokens_stand_for(
+    people: Clinic, leeward: Callable[..., str]
+) -> None:
+    token = str(rows(people, leeward, "cards-out")[1]["patient"])
+    shown = leeward(
+        *("unmask", "cards-out", "patient", token, "-n", people.namespace, "-o", "json"),
+        *("--purpose", "research", "--reason", REASON),
+    )
+    assert json.loads(shown) == [{"token": token, "value": "P2"}]

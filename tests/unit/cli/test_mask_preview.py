@@ -147,6 +147,14 @@ def test_a_condition_that_is_none_is_told(data: Path, members: dict[str, Any], t
     assert told in result.stderr
 
 
+def test_nothing_is_led_back_here(data: Path) -> None:
+    changes = {"direction": "Unmask", "reason": "audit request 2027-114"}
+    path = manifest(data.parent, VAULT, DATASET, job([RULES[0]], defaultAction="Drop", **changes))
+    result = leeward("mask", "preview", "-f", path, str(data))
+    assert result.exit_code == 1
+    assert "has direction Unmask, and the keys for that are in the cluster" in result.stderr
+
+
 def test_fakes_are_of_the_subject(data: Path) -> None:
     rules = [{"name": "name", "fake": {"kind": "Name", "key": KEY}}]
     first, second, third = pairs(data, VAULT, DATASET, job(rules, defaultAction="Drop"))

@@ -194,3 +194,16 @@ def test_what_cannot_be_compared_is_refused_before_any_work(
     with pytest.raises(JobError) as raised:
         begin()
     assert raised.value.code == code
+
+
+def test_numbers_in_lists_become_text_beside_text() -> None:
+    name = "visits[].days"
+    frame = pl.DataFrame({name: [[1, 2], [3]], "ward": ["A", "B"]})
+    config = rule_with(
+        name,
+        {"replace": {"value": "?"}},
+        when={"column": "ward", "equals": "A"},
+        otherwise={"keep": {}},
+    )
+    plan = compile_plan([config], frame.schema, lambda _: MATERIAL)
+    assert plan.mask(frame).frame.get_column(name).to_list() == [["?", "?"], ["3"]]

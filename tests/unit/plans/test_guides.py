@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from leeward.api import KINDS_BY_NAME
+from leeward.api.transforms import TRANSFORMS
 from leeward.plans.shared.model import Manifest
 
 GUIDES = Path(__file__).parents[3] / "docs" / "guides"
@@ -36,3 +37,13 @@ def test_manifests_of_the_guides_are_valid(guide: str) -> None:
     for manifest in found:
         assert manifest["apiVersion"] == "leeward.dev/v1alpha1"
         KINDS_BY_NAME[manifest["kind"]].spec.model_validate(manifest["spec"])
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_every_transform_says_what_it_protects_from_and_what_not(transform: str) -> None:
+    text = (GUIDES / "transforms.md").read_text()
+    sections = {part.split("\n")[0]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)}
+    (section,) = [part for head, part in sections.items() if transform in re.split("[, ]+", head)]
+    assert re.search(r"^Against:\s|[.] Against:\s", section, re.MULTILINE)
+    assert re.search(r"Not against:\s", section)
+    assert re.search(rf"name: [a-z_]+,? *{transform}: ", section), "it has no example"

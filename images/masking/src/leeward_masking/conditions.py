@@ -99,10 +99,7 @@ def _placed(work: Callable[[], pl.Series], rows: pl.Series) -> pl.Series:
     except JobError as error:
         if error.row is None:
             raise
-        row = int(rows[error.row - 1]) + 1
-        raise JobError(
-            error.code, error.message, error.remedy, row=row, column=error.column
-        ) from None
+        raise error.at_row(int(rows[error.row - 1]) + 1) from None
 
 
 def _null(values: pl.Series) -> pl.Expr:

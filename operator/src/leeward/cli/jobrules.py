@@ -53,8 +53,14 @@ def check_rules(name: str, spec: MaskingJobSpec) -> None:
     """What the API server checks of rules beyond the shape of each field.
 
     Raises:
-        CliError: A rule is not as it must be; it is named.
+        CliError: A rule is not as it must be; it is named. Or the job leads values back, of which
+            nothing can be tried here.
     """
+    if spec.direction == "Unmask":
+        raise CliError(
+            f"MaskingJob {name} has direction Unmask, and the keys for that are in the cluster",
+            "give a job that masks; or lead tokens back: leeward unmask",
+        )
     for rule in spec.columns:
         given = [transform for transform in TRANSFORMS if transform in rule.manifest()]
         if len(given) != 1:
