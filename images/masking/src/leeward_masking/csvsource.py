@@ -22,7 +22,9 @@ from leeward_masking.structure import (
     quote_error,
     row_words,
     unclosed_quote,
+    without_comments,
 )
+from leeward_masking.textstream import text_stream
 
 MAX_RECORD: Final = 64 << 20
 """Longest record in bytes; a longer one is more likely a quote that is not closed."""
@@ -58,12 +60,11 @@ class CsvReader:
         first_row: int = 1,
         block_bytes: int = CSV_BLOCK_BYTES,
     ) -> None:
-        self._content = content
         self._options = options or CsvOptions()
         self._dialect = Dialect(ord(self._options.delimiter), ord(self._options.quote))
         self._block_bytes = block_bytes
         self._first_row = first_row
-        self._done = 0
+        self._stream = text_stream(content, self._options)
         self._names: list[str] = []
         self._types: dict[str, ColumnType] = {}
         self._rest = self._first_bytes()
@@ -73,7 +74,7 @@ class CsvReader:
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""
-        return self._done, self._content.size
+        return self._stream.position()
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
@@ -98,7 +99,7 @@ class CsvReader:
             raise empty("has a header and no rows")
 
     def _first_bytes(self) -> bytes:
-        head = self._read(_FIRST_BYTES)
+        head = self._stream.read(_FIRST_BYTES)
         if head.startswith(_UTF16_BOMS):
             raise _encoding("begins with a byte order mark of UTF-16")
         if head.startswith(b"PAR1"):
@@ -109,19 +110,15 @@ class CsvReader:
             )
         return head.removeprefix(_UTF8_BOM)
 
-    def _read(self, size: int) -> bytes:
-        data = self._content.read(size)
-        self._done += len(data)
-        return data
-
     def _next_records(self, row: int) -> tuple[bytes, Records]:
         """The next bytes that hold whole records; the rest is kept for the next call."""
         data = self._rest
         while True:
-            more = self._read(self._block_bytes)
+            more = self._stream.read(self._block_bytes)
             data += more
             if not more and data and not data.endswith(b"\n"):
                 data += b"\n"
+            data = self._without_comments(data)
             records = find_records(np.frombuffer(data, np.uint8), self._dialect)
             if records.count or not data:
                 self._rest = data[records.length :]
@@ -134,6 +131,12 @@ class CsvReader:
                     " closed",
                     row=row or None,
                 )
+
+    def _without_comments(self, data: bytes) -> bytes:
+        comment = self._options.comment
+        if comment is None or comment.encode() not in data:
+            return data
+        return without_comments(data, self._dialect, ord(comment))
 
     def _unclosed(self, data: bytes, records: Records, row: int) -> JobError:
         """A record without an end: only a quote can hide it."""
@@ -235,7 +238,8 @@ def _encoding(what: str, row: int | None = None, column: str | None = None) -> J
     return JobError(
         "WrongEncoding",
         f"the source {what}" if row is None else what,
-        "convert the file to UTF-8, and seal it anew if it was sealed",
+        "say in spec.csv.encoding of the Dataset what it is; or convert the file to UTF-8, and seal"
+        " it anew if it was sealed",
         row=row or None,
         column=column if row else None,
     )

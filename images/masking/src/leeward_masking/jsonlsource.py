@@ -13,6 +13,7 @@ from leeward_masking.errors import JobError
 from leeward_masking.jsonlsurvey import JsonlSurvey, parse_line
 from leeward_masking.nesting import Layout
 from leeward_masking.structure import malformed
+from leeward_masking.textstream import text_stream
 
 MAX_LINE: Final = 64 << 20
 """Longest line in bytes."""
@@ -34,11 +35,14 @@ class JsonlLines:
     """
 
     def __init__(self, content: Readable, *, block_bytes: int = JSONL_BLOCK_BYTES) -> None:
-        self._content = content
+        self._stream = text_stream(content)
         self._block_bytes = block_bytes
         self._rest = b""
         self._started = False
-        self.done = 0
+
+    def position(self) -> tuple[int, int]:
+        """See ``BlockReader``."""
+        return self._stream.position()
 
     def blocks(self) -> Iterator[bytes]:
         """Whole lines, each with its end.
@@ -60,8 +64,7 @@ class JsonlLines:
             yield self._rest + b"\n"
 
     def _read(self) -> bytes:
-        data = self._content.read(self._block_bytes)
-        self.done += len(data)
+        data = self._stream.read(self._block_bytes)
         if self._started:
             return data
         self._started = True
@@ -108,7 +111,6 @@ class JsonlReader:
         block_bytes: int = JSONL_BLOCK_BYTES,
     ) -> None:
         self._first_row = first_row
-        self._content = content
         self._lines = JsonlLines(content, block_bytes=block_bytes)
         self._blocks = self._lines.blocks()
         self._first: bytes | None = None
@@ -121,7 +123,7 @@ class JsonlReader:
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""
-        return self._lines.done, self._content.size
+        return self._lines.position()
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""

@@ -133,7 +133,7 @@ class _LineFinder:
         for block in lines.blocks():
             self._sample = self._sample or block
             self._survey.add_block(block)
-            told.advance(lines.done)
+            told.advance(lines.position()[0])
         if self.rows == before:
             raise empty("holds no JSON object")
 

@@ -25,6 +25,7 @@ from leeward_masking.progress import Told
 from leeward_masking.ranges import Print, RangeContent, RangeHasher, header_print
 from leeward_masking.readers import flat, reader_of
 from leeward_masking.structure import LINE_FEED
+from leeward_masking.textstream import is_divisible
 
 SHARDS_PER_WORKER: Final = 8
 """So that at the end no worker waits long for another one."""
@@ -210,6 +211,10 @@ class Survey:
 
     def _text(self, number: int, content: Content) -> None:
         quote, has_header = _text_form(self._files.config)
+        options = self._files.config.csv
+        if not is_divisible(content, options):
+            # One shard: where a record begins is known only to who reads all before it.
+            has_header, self._target = False, max(self._target, content.size)
         cutter = RecordCutter(quote, 0 if has_header else self._target)
         hasher = RangeHasher(number)
         head: int | None = None if has_header else 0

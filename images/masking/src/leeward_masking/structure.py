@@ -80,6 +80,36 @@ def find_records(block: NDArray[np.uint8], dialect: Dialect) -> Records:
     return Records(borders[: last + 1], is_end[: last + 1], int(borders[last]) + 1, open_quote)
 
 
+def without_comments(data: bytes, dialect: Dialect, comment: int) -> bytes:
+    """Bytes that begin at a record's start, without whole lines that begin with ``comment``.
+
+    What stands inside of quotes is no comment, and quotes in comments count for nothing.
+    """
+    mark, quote = bytes((comment,)), bytes((dialect.quote,))
+    kept: list[bytes] = []
+    begin = odd = 0
+    at = 0 if data.startswith(mark) else _line_with(mark, data, 0)
+    while at >= 0:
+        odd ^= data.count(quote, begin, at) & 1
+        kept.append(data[begin:at])
+        begin = at
+        if odd:
+            at = _line_with(mark, data, at)
+            continue
+        end = data.find(b"\n", at)
+        if end < 0:
+            break
+        begin = end + 1
+        at = _line_with(mark, data, end)
+    return b"".join((*kept, data[begin:]))
+
+
+def _line_with(mark: bytes, data: bytes, start: int) -> int:
+    """Where the next line after ``start`` begins that begins with a mark; -1: none does."""
+    found = data.find(b"\n" + mark, start)
+    return found + 1 if found >= 0 else -1
+
+
 def check_records(
     block: NDArray[np.uint8],
     records: Records,
