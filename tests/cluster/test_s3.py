@@ -41,7 +41,7 @@ def test_a_dataset_in_a_bucket_is_masked_into_the_bucket_and_shown(
     path = made["spec"]["location"]["s3"]["path"]
     assert made["status"]["rows"] == 5000
     report = made["status"]["report"]["path"]
-    assert sorted(s3.keys()) == sorted(["raw/words.csv", path, report])
+    assert sorted(s3.names()) == sorted(["raw/words.csv", path, report])
     assert len(s3.get(path)) == made["status"]["bytes"]
     assert s3.uploads() == []
     shown = leeward("dataset", "preview", "mask-out", "-n", clinic.namespace, "--purpose",

@@ -51,7 +51,7 @@ class Objects:
 
     def forget(self) -> None:
         """Remove all objects and uploads."""
-        for key in self.keys():
+        for key in self.names():
             self.client.delete_object(Bucket="clinic", Key=key)
         found = self.client.list_multipart_uploads(Bucket="clinic")
         for entry in found.get("Uploads", []):
@@ -59,7 +59,7 @@ class Objects:
                 Bucket="clinic", Key=entry["Key"], UploadId=entry["UploadId"]
             )
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Names of all objects."""
         found = self.client.list_objects_v2(Bucket="clinic")
         return [entry["Key"] for entry in found.get("Contents", [])]

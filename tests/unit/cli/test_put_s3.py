@@ -56,7 +56,7 @@ def test_a_file_comes_whole_or_not_at_all(server: S3Server, tmp_path: Path) -> N
     server.forget()
     cut = put(server, tmp_path, "keep", DATA, whole=False)
     assert cut == {"error": receiver.INCOMPLETE}
-    assert (server.keys(), server.uploads()) == ([], [])
+    assert (server.names(), server.uploads()) == ([], [])
     sent = put(server, tmp_path, "keep", DATA)
     assert sent == {"bytes": len(DATA), "sha256": hashlib.sha256(DATA).hexdigest()}
     assert server.get("raw/a.csv") == DATA

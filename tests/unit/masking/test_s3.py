@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -34,6 +35,7 @@ from leeward_masking.s3client import Patience
 from leeward_masking.s3file import PIECE
 from leeward_masking.s3storage import S3Storage
 from leeward_masking.s3upload import PART, S3Upload
+from leeward_masking.workers import Worker
 from openbao.certificates import Authority
 from s3.server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, keep, rule
@@ -144,6 +146,36 @@ def test_a_job_reads_from_a_bucket_and_writes_into_one(bucket: Bucket, sealed: b
     assert b"SECRET2" in rows
 
 
+def test_several_pods_read_from_a_bucket_and_what_they_wrote_is_read_from_one(
+    bucket: Bucket,
+) -> None:
+    bucket.server.put("raw/a.csv", DATA)
+    source = bucket.source("raw/a.csv", bucket.inspect("raw/a.csv"))
+    output = bucket.folder / "masked" / "job-uid.parquet.lwe1"
+    config = MaskingConfig(
+        source=source,
+        rules=RULES,
+        output=OutputFile(path=str(output), format="Parquet"),
+        workers=2,
+    )
+    worker = Worker(
+        config, None, lambda role: MATERIAL, OUTPUT_KEY, b"p" * 32, 0, Progress(), min_shard=1 << 10
+    )
+    assert worker.run().output is not None
+    for path in output.parent.rglob("*.lwe1"):
+        key = f"copy/{path.relative_to(output.parent)}"
+        bucket.server.put(key, path.read_bytes())
+    assert len(bucket.server.names()) > 4
+    copy = bucket.source(f"copy/{output.name}")
+    rows = source_rows(copy, [OUTPUT_KEY], 500, "receipt")
+    assert b"SECRET" not in rows
+    assert len(json.loads(rows)["rows"]) == 500
+    (missing, *_) = [key for key in bucket.server.names() if ".parts/" in key]
+    bucket.server.client.delete_object(Bucket="clinic", Key=missing)
+    error = failure(lambda: source_rows(copy, [OUTPUT_KEY], 500, "receipt"))
+    assert (error.code, "part" in error.message) == ("FileMissing", True)
+
+
 def test_an_output_that_is_there_is_replaced_and_a_failed_one_leaves_nothing(
     bucket: Bucket,
 ) -> None:
@@ -157,7 +189,7 @@ def test_an_output_that_is_there_is_replaced_and_a_failed_one_leaves_nothing(
     bucket.server.client.delete_object(Bucket="clinic", Key=OUTPUT)
     other = bucket.source("raw/a.csv", found).model_copy(update={"digest": "sha256:" + "0" * 64})
     assert failure(lambda: bucket.mask(other)).code == "SourceChanged"
-    assert bucket.server.keys() == ["raw/a.csv"]
+    assert bucket.server.names() == ["raw/a.csv"]
     assert bucket.server.uploads() == []
 
 
@@ -166,7 +198,7 @@ def test_a_large_file_goes_up_in_parts_and_comes_back(bucket: Bucket) -> None:
     data = random.Random(5).randbytes(2 * PART + 12_345)
     with storage.create("big") as file:
         for start in range(0, len(data), 1 << 20):
-            assert bucket.server.keys() == []
+            assert bucket.server.names() == []
             file.write(memoryview(data)[start : start + (1 << 20)])
         assert file.publish(lambda written: None) == len(data)
     assert bucket.server.get("big") == data
@@ -191,7 +223,7 @@ def test_a_file_that_reads_back_differently_is_removed(bucket: Bucket) -> None:
             file.publish(refuse)
 
     assert failure(write).code == "Tampered"
-    assert bucket.server.keys() == []
+    assert bucket.server.names() == []
 
 
 @pytest.mark.parametrize("how", ["replaced", "removed"])
@@ -227,7 +259,7 @@ def test_a_killed_try_leaves_parts_that_the_next_one_and_a_clean_up_remove(bucke
     clean(CleanConfig(path=OUTPUT, store=bucket.store()))
     clean(CleanConfig(path=OUTPUT, store=bucket.store()))
     assert bucket.server.uploads() == []
-    assert bucket.server.keys() == []
+    assert bucket.server.names() == []
 
 
 def test_another_job_that_uploads_is_left_alone(bucket: Bucket) -> None:
