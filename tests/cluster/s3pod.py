@@ -60,7 +60,15 @@ def served(clinic: Clinic, folder: Path) -> Iterator[S3Pod]:
     ca = folder / "ca.crt"
     ca.write_text(authority.pem)
     clinic.apply(*_manifests(clinic, files))
-    clinic.run("create", "configmap", "s3-ca", f"--from-literal=ca.crt={authority.pem}")
+    bring_credentials(clinic, ca)
+    bring_program(clinic, NAME, program(), "/s3/versitygw")
+    with forwarded(clinic, NAME, PORT) as port:
+        yield S3Pod(clinic, port, ca)
+
+
+def bring_credentials(clinic: Clinic, ca: Path) -> None:
+    """What pods of a namespace need to use the server."""
+    clinic.run("create", "configmap", "s3-ca", f"--from-file=ca.crt={ca}")
     clinic.run(
         "create",
         "secret",
@@ -69,9 +77,6 @@ def served(clinic: Clinic, folder: Path) -> Iterator[S3Pod]:
         f"--from-literal=accessKeyId={ACCESS_KEY_ID}",
         f"--from-literal=secretAccessKey={SECRET_ACCESS_KEY}",
     )
-    bring_program(clinic, NAME, program(), "/s3/versitygw")
-    with forwarded(clinic, NAME, PORT) as port:
-        yield S3Pod(clinic, port, ca)
 
 
 def _manifests(clinic: Clinic, files: ServerFiles) -> list[Manifest]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from cluster.clinic import Clinic, Manifest, dataset, masking_job
-from cluster.s3pod import S3Pod, served
+from cluster.clinic import Clinic, Manifest, dataset, masking_job, vault
+from cluster.s3pod import S3Pod, bring_credentials, served
+from leeward.formats.sealed.layout import SLOT_MAGIC
 
 pytestmark = pytest.mark.cluster
 
@@ -49,6 +51,54 @@ def test_a_dataset_in_a_bucket_is_masked_into_the_bucket_and_shown(
     rows = json.loads(shown)
     assert "SECRET" not in shown
     assert rows
+
+
+def test_the_report_of_a_job_is_opened_from_the_bucket(
+    clinic: Clinic, s3: S3Pod, leeward: Callable[..., str]
+) -> None:
+    told = leeward("report", "mask-out", "-n", clinic.namespace, "--purpose", "research")
+    assert "word" in told
+    assert "SECRET" not in told
+
+
+def test_a_file_is_sealed_here_and_put_into_a_bucket(
+    clinic: Clinic, s3: S3Pod, leeward: Callable[..., str], tmp_path: Path
+) -> None:
+    clinic.apply(dataset("sent", "unused", sealed=True, location=s3.location("raw/sent.csv.lwe1")))
+    waiting = clinic.reason("dataset", "sent", "AwaitingData")
+    assert "in bucket clinic of https://" in waiting["message"]
+    file = tmp_path / "sent.csv"
+    file.write_bytes(DATA)
+    leeward("dataset", "put", "sent", str(file), "-n", clinic.namespace)
+    assert clinic.get("dataset", "sent")["status"]["rows"] == 5000
+    stored = s3.get("raw/sent.csv.lwe1")
+    assert stored.startswith(SLOT_MAGIC)
+    assert b"SECRET" not in stored
+    shown = leeward("dataset", "preview", "sent", "-n", clinic.namespace, "--purpose", "research")
+    assert "SECRET-1" in shown
+
+
+def test_a_dataset_in_a_bucket_is_used_from_another_namespace(
+    clinic: Clinic, s3: S3Pod, leeward: Callable[..., str]
+) -> None:
+    other = Clinic(clinic.kubectl, f"{clinic.namespace}-b")
+    clinic.kubectl("create", "namespace", other.namespace)
+    try:
+        leeward("namespace", "enable", other.namespace)
+        other.apply(vault())
+        bring_credentials(other, s3.ca)
+        s3.put("raw/shared.csv", DATA)
+        shared = dataset("shared", "unused", location=s3.location("raw/shared.csv"))
+        shared["spec"]["grants"][0]["namespaces"] = [other.namespace]
+        clinic.apply(shared)
+        clinic.reason("dataset", "shared", "Inspected")
+        job = masking_job("mask", "shared", RULES)
+        job["spec"]["source"]["namespace"] = clinic.namespace
+        job["spec"]["output"]["location"] = s3.location("other/")
+        other.apply(job)
+        other.reason("maskingjob", "mask", "Published", timeout=120)
+    finally:
+        clinic.kubectl("delete", "namespace", other.namespace, "--wait=false")
 
 
 def test_pods_reach_nothing_but_the_store(clinic: Clinic, s3: S3Pod) -> None:
