@@ -11,6 +11,7 @@ import pytest
 from cluster.clinic import Clinic, Manifest, dataset, masking_job, vault
 from cluster.s3pod import S3Pod, bring_credentials, served
 from leeward.formats.sealed.layout import SLOT_MAGIC
+from s3.server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 pytestmark = pytest.mark.cluster
 
@@ -120,3 +121,13 @@ def test_what_is_wrong_with_a_store_is_said(clinic: Clinic, s3: S3Pod) -> None:
         clinic.apply(dataset(reason.lower(), "unused", location=place))
     for reason in wrong:
         clinic.reason("dataset", reason.lower(), reason)
+
+
+def test_credentials_stand_in_their_secret_and_nowhere_else(clinic: Clinic, s3: S3Pod) -> None:
+    kinds = "leeward,jobs,configmaps,networkpolicies,events"
+    shown = clinic.run("get", kinds, "-o", "json")
+    pods = [pod for pod in clinic.items("pods") if pod["metadata"]["name"] != "s3"]
+    assert pods
+    logs = "".join(clinic.run("logs", pod["metadata"]["name"]) for pod in pods)
+    for secret in (ACCESS_KEY_ID, SECRET_ACCESS_KEY):
+        assert secret not in shown + logs + json.dumps(pods)

@@ -104,6 +104,16 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing() -> None:
     assert not cluster.written
 
 
+def test_the_keys_of_a_file_in_a_bucket_are_not_replaced() -> None:
+    there = dataset()
+    there["spec"]["location"] = {"s3": {"bucket": "clinic"}}
+    cluster = Asked(there)
+    result = leeward("dataset", "rewrap", "intake", cluster=cluster)
+    assert (result.exit_code, cluster.written) == (1, [])
+    assert "bucket" in result.stderr
+    assert "deletionPolicy Shred" in result.stderr
+
+
 def test_a_plain_file_has_no_keys() -> None:
     result = leeward("dataset", "rewrap", "intake", cluster=Asked(dataset(sealed=False)))
     assert result.exit_code == 1

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fakeapi.store import Answer, Place
+from leeward.api.dataset import Location
+from leeward.api.s3 import S3
 from leeward.keystore.records import UnpublishedKeys
 from leeward.plans.shared.faults import StaleWriteError
 from leeward.plans.shared.model import (
@@ -338,6 +340,25 @@ async def test_damaged_key_is_neither_published_nor_left_when_it_is_shredded(
     assert (await store.perform(ForgetArtefactKey(KEY_ID))).code == "Conflict"
     assert (await store.perform(ShredArtefactKey(KEY_ID))).code == "Done"
     assert world.names("artefact-") == []
+
+
+async def test_the_record_of_a_key_says_where_its_file_is_to_lie(world: KeyWorld) -> None:
+    store = await world.ready()
+    in_bucket = S3.model_validate(
+        {
+            "endpoint": "https://s3.example",
+            "bucket": "clinic",
+            "path": "masked/x",
+            "credentialsRef": {"name": "s3"},
+            "caRef": {"name": "authorities"},
+            "cidrs": ["203.0.113.0/24", "2001:db8::/32"],
+        }
+    )
+    for place in (on_volume("data", "masked/x"), Location(s3=in_bucket)):
+        key_id = f"{len(place.path) + bool(place.s3):032x}"
+        await store.perform(ensure("data", key_id, artefact=place))
+        found = {key.id: key for key in (await store.unpublished_keys()).keys}
+        assert found[key_id].artefact == place
 
 
 async def test_orphans_are_keys_of_files_that_were_not_published(world: KeyWorld) -> None:

@@ -171,4 +171,11 @@ def _sealed(cluster: Cluster, request: ReplaceRequest) -> Manifest:
             f"the file of Dataset {request.name} is plain: it has no keys to replace",
             "seal it, and create a Dataset with sealedWith for it",
         )
+    if "s3" in found["spec"].get("location", {}):
+        raise CliError(
+            f"the file of Dataset {request.name} lies in a bucket, where nothing is written in"
+            " place: its keys cannot be replaced",
+            "seal the file to another Dataset (leeward dataset put), and delete this one with"
+            " deletionPolicy Shred",
+        )
     return found

@@ -158,7 +158,7 @@ def check_source_namespace(case: Case) -> Verdict:
         "VolumeInOtherNamespace",
         f"{case.source_label} lies on a volume of namespace {case.source_ref.namespace}, which"
         f" cannot be mounted in {case.owner.namespace}: create this {case.owner.kind} in namespace"
-        f" {case.source_ref.namespace}",
+        f" {case.source_ref.namespace}, or have the file in a bucket (location.s3)",
     )
 
 
