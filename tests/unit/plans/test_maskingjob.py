@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +27,7 @@ from unit.plans.clinic import (
     REPORT_DIGEST,
     RULES,
     SOURCE,
+    VAULT,
     answer,
     clinic,
     config_ref,
@@ -321,3 +324,17 @@ def test_finished_job_never_gets_another_job() -> None:
     world.done.clear()
     engine.settle(JOB)
     assert {type(action) for action in world.done} == {DeleteSecret}
+
+
+def test_a_key_that_is_rotated_while_the_job_runs_changes_nothing() -> None:
+    world, engine = started()
+    admission = copy.deepcopy(world.objects[JOB]["status"]["admission"])
+    for key_id, info in list(world.keys.items()):
+        world.keys[key_id] = replace(info, version=2)
+    vault = copy.deepcopy(world.objects[VAULT]["status"])
+    for state in vault["keys"]:
+        state["primaryVersion"] = 2
+    world.change(VAULT, status=vault)
+    assert engine.settle(JOB)["admission"] == admission
+    world.succeed(answer(world))
+    assert ready(engine.settle(JOB))[1] == "Published"
