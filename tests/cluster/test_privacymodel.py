@@ -28,16 +28,21 @@ PEOPLE = [
 """40 people with two rows each, of whom nobody else has the date of birth."""
 RULES: list[Manifest] = [
     {"name": "born", "generalize": {"dateTo": "Month"}},
-    {"name": "post", "generalize": {"prefix": 3}},
-    {"name": "rest", "match": {"names": ["ill", "row"]}, "keep": {}},
+    {"name": "rest", "match": {"names": ["post", "ill", "row"]}, "keep": {}},
 ]
+POSTS = "".join(f"1{a}{b}15;1{a}***;*****\n" for a in range(4) for b in range(3))
+PLACE = {"configMap": {"name": "posts", "key": "posts.csv"}}
 QUASI = ("born", "post")
 K = 4
 
 
 def model(**changes: object) -> Manifest:
     anonymity = {"k": K, "quasiIdentifiers": list(QUASI), "maxSuppression": "0.1"}
-    return {"kAnonymity": anonymity | changes, "lDiversity": {"l": 2, "column": "ill"}}
+    return {
+        "kAnonymity": anonymity | changes,
+        "lDiversity": {"l": 2, "column": "ill"},
+        "hierarchies": [{"name": "post", "table": PLACE}],
+    }
 
 
 def job(name: str, privacy: Manifest, **changes: object) -> Manifest:
@@ -48,7 +53,15 @@ def job(name: str, privacy: Manifest, **changes: object) -> Manifest:
 def people(clinic: Clinic) -> Clinic:
     lines = [",".join(PEOPLE[0]), *(",".join(person.values()) for person in PEOPLE)]
     clinic.put("raw/people.csv", "\n".join(lines).encode())
-    clinic.apply(dataset("people", "raw/people.csv", subjectColumn="who"))
+    clinic.apply(
+        dataset("people", "raw/people.csv", subjectColumn="who"),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "posts"},
+            "data": {"posts.csv": POSTS},
+        },
+    )
     clinic.reason("dataset", "people", "Inspected")
     return clinic
 
@@ -65,7 +78,7 @@ def attack(rows: Sequence[dict[str, str]]) -> float:
 def test_what_is_published_keeps_to_it_and_says_what_an_attack_finds(
     people: Clinic, leeward: Callable[..., str]
 ) -> None:
-    people.apply(job("anonymous", model()))
+    people.apply(job("anonymous", model(), parallelism=2))
     people.reason("maskingjob", "anonymous", "Published")
     status = people.get("maskingjob", "anonymous")["status"]
     report = json.loads(people.get("configmap", status["report"])["data"]["report.json"])
@@ -73,6 +86,10 @@ def test_what_is_published_keeps_to_it_and_says_what_an_attack_finds(
     assert privacy["before"]["smallest"] == 1
     assert privacy["after"]["smallest"] >= K
     assert "heuristic" in privacy["note"]
+    assert {column["name"]: column["generalizedTo"] for column in privacy["columns"]}["post"] in (
+        *("as masked", "level 1", "level 2"),
+    )
+    assert status["privacy"]["smallestClass"] == privacy["after"]["smallest"]
     output = people.get("dataset", "anonymous-out")["status"]
     assert output["rows"] == status["output"]["rows"] == 80 - privacy["suppressedRows"]
 
@@ -91,7 +108,7 @@ def test_more_than_there_are_cannot_be_hidden(people: Clinic) -> None:
 
 
 def test_what_cannot_be_counted_is_not_admitted(people: Clinic) -> None:
-    people.apply(job("unknown", model(quasiIdentifiers=["born", "age"])))
+    people.apply(job("unknown", model(quasiIdentifiers=["post", "age"])))
     refused = people.reason("maskingjob", "unknown", "ColumnMissing", "Admitted")
     assert 'no column "age", which spec.privacyModel names' in refused["message"]
 
@@ -115,12 +132,12 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ["privacyModel.tCloseness", "needs an entry in hierarchies"],
     ),
     "a hierarchy of no effect": (
-        model() | {"hierarchies": [{"name": "ill", "prefixes": [1]}]},
+        model() | {"hierarchies": [{"name": "ill", "table": PLACE}]},
         ["privacyModel.hierarchies", "has no effect"],
     ),
     "a hierarchy of two kinds": (
         model() | {"hierarchies": [{"name": "post", "prefixes": [1], "widths": ["5"]}]},
-        ["privacyModel.hierarchies[0]", "exactly one of prefixes, dateUnits, widths"],
+        ["privacyModel.hierarchies[0]", "exactly one of prefixes, dateUnits, widths, table"],
     ),
     "a weight of no effect": (
         model() | {"weights": [{"name": "ill", "weight": "2"}]},
