@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leeward_masking.privacymodel.classes import subject_ids
+from leeward_masking.privacymodel.classes import stable_hash
 from leeward_masking.privacymodel.exposure import MOST_PER_CLASS, ClassSample, Exposure
 
 
@@ -14,7 +14,7 @@ def sampled(
     classes: Sequence[int], people: Sequence[int] | None, sample: int, step: int = 100
 ) -> ClassSample:
     frame = pl.DataFrame({"q": classes})
-    ids = None if people is None else subject_ids(pl.Series(people))
+    ids = None if people is None else stable_hash(pl.Series(people))
     found = ClassSample(by_subject=people is not None, sample=sample)
     for start in range(0, len(classes), step):
         block = None if ids is None else ids.slice(start, step)

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+import polars_hash as plh
 
 from leeward_masking.anonymity.counts import (
     MAX_ENTRIES,
@@ -15,9 +16,8 @@ from leeward_masking.anonymity.counts import (
     merge,
 )
 from leeward_masking.anonymity.grouping import CodeArray
-from leeward_masking.canonical import column_type
+from leeward_masking.canonical import canonical_text, column_type
 
-_SUBJECT_SEED: Final = 7
 _VALUE: Final = "value"
 
 
@@ -90,12 +90,12 @@ def count_rows(
             Subjects are told apart by 64 bits of a hash: two that have the same count as one, so
             classes may be taken for smaller than they are, and never for larger.
     """
-    values = tuple(_distinct(_plain(column)) for column in quasi_identifiers)
-    kinds = tuple(_distinct(_plain(column)) for column in sensitive)
+    values = tuple(distinct(column) for column in quasi_identifiers)
+    kinds = tuple(distinct(column) for column in sensitive)
     codes = [encode(column, known) for column, known in zip(quasi_identifiers, values, strict=True)]
     ids = None
     if subjects is not None:
-        ids = subject_ids(subjects).to_numpy(), subjects.is_not_null().to_numpy()
+        ids = stable_hash(subjects).fill_null(0).to_numpy(), subjects.is_not_null().to_numpy()
     counted = [
         (encode(column, known), len(known)) for column, known in zip(sensitive, kinds, strict=True)
     ]
@@ -162,9 +162,14 @@ def encode(column: pl.Series, known: pl.Series) -> CodeArray:
     return codes
 
 
-def subject_ids(subjects: pl.Series) -> pl.Series:
-    """64 bits per subject; equal for equal values, wherever this version of Polars runs."""
-    return subjects.hash(seed=_SUBJECT_SEED)
+def stable_hash(values: pl.Series) -> pl.Series:
+    """64 bits of XXH3 per value, of its canonical text; null stays null.
+
+    The same on every machine, as pods count parts of one source: the hash of Polars may depend on
+    what the processor has.
+    """
+    texts = canonical_text(values).alias(_VALUE).to_frame()
+    return texts.select(plh.col(_VALUE).nchash.xxh3_64()).to_series()
 
 
 def _plain(column: pl.Series) -> pl.Series:
@@ -172,12 +177,14 @@ def _plain(column: pl.Series) -> pl.Series:
     return column.cast(pl.String) if column_type(column.dtype) == "String" else column
 
 
-def _distinct(column: pl.Series) -> pl.Series:
+def distinct(column: pl.Series) -> pl.Series:
+    """Each value once, categories as text."""
+    column = _plain(column)
     return column.unique(maintain_order=True)
 
 
 def _union(columns: Sequence[pl.Series]) -> pl.Series:
-    return _distinct(pl.concat([column.alias(_VALUE) for column in columns]))
+    return distinct(pl.concat([column.alias(_VALUE) for column in columns]))
 
 
 def _recoded(part: Counted, values: Sequence[pl.Series], kinds: Sequence[pl.Series]) -> CountTable:

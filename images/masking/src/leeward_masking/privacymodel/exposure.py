@@ -13,12 +13,14 @@ import numpy as np
 import polars as pl
 
 from leeward_masking.anonymity.grouping import FloatArray
+from leeward_masking.privacymodel.classes import distinct, encode, stable_hash
 
 SAMPLE: Final = 1 << 20
 """Pairs of class and subject that are kept, at most; some 16 MB."""
 MOST_PER_CLASS: Final = 1 << 10
 _RANGE: Final = 1 << 64
-_CLASS_SEED: Final = 11
+_MIXED: Final = np.uint64(0x9E3779B97F4A7C15)
+_MISSING: Final = 0xBF58476D1CE4E5B9
 _AT_RISK: Final = 20
 _CLASS, _SUBJECT, _ROWS = "class", "subject", "rows"
 
@@ -74,7 +76,7 @@ class ClassSample:
             quasi_identifiers: Columns that make the classes.
             subjects: 64 bits each, null where nobody knows; None: in rows.
         """
-        classes = quasi_identifiers.hash_rows(seed=_CLASS_SEED)
+        classes = _class_ids(quasi_identifiers)
         if subjects is None:
             pairs = pl.DataFrame({_CLASS: classes, _ROWS: np.ones(len(classes), np.int64)})
         else:
@@ -177,3 +179,14 @@ class ClassSample:
         capped = self._capped & (counts >= MOST_PER_CLASS)
         sizes: FloatArray = np.where(capped, estimate, counts)
         return np.maximum(sizes, 1.0)
+
+
+def _class_ids(quasi_identifiers: pl.DataFrame) -> pl.Series:
+    """64 bits per row, equal for equal rows, on every machine."""
+    ids = np.zeros(quasi_identifiers.height, np.uint64)
+    for column in quasi_identifiers.iter_columns():
+        known = distinct(column)
+        hashes = stable_hash(known).fill_null(_MISSING).to_numpy()
+        ids = (ids ^ hashes[encode(column, known)]) * _MIXED
+        ids ^= ids >> np.uint64(32)
+    return pl.Series(_CLASS, ids)

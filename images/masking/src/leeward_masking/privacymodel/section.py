@@ -7,7 +7,7 @@ import polars as pl
 
 from leeward.formats.result import ExposureReport, GeneralizedColumn, PrivacyReport
 from leeward_masking.errors import JobError
-from leeward_masking.privacymodel.classes import subject_ids
+from leeward_masking.privacymodel.classes import stable_hash
 from leeward_masking.privacymodel.exposure import ClassSample, Exposure
 from leeward_masking.privacymodel.release import Release
 
@@ -43,7 +43,7 @@ class PrivacyMeasure:
             stays: Which of the rows before these are.
         """
         names = [known.name for known in self._release.values]
-        subjects = None if self._subject is None else known_ids(source.get_column(self._subject))
+        subjects = None if self._subject is None else stable_hash(source.get_column(self._subject))
         self._before.add(source.select(names), subjects)
         left = None if subjects is None else subjects.filter(stays)
         self._after.add(written.select(names), left)
@@ -100,11 +100,6 @@ class PrivacyMeasure:
             linkage_rate=_share(after.classes / people if people else 0.0),
             note=_NOTE,
         )
-
-
-def known_ids(subjects: pl.Series) -> pl.Series:
-    """64 bits for each subject; null where nobody knows whose row it is."""
-    return subject_ids(subjects).set(subjects.is_null(), None)
 
 
 def _of(part: Mapping[str, pl.DataFrame], name: str) -> dict[str, pl.DataFrame]:

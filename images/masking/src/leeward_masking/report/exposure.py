@@ -9,8 +9,9 @@ from leeward.formats.jobconfig import ReportFile
 from leeward.formats.report import ReportSection
 from leeward.formats.result import ExposureReport
 from leeward_masking.canonical import column_type
+from leeward_masking.privacymodel.classes import stable_hash
 from leeward_masking.privacymodel.exposure import ClassSample
-from leeward_masking.privacymodel.section import exposure_report, known_ids
+from leeward_masking.privacymodel.section import exposure_report
 from leeward_masking.report.sections import exposure_table
 from leeward_masking.rules import MaskPlan
 
@@ -58,7 +59,7 @@ class Exposures:
             written: Those that were written.
             stays: Which of the rows before these are; None: all.
         """
-        ids = None if self._subject is None else known_ids(source.get_column(self._subject))
+        ids = None if self._subject is None else stable_hash(source.get_column(self._subject))
         left = ids if ids is None or stays is None else ids.filter(stays)
         for sample, frame, names, subjects in zip(
             self._samples, (source, written), self._names, (ids, left), strict=True
