@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from leeward.api.dataset import AsciiCharacter, Volume
+from leeward.api.csvoptions import AsciiCharacter
+from leeward.api.dataset import Volume
 from leeward.api.meta import Decimal, Duration, Moment, Name, ObjectName
 from leeward.api.workload import LabelValue, Quantity, ResourceAmounts
 

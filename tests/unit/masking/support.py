@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from leeward.api.dataset import CsvOptions, DataFormat, SchemaColumn
+from leeward.api.csvoptions import CsvOptions
+from leeward.api.dataset import DataFormat, SchemaColumn
 from leeward.formats.jobconfig import (
     InspectConfig,
     MaskingConfig,

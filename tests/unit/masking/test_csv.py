@@ -4,7 +4,7 @@ import os
 import polars as pl
 import pytest
 
-from leeward.api.dataset import CsvOptions
+from leeward.api.csvoptions import CsvOptions
 from leeward_masking.content import PlainContent
 from leeward_masking.csvsource import CsvReader
 from leeward_masking.errors import JobError

@@ -141,7 +141,7 @@ def test_the_report_of_random_values(volume: Volume) -> None:
     )
     rules = [
         rule("weight", "noise", {"scale": "10"}),
-        rule("list", "randomMask", {"range": {"lower": "10", "upper": "99"}}),
+        rule("list", "randomMask", {"range": {"lower": "10", "upper": "9999999999"}}),
         rule("struct", "randomMask", {"suppress": "1"}),
         rule("age", "topBottomCode", {"top": "90"}),
     ]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from leeward.api.dataset import CsvOptions
+from leeward.api.csvoptions import CsvOptions
 from leeward_masking.decompression import DecompressedStream
 from leeward_masking.errors import JobError
 from leeward_masking.structure import Dialect, without_comments

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
-from leeward.api.dataset import CsvOptions
+from leeward.api.csvoptions import CsvOptions
 from leeward_masking.streams import ByteStream
 from leeward_masking.structure import malformed
 

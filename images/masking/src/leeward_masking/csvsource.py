@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from leeward.api.dataset import ColumnType, CsvOptions, SchemaColumn
+from leeward.api.csvoptions import CsvOptions
+from leeward.api.dataset import ColumnType, SchemaColumn
 from leeward.api.meta import MAX_COLUMN_NAME
 from leeward_masking.content import Readable, changed, empty
 from leeward_masking.csvtypes import DTYPES, parse_column

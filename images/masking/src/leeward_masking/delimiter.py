@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from leeward.api.dataset import CsvOptions
+from leeward.api.csvoptions import CsvOptions
 from leeward_masking.errors import JobError
 
 _DELIMITERS: Final = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from leeward.api.dataset import CsvOptions, DataFormat
+from leeward.api.csvoptions import CsvOptions
+from leeward.api.dataset import DataFormat
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig, SourceFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.canonical import canonical_text, column_type

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import polars as pl
 
-from leeward.api.dataset import ColumnType, CsvOptions, SchemaColumn
+from leeward.api.csvoptions import CsvOptions
+from leeward.api.dataset import ColumnType, SchemaColumn
 from leeward.api.meta import MAX_COLUMN_NAME, MAX_COLUMNS
 from leeward.formats.jobconfig import SourceFile
 from leeward_masking.canonical import column_type

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from leeward.api.dataset import CsvOptions
+from leeward.api.csvoptions import CsvOptions
 from leeward.formats.jobconfig import SourceFile
 from leeward.formats.parts import parts_folder
 from leeward.formats.result import ResultFile

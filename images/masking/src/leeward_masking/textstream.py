@@ -1,6 +1,6 @@
 """The text of a file as UTF-8 in the form of RFC 4180, however it is packed and written."""
 
-from leeward.api.dataset import CsvOptions
+from leeward.api.csvoptions import CsvOptions
 from leeward_masking.content import Readable
 from leeward_masking.csvescapes import UnescapedStream
 from leeward_masking.decompression import GZIP_MAGIC, ZSTD_MAGIC, DecompressedStream

@@ -3,7 +3,7 @@
 import codecs
 from typing import Final
 
-from leeward.api.dataset import TextEncoding
+from leeward.api.csvoptions import TextEncoding
 from leeward_masking.errors import JobError
 from leeward_masking.streams import ByteStream
 

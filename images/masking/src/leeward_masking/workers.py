@@ -63,12 +63,7 @@ from leeward_masking.sink import SealedOutput, sealed_output
 from leeward_masking.stats import ReportBuilder
 from leeward_masking.volumestorage import VolumeStorage
 from leeward_masking.workfolder import Record, Telling, WorkFolder, work_folder
-from leeward_masking.workrecords import (
-    gathered_tables,
-    merged_tables,
-    read_gathered,
-    read_merged,
-)
+from leeward_masking.workrecords import gathered_tables, merged_tables, read_gathered, read_merged
 
 _SURVEY: Final = "survey"
 _SHARD: Final = "shard"

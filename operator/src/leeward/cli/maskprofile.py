@@ -9,7 +9,8 @@ from typing import Final
 import polars as pl
 import yaml
 
-from leeward.api.dataset import CsvOptions, DataFormat
+from leeward.api.csvoptions import CsvOptions
+from leeward.api.dataset import DataFormat
 from leeward.cli.errors import CliError
 from leeward.cli.maskrows import FORMATS, REMEDIES
 from leeward.formats.report import Combination

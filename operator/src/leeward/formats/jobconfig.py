@@ -4,7 +4,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from leeward.api.dataset import CsvOptions, DataFormat, SchemaColumn
+from leeward.api.csvoptions import CsvOptions
+from leeward.api.dataset import DataFormat, SchemaColumn
 from leeward.api.privacymodel import PrivacyModel
 from leeward.api.transforms import ColumnRule
 from leeward.formats.document import Document
