@@ -36,7 +36,7 @@ from leeward_masking.report.utility import outliers, utility
 from leeward_masking.rules import compile_plan
 from leeward_masking.stats import ReportBuilder
 from leeward_masking.volumestorage import VolumeStorage
-from unit.masking.support import MATERIAL, OUTPUT_KEY, Volume, keep, rule
+from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, Volume, keep, rule
 
 ABOUT = ReportSubject(job="nightly", source="people", output="people-masked")
 COUNT = 400
@@ -159,6 +159,39 @@ def test_a_stored_report_is_the_one_that_the_status_names(volume: Volume) -> Non
         VolumeStorage(), str(path), f"sha256:{digest_file(path).hex()}", [OUTPUT_KEY], "read it"
     )
     assert json.loads(document)["receipt"] == "read it"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("gone", "FileMissing"),
+        ("empty", "FileEmpty"),
+        ("other key", "SealedWithOtherKey"),
+        ("damaged", "Tampered"),
+        ("plain", "NotSealed"),
+    ],
+)
+def test_what_is_wrong_with_a_stored_report_is_said_of_the_report(
+    volume: Volume, fault: str, code: str
+) -> None:
+    path = masked(volume).resolve()
+    digest = f"sha256:{digest_file(path).hex()}"
+    keys = [SOURCE_KEY if fault == "other key" else OUTPUT_KEY]
+    match fault:
+        case "gone":
+            path.unlink()
+        case "empty":
+            path.write_bytes(b"")
+        case "damaged":
+            path.write_bytes(path.read_bytes()[:-5] + b"xxxxx")
+        case "plain":
+            path.write_bytes(b"PK" * 20)
+    with pytest.raises(JobError) as caught:
+        stored_report(VolumeStorage(), str(path), digest, keys, "")
+    assert caught.value.code == code
+    assert "the report" in caught.value.message
+    assert "Dataset" not in caught.value.message + caught.value.remedy
+    assert "the data itself is not affected" in caught.value.remedy
 
 
 def figures(section: ReportSection) -> dict[str, list[str]]:

@@ -81,7 +81,7 @@ class ClassSample:
             pairs = pl.DataFrame({_CLASS: classes, _ROWS: np.ones(len(classes), np.int64)})
         else:
             pairs = pl.DataFrame({_CLASS: classes, _SUBJECT: subjects})
-        self._take(self._folded(pairs))
+        self._take(self._folded(self._below(pairs)))
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """What it knows so far, to be stored."""
@@ -91,9 +91,15 @@ class ClassSample:
         return {"pairs": self._pairs(), "limits": pl.DataFrame(limits, schema)}
 
     @classmethod
-    def merged(cls, parts: Sequence[Mapping[str, pl.DataFrame]], *, by_subject: bool) -> Self:
+    def merged(
+        cls,
+        parts: Sequence[Mapping[str, pl.DataFrame]],
+        *,
+        by_subject: bool,
+        sample: int = SAMPLE,
+    ) -> Self:
         """One sample of several that counted different rows."""
-        whole = cls(by_subject=by_subject)
+        whole = cls(by_subject=by_subject, sample=sample)
         for part in parts:
             bound, capped = part["limits"].row(0)
             whole._bound = min(whole._bound, bound) if bound < _RANGE - 1 else whole._bound

@@ -15,6 +15,9 @@ from leeward_masking.privacymodel.section import exposure_report
 from leeward_masking.report.sections import exposure_table
 from leeward_masking.rules import MaskPlan
 
+_SAMPLE: Final = 1 << 17
+"""Pairs of class and subject that are kept, at most: few, so that masking is not held up; what is
+told are shares and means, which these classes tell well."""
 _UNSEEN: Final = frozenset(
     {
         "drop",
@@ -49,7 +52,8 @@ class Exposures:
 
     def _empty(self) -> tuple[ClassSample, ClassSample]:
         by_subject = self._subject is not None
-        return ClassSample(by_subject=by_subject), ClassSample(by_subject=by_subject)
+        before, after = (ClassSample(by_subject=by_subject, sample=_SAMPLE) for _ in range(2))
+        return before, after
 
     def add(self, source: pl.DataFrame, written: pl.DataFrame, stays: pl.Series | None) -> None:
         """Measure one block.
@@ -80,7 +84,9 @@ class Exposures:
         parts = (self.tables(), tables)
         by_subject = self._subject is not None
         before, after = (
-            ClassSample.merged([_of(part, side) for part in parts], by_subject=by_subject)
+            ClassSample.merged(
+                [_of(part, side) for part in parts], by_subject=by_subject, sample=_SAMPLE
+            )
             for side in ("before", "after")
         )
         self._samples = (before, after)

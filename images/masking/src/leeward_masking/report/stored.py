@@ -9,11 +9,27 @@ from typing import Final
 from leeward.formats.report import REPORT_HTML, REPORT_JSON
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.content import check_digest, open_content
-from leeward_masking.errors import JobError
+from leeward_masking.errors import SOURCE, JobError
 from leeward_masking.storage import Storage
 
 MAX_SIZE: Final = 64 << 20
 """Bytes of a report; one of ours has a hundredth of that."""
+_FAULTS: Final = frozenset(
+    {
+        "FileMissing",
+        "FileEmpty",
+        "NotSealed",
+        "SealedWithOtherKey",
+        "SourceChanged",
+        "Tampered",
+        "WrongFormat",
+    }
+)
+"""What can be wrong with the file."""
+_REMEDY: Final = (
+    "restore the report from a backup, or run a new masking job for another; the data itself is not"
+    " affected"
+)
 
 
 def stored_report(
@@ -31,11 +47,18 @@ def stored_report(
     Raises:
         JobError: It is gone, another one, or cannot be read.
     """
-    with open_content(storage, path, keys) as content:
-        if content.size > MAX_SIZE:
-            raise _unreadable()
-        data = content.read(content.size)
-        check_digest(content.describe(), digest)
+    try:
+        with open_content(storage, path, keys) as content:
+            if content.size > MAX_SIZE:
+                raise _unreadable()
+            data = content.read(content.size)
+            check_digest(content.describe(), digest)
+    except JobError as error:
+        if error.code not in _FAULTS:
+            raise
+        # What the readers of sources say is about the file of a Dataset, and how to mend that.
+        fault = error.message.replace(SOURCE, "the report")
+        raise JobError(error.code, fault, _REMEDY, key_ids=error.key_ids) from None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             page = file.read(REPORT_HTML).decode()
@@ -50,5 +73,5 @@ def _unreadable() -> JobError:
     return JobError(
         "WrongFormat",
         "the file of the report holds no report",
-        "restore it from a backup, or run the masking job again",
+        _REMEDY,
     )
