@@ -35,6 +35,8 @@ def detected(name: str, *blocks: list[object]) -> str | None:
         ("income", [15000.5], None),
         ("nothing", [None, "", " "], None),
         ("note", ["write to a@b.example", "nothing"], None),
+        ("visits[].mail", [["a@b.example", None], None, [], ["zq@clinic.example"]], "Mail"),
+        ("visits[].days", [[1.5], []], None),
     ],
 )
 def test_values_and_the_name_before_them_tell(

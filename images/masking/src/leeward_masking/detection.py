@@ -15,6 +15,7 @@ import polars as pl
 from leeward.api.dataset import Detected
 from leeward_masking.canonical import canonical_text, column_type
 from leeward_masking.freetext.detector import ENTITIES, FreeTextDetector
+from leeward_masking.nesting import value_dtype, values_of
 
 SAMPLE: Final = 200
 """Values that are looked at."""
@@ -42,10 +43,11 @@ class ContentSample:
         self._missing = SAMPLE
 
     def add(self, column: pl.Series) -> None:
-        """Take values of another block."""
-        if self._missing == 0 or column_type(column.dtype) not in _TYPES:
+        """Take values of another block; those in lists, too."""
+        if self._missing == 0 or column_type(value_dtype(column.name, column.dtype)) not in _TYPES:
             return
-        found = canonical_text(column.drop_nulls().head(self._missing))
+        values = values_of(column.drop_nulls().head(SAMPLE))
+        found = canonical_text(values.drop_nulls().head(self._missing))
         self._parts.append(found)
         self._missing -= len(found)
 
