@@ -132,6 +132,7 @@ def test_a_list_of_tokens_becomes_a_sealed_table(volume: Volume) -> None:
     assert (result.output.rows, [c.name for c in result.output.columns]) == (2, ["token", "value"])
     assert result.report is not None
     assert [c.transform for c in result.report.columns] == ["keep", "tokenize"]
+    assert "led back" in (result.report.columns[1].note or "")
     csv = tokens_config(volume, tokens, "CSV")
     unmask_tokens(csv, lambda _: MATERIAL, OUTPUT_KEY)
     assert volume.opened().decode().splitlines() == [

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import polars as pl
 
@@ -25,6 +26,7 @@ from leeward_masking.ruletransforms import (
     transform_of,
 )
 
+_LED_BACK: Final = "led back: these are the values that had been masked"
 _ANY_TYPE = frozenset({"keep", "drop", "redact", "replace", "randomMask", "shuffle"})
 """Transforms that work on lists, structs and binary columns, too, or look for themselves."""
 
@@ -328,6 +330,7 @@ def _column_plan(
         gathering=gathering,
         beside=_beside(config),
         linkable=is_linkable(config),
+        note=_LED_BACK if config.undo else None,
         free_text=apply if isinstance(apply, FreeTextMask) else None,
         condition=condition,
     )

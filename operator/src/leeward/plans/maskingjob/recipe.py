@@ -204,7 +204,7 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
             store=pod_store(output, "output"),
             format=case.spec.output.format,
             key_role=OUTPUT_ROLE,
-            report=_report(case, report_path(path)),
+            report=None if case.undoes else _report(case, report_path(path)),
         ),
         workers=case.spec.parallelism if case.spec.parallelism > 1 else None,
     )
@@ -243,19 +243,10 @@ def _report(case: MaskingCase, path: str) -> ReportFile:
         about=ReportSubject(
             job=case.owner.name, source=case.source.name, output=case.spec.output.dataset
         ),
-        withheld=[
-            name
-            for name in case.types
-            if "DirectIdentifier" in case.tags.get(name, []) or _is_led_back(case, name)
-        ],
+        withheld=[name for name, tags in case.tags.items() if "DirectIdentifier" in tags],
         quasi_identifiers=[n for n, tags in case.tags.items() if "QuasiIdentifier" in tags],
         subject=case.dataset.subject_column,
     )
-
-
-def _is_led_back(case: MaskingCase, name: str) -> bool:
-    rule = case.rule_of.get(name)
-    return case.undoes and rule is not None and rule.key_use is not None
 
 
 def _rule(case: MaskingCase, rule: ColumnRule, roles: _Roles) -> RuleConfig:
