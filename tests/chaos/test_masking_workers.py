@@ -24,7 +24,7 @@ from leeward.formats.result import Result, parse_result
 from leeward.formats.sealed import ArtefactKey, open_reader
 from leeward_masking.workfolder import work_folder
 
-ROWS = 400_000
+ROWS = 800_000
 OUTPUT = ArtefactKey(bytes.fromhex("0b" * 16), b"O" * 32)
 SHARED = b"p" * 32
 STAGES = ("survey.lock", "shard-00000", "gather-0-00000.lock", "merge-0.lock", "mask-00000.lock",

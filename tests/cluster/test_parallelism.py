@@ -9,8 +9,8 @@ from cluster.clinic import Clinic, Manifest, dataset, key_ref, masking_job
 
 pytestmark = pytest.mark.cluster
 
-ROWS = 220_000
-"""About 9 MB: three shards."""
+ROWS = 440_000
+"""About 20 MB: three shards."""
 RULES: list[Manifest] = [
     {"name": "patient", "tokenize": {"key": key_ref("tokens")}},
     {"name": "note", "hash": {"key": key_ref("pseudonyms"), "length": 32}},

@@ -7,7 +7,9 @@ fields: parquet.thrift of apache/parquet-format). Only ranges come from here, al
 schema and data are Polars' to parse.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from leeward_masking.errors import JobError
@@ -29,8 +31,9 @@ class RowGroup:
     end: int
 
 
-def read_row_groups(footer: bytes, size: int) -> list[RowGroup]:
-    """The row groups, in file order.
+@lru_cache(maxsize=1)
+def read_row_groups(footer: bytes, size: int) -> Sequence[RowGroup]:
+    """The row groups, in file order; those of the same file are not read twice.
 
     Args:
         footer: The bytes of FileMetaData.

@@ -29,7 +29,7 @@ from leeward_masking.textstream import is_divisible
 
 SHARDS_PER_WORKER: Final = 8
 """So that at the end no worker waits long for another one."""
-MIN_SHARD: Final = 4 << 20
+MIN_SHARD: Final = 8 << 20
 MAX_SHARD: Final = 512 << 20
 """Bytes of a shard: what is lost at most where a worker dies."""
 _READ: Final = 4 << 20
