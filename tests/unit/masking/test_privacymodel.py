@@ -176,7 +176,15 @@ def test_fewer_people_than_k_cannot_be_hidden(rows: int) -> None:
     with pytest.raises(JobError) as refused:
         released(pl.DataFrame({"q": [1] * rows}), model(["q"], k=4, maxSuppression="0.5"))
     assert refused.value.code == "PrivacyModelUnmet"
+    assert f"(there are {rows} people)" in refused.value.message
     assert "maxSuppression" in refused.value.remedy
+
+
+def test_fewer_values_than_l_cannot_be_mixed() -> None:
+    frame = pl.DataFrame({"q": [1, 1, 2, 2], "s": ["flu"] * 4, "who": [1, 2, 3, 1]})
+    with pytest.raises(JobError) as refused:
+        released(frame, model(["q"], lDiversity={"l": 2, "column": "s"}), "who")
+    assert 'there are 3 people, 1 values of "s"' in refused.value.message
 
 
 def test_no_rows_give_no_rows() -> None:

@@ -97,7 +97,23 @@ def decide(
     )
     table, models = _models(counted, model, tables)
     limit = Fraction(model.k_anonymity.max_suppression)
-    return Release(values, ladders, search(table.settle(), lattice, models, limit))
+    try:
+        return Release(values, ladders, search(table.settle(), lattice, models, limit))
+    except JobError as error:
+        if error.code != "PrivacyModelUnmet":
+            raise
+        raise error.with_note(_all_there_is(table, model)) from None
+
+
+def _all_there_is(table: CountTable, model: PrivacyModel) -> str:
+    """What the whole table has of that which every class must have."""
+    people = int(table.settled.sum()) + len(np.unique(table.open_subject))
+    what = "rows" if model.k_anonymity.count == "Rows" else "people"
+    values = [
+        f'{np.count_nonzero(counts.totals()):,} values of "{column}"'
+        for column, counts in zip(model.sensitive, table.sensitive, strict=True)
+    ]
+    return f"there are {', '.join([f'{people:,} {what}', *values])}"
 
 
 def _models(
