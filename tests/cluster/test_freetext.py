@@ -80,6 +80,24 @@ def test_recall_below_what_is_wanted_publishes_nothing(notes: Clinic) -> None:
     assert notes.get("dataset", "strict-out") == {}
 
 
+def test_every_string_of_a_document_is_searched(notes: Clinic, leeward: Callable[..., str]) -> None:
+    row = {"id": 7, "case": {"title": f"Call from {PHONE}", "log": [{"by": f"Mr {PERSON}"}]}}
+    notes.put("raw/documents.jsonl", json.dumps(row).encode() + b"\n")
+    notes.apply(dataset("documents", "raw/documents.jsonl", format="JSONL"))
+    notes.reason("dataset", "documents", "Inspected")
+    given: list[Manifest] = [
+        {"name": "texts", "match": {"type": "String"}, "freeText": {"languages": ["en"]}},
+        {"name": "id", "keep": {}},
+    ]
+    job = masking_job("documents", "documents", given)
+    job["spec"]["output"]["format"] = "JSONL"
+    notes.apply(job)
+    notes.reason("maskingjob", "documents", "Published")
+    (found,) = shown(notes, leeward, "documents-out")
+    assert found["case.title"] == "Call from [PHONE]"
+    assert json.loads(found["case.log[].by"]) == ["Mr [PERSON]"]
+
+
 def test_labelled_notes_of_the_users_own_are_sealed_and_decide(
     notes: Clinic, leeward: Callable[..., str], tmp_path: Path
 ) -> None:

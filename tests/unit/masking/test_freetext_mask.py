@@ -1,5 +1,6 @@
 """The transform freeText in a job: what is replaced, what is told, and when it refuses to start."""
 
+import json
 from typing import Any
 
 import polars as pl
@@ -161,6 +162,27 @@ def test_recall_of_own_notes_counts_each_kind_and_needs_enough_of_them() -> None
     missed = [*lines, "{Mail|a@b.example} and {Staff|S-12}", "{Staff|S-13}"]
     with pytest.raises(JobError, match="Staff 9 of 11"):
         check_recall("note", mask, measure(mask, pl.Series(missed)))
+
+
+def test_strings_in_structs_and_lists_are_searched_and_measured_once(volume: Volume) -> None:
+    rows = [
+        {"id": 1, "doc": {"text": NOTES[0], "visits": [{"note": NOTES[1]}, {"note": None}]}},
+        {"id": 2, "doc": {"text": None, "visits": []}},
+    ]
+    leaves = ["doc.text", "doc.visits[].note"]
+    kinds = {"id": "Integer", **dict.fromkeys(leaves, "String")}
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    source = volume.source(volume.write("documents.jsonl", text.encode()), kinds)
+    rules = [keep("id"), rule("texts", "freeText", free_text(minRecall="0.5"), columns=leaves)]
+    report = volume.mask(source, rules, form="JSONL").report
+    assert report is not None
+    first, second = (json.loads(line) for line in volume.opened().splitlines())
+    assert first["doc"]["text"] == "Seen with [PERSON], [MAIL], tel [PHONE]."
+    assert first["doc"]["visits"] == [{"note": "[PERSON] rang from [PHONE]."}, None]
+    assert (second["id"], second["doc"]["visits"]) == (2, [])
+    counts = {one.column: one.found["Person"] for one in report.free_text}
+    assert counts == dict.fromkeys(leaves, 1)
+    assert [bool(one.recall) for one in report.free_text] == [True, False]
 
 
 def labelled(volume: Volume, lines: list[str]) -> SourceFile:

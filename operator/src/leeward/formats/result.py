@@ -139,7 +139,8 @@ class FreeTextReport(Document):
 
     Attributes:
         found: Findings by kind.
-        recall: On labelled notes, before anything was written.
+        recall: On labelled notes, before anything was written; empty where an earlier column with
+            the same rule has it.
         min_recall: What the rule wanted of each kind.
     """
 

@@ -37,7 +37,9 @@ class Measured:
 def checked(
     masks: Mapping[str, FreeTextMask], own: pl.DataFrame | None
 ) -> dict[str, tuple[Measured, ...]]:
-    """How well each column of notes is searched; all are good enough.
+    """How well columns of notes are searched; all are good enough.
+
+    Columns with equal rules are searched alike: the figures are with the first of them.
 
     Args:
         masks: Rules by column.
@@ -47,7 +49,12 @@ def checked(
         JobError: ``RecallTooLow``, or the user's notes are wrongly labelled.
     """
     found: dict[str, tuple[Measured, ...]] = {}
+    known: set[str] = set()
     for name, mask in masks.items():
+        rule = mask.rule.model_dump_json()
+        if rule in known:
+            continue
+        known.add(rule)
         column = mask.rule.sample.column if mask.rule.sample else None
         notes = own.get_column(column) if own is not None and column is not None else None
         found[name] = measure(mask, notes)
