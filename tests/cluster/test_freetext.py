@@ -17,7 +17,7 @@ HAN, HAN_PHONE = "欧阳晓岚", "13812340098"
 NOTES = (
     "id,name,note\n"
     f'1,{PERSON},"Patient {PERSON} ({MAIL}) rang from {PHONE}."\n'
-    f'2,x,"患者{HAN}来电，电话{HAN_PHONE}。"\n'
+    f'2,zz wood,"zz wood，患者{HAN}来电，电话{HAN_PHONE}。"\n'
     "3,y,No change since Monday.\n"
 )
 PLANTED = ("Ermintrude", "Quackenbush", MAIL, "900777", HAN, HAN_PHONE)
@@ -25,6 +25,7 @@ TOKENS: Manifest = {"key": key_ref("tokens")}
 FREE_TEXT: Manifest = {
     "languages": ["en", "zh"],
     "entities": ["Person", "Phone", "Mail"],
+    "known": [{"column": "name", "entity": "Person"}],
     "replacement": {"tokenize": TOKENS},
 }
 
@@ -57,12 +58,12 @@ def test_notes_are_masked_joined_and_told_nowhere(
     notes.reason("maskingjob", "notes", "Published")
     english, chinese, plain = shown(notes, leeward, "notes-out")
     assert english["note"].startswith(f"Patient [PERSON:{english['name']}] ([MAIL:")
-    assert chinese["note"].startswith("患者[PERSON:")
+    assert chinese["note"].startswith(f"[PERSON:{chinese['name']}]，患者[PERSON:")
     assert plain["note"] == "No change since Monday."
     assert [value for value in PLANTED if value in json.dumps([english, chinese])] == []
     stored = notes.get("maskingjob", "notes")["status"]["report"]
     (told,) = json.loads(notes.get("configmap", stored)["data"]["report.json"])["freeText"]
-    assert told["found"] == {"Mail": 1, "Phone": 2, "Person": 2}
+    assert told["found"] == {"Mail": 1, "Phone": 2, "Person": 3}
     assert {(one["entity"], one["language"]) for one in told["recall"]} == {
         (entity, language) for entity in told["found"] for language in ("en", "zh")
     }

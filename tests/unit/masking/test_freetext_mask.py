@@ -120,6 +120,58 @@ def test_own_patterns_and_dictionaries(volume: Volume) -> None:
     assert {one.entity for one in report.free_text[0].recall} == {"Mail"}
 
 
+def test_what_the_row_holds_is_found_in_its_note(volume: Volume) -> None:
+    known = [
+        {"column": "name", "entity": "Person"},
+        {"column": "ward", "entity": "Ward"},
+        {"column": "bed", "entity": "Bed"},
+    ]
+    frame = pl.DataFrame(
+        {
+            "name": ["May Quirkson", "May Quirkson", None, "欧阳岚"],
+            "ward": ["Elm", None, "Elm", ""],
+            "bed": [17, 17, None, 3],
+            "note": [
+                "may quirkson: may go home. QUIRKSON and May in ELM, bed 17, not 170 or Elmer.",
+                "elm or Elm is not known here.",
+                "Nobody knows who this is: May, 17, Elm.",
+                "今日见欧阳岚在楼下。",
+            ],
+        }
+    )
+    only = free_text(entities=["Mail"], known=known)
+    found, report = masked(
+        volume, frame, keep("name", "ward", "bed"), rule("note", "freeText", only)
+    )
+    assert found["note"].to_list() == [
+        "[PERSON]: may go home. [PERSON] and [PERSON] in [WARD], bed [BED], not 170 or Elmer.",
+        "elm or Elm is not known here.",
+        "Nobody knows who this is: May, 17, [WARD].",
+        "今日见[PERSON]在楼下。",
+    ]
+    assert report.free_text[0].found == {"Mail": 0, "Bed": 1, "Person": 4, "Ward": 2}
+    assert {one.entity for one in report.free_text[0].recall} == {"Mail"}
+
+
+def test_what_the_row_holds_is_found_in_every_slice() -> None:
+    mask = FreeTextMask(
+        FreeText.model_validate(
+            free_text(entities=["Mail"], known=[{"column": "c", "entity": "Code"}])
+        )
+    )
+    values = pl.Series([f"c{n}" for n in range(SLICE_NOTES + 2)])
+    notes = pl.Series("note", "about " + values)
+    assert mask(notes, values).unique().to_list() == ["about [CODE]"]
+
+
+def test_known_column_that_is_not_there_is_named(volume: Volume) -> None:
+    frame = pl.DataFrame({"note": NOTES})
+    source = volume.source(volume.write_frame(frame), dict(frame.schema))
+    given = free_text(known=[{"column": "who", "entity": "Person"}])
+    with pytest.raises(JobError, match='no column "who"'):
+        volume.mask(source, [rule("note", "freeText", given)])
+
+
 def test_recall_that_is_too_low_stops_the_job_before_anything_is_written(volume: Volume) -> None:
     frame = pl.DataFrame({"note": NOTES})
     source = volume.source(volume.write_frame(frame), dict(frame.schema))

@@ -119,6 +119,16 @@ def test_what_may_not_be_read_is_not(
     assert not [ref for ref in world.objects if ref.kind == "Job"]
 
 
+def test_known_column_that_is_not_there_is_refused() -> None:
+    world, engine = clinic()
+    known = [{"column": "born", "entity": "DateOfBirth"}, {"column": "who", "entity": "Person"}]
+    free_text = {"languages": ["en"], "known": known}
+    world.change(JOB, spec=job({"name": "ward", "freeText": free_text}))
+    _, reason, message = ready(engine.settle(JOB), "Admitted")
+    assert reason == "ColumnMissing"
+    assert 'no column "who", which rule "ward" names in freeText.known' in message
+
+
 def test_key_without_a_grant_opens_no_notes() -> None:
     world, engine = clinic()
     world.change(JOB, spec=job(rule()))

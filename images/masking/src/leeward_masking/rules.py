@@ -339,6 +339,8 @@ def _column_plan(
 def _beside(config: RuleConfig) -> tuple[str, ...]:
     if config.rule.by_subject is not None:
         return (config.subject or "",)
+    if config.rule.free_text is not None:
+        return tuple(one.column for one in config.rule.free_text.known)
     return tuple(config.rule.shuffle.within) if config.rule.shuffle else ()
 
 

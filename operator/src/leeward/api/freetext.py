@@ -33,6 +33,7 @@ EntityName = Annotated[
 MAX_PATTERNS: Final = 16
 MAX_DICTIONARIES: Final = 8
 MAX_TERMS: Final = 1000
+MAX_KNOWN: Final = 8
 
 
 class TextPattern(Model):
@@ -59,6 +60,13 @@ class TextDictionary(Model):
         " persons whose data is masked.",
     )
     ignore_case: bool = Field(default=True, description="Of ASCII letters.")
+
+
+class KnownColumn(Model):
+    """Another column of the same row, whose value is searched in the note."""
+
+    column: ColumnName = Field(description="The column, as the one with the patient's name.")
+    entity: EntityName
 
 
 class FindingLabel(Model):
@@ -143,6 +151,13 @@ class FreeText(Transform):
     )
     dictionaries: Annotated[list[TextDictionary], Field(max_length=MAX_DICTIONARIES), ListMap()] = (
         Field(default=[], description="Words besides.")
+    )
+    known: Annotated[list[KnownColumn], Field(max_length=MAX_KNOWN), ListMap(keys=("column",))] = (
+        Field(
+            default=[],
+            description="Columns of which the note is searched for what its row holds there: who"
+            " the note is about is known. For entity Person each word of it counts, too.",
+        )
     )
     replacement: TextReplacement = Field(
         default=TextReplacement(label=FindingLabel()),

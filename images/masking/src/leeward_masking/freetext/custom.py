@@ -12,6 +12,7 @@ from leeward_masking.errors import JobError
 from leeward_masking.freetext.spans import SPAN_SCHEMA, locate, spans
 
 MAX_PATTERN: Final = 4096
+_NAME_WORD: Final = r"[\p{L}--\p{Han}][\p{L}\p{M}'\u2019\-]{2,}"
 _REASON: Final = re.compile(r"^error: (.+)$", re.MULTILINE)
 
 
@@ -67,22 +68,67 @@ class CustomDictionary:
         options = {"ascii_case_insensitive": self.ignore_case}
         terms = list(dict.fromkeys(self.terms))
         hits = notes.filter(pl.col("raw").str.contains_any(terms, **options))
-        if hits.is_empty():
-            return SPAN_SCHEMA.to_frame()
         raw = pl.col("raw")
         found = hits.select(
             "row",
             "raw",
             offset=raw.str.find_many(terms, leftmost=True, **options),
             text=raw.str.extract_many(terms, leftmost=True, **options),
-        ).explode("offset", "text", empty_as_null=False)
-        found = _in_characters(found)
-        edge = r"[\p{L}\p{M}\p{N}_--\p{Han}]"
-        whole = pl.lit(True)
-        for side, inner in (("left", f"^{edge}"), ("right", f"{edge}$")):
-            outer = f"{edge}$" if side == "left" else f"^{edge}"
-            whole &= ~(pl.col("text").str.contains(inner) & pl.col(side).str.contains(outer))
-        return spans(found.filter(whole), self.entity, self.name, self.confidence)
+        )
+        return spans(_whole(found), self.entity, self.name, self.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownValues:
+    """What the row of a note holds in another column; of names every word, too.
+
+    Upper and lower case count, but for the whole value, and words that are written in capitals, or
+    begin with one: a person may be called May.
+    """
+
+    entity: str
+    name: str
+
+    def find(self, notes: pl.DataFrame, values: pl.Series) -> pl.DataFrame:
+        """The value of each note's row in it, wherever it stands as a whole.
+
+        Args:
+            notes: As the detectors read them.
+            values: String, one for each note; null: nothing is known.
+        """
+        value = pl.col("value").str.strip_chars()
+        frame = notes.select("row", "raw", value=values).filter(value.str.len_chars() > 1)
+        if frame.is_empty():
+            return SPAN_SCHEMA.to_frame()
+        text = value.str
+        terms = pl.concat_list(value, text.to_titlecase(), text.to_uppercase(), text.to_lowercase())
+        if self.entity == "Person":
+            word = value.str.extract_all(_NAME_WORD)
+            cased = (pl.element().str.to_titlecase(), pl.element().str.to_uppercase())
+            terms = pl.concat_list(terms, word, *(word.list.eval(case) for case in cased))
+        frame = frame.with_columns(terms=terms)
+        raw = pl.col("raw")
+        found = frame.select(
+            "row",
+            "raw",
+            offset=raw.str.find_many(pl.col("terms"), leftmost=True),
+            text=raw.str.extract_many(pl.col("terms"), leftmost=True),
+        )
+        return spans(_whole(found), self.entity, self.name, 1.0)
+
+
+def _whole(found: pl.DataFrame) -> pl.DataFrame:
+    """Matches of terms that are no part of a longer word."""
+    found = found.filter(pl.col("offset").list.len() > 0)
+    if found.is_empty():
+        return pl.DataFrame(schema={"row": pl.Int64, "start": pl.Int64, "end": pl.Int64})
+    found = _in_characters(found.explode("offset", "text", empty_as_null=False))
+    edge = r"[\p{L}\p{M}\p{N}_--\p{Han}]"
+    whole = pl.lit(True)
+    for side, inner in (("left", f"^{edge}"), ("right", f"{edge}$")):
+        outer = f"{edge}$" if side == "left" else f"^{edge}"
+        whole &= ~(pl.col("text").str.contains(inner) & pl.col(side).str.contains(outer))
+    return found.filter(whole)
 
 
 def _in_characters(found: pl.DataFrame) -> pl.DataFrame:

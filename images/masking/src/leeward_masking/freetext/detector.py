@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from leeward_masking.errors import JobError
-from leeward_masking.freetext.custom import CustomDictionary, CustomPattern
+from leeward_masking.freetext.custom import CustomDictionary, CustomPattern, KnownValues
 from leeward_masking.freetext.national import find_national_ids
 from leeward_masking.freetext.numbers import (
     find_cards,
@@ -53,6 +53,7 @@ class FreeTextDetector:
         custom: Patterns and dictionaries besides.
         min_confidence: Spans that are less sure are left out, from 0 to 1.
         languages: Which of ``LANGUAGES``.
+        known: What is known of each note besides, and given with it.
 
     Raises:
         JobError: ``InvalidConfig``: an entity is unknown, or nothing is to be found.
@@ -64,6 +65,7 @@ class FreeTextDetector:
         custom: Sequence[CustomPattern | CustomDictionary] = (),
         min_confidence: float = 0.0,
         languages: Collection[str] = LANGUAGES,
+        known: Sequence[KnownValues] = (),
     ) -> None:
         unknown = sorted(set(entities) - set(ENTITIES))
         if unknown:
@@ -81,13 +83,16 @@ class FreeTextDetector:
                 self._finders.extend(finder[language] for language in languages)
             else:
                 self._finders.append(finder)
+        self._known: Final = tuple(known)
         self._min_confidence: Final = min_confidence
 
-    def find(self, notes: pl.Series) -> pl.DataFrame:
+    def find(self, notes: pl.Series, beside: Sequence[pl.Series] = ()) -> pl.DataFrame:
         """What is personal in each note.
 
         Args:
             notes: String; nulls and empty notes have no spans.
+            beside: For each of ``known`` the values (String) that are known of the notes; none:
+                nothing is.
 
         Returns:
             Spans in the form of ``SPAN_SCHEMA``, by row and place, without overlap: the longest of
@@ -96,5 +101,13 @@ class FreeTextDetector:
         frame = prepared(notes)
         if frame.is_empty():
             return SPAN_SCHEMA.to_frame()
-        found = pl.concat([find(frame) for find in self._finders])
+        found = pl.concat(
+            [
+                *(find(frame) for find in self._finders),
+                *(
+                    known.find(frame, values.gather(frame.get_column("row")))
+                    for known, values in zip(self._known, beside, strict=False)
+                ),
+            ]
+        )
         return resolved(found.filter(pl.col("confidence") >= self._min_confidence))

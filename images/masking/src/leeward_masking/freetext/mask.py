@@ -2,15 +2,15 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from leeward.api.freetext import FreeText
-from leeward_masking.canonical import column_type, unsuitable
-from leeward_masking.freetext.custom import CustomDictionary, CustomPattern
+from leeward_masking.canonical import canonical_text, column_type, unsuitable
+from leeward_masking.freetext.custom import CustomDictionary, CustomPattern, KnownValues
 from leeward_masking.freetext.detector import ENTITIES, FreeTextDetector
 from leeward_masking.freetext.replacement import Replace, label, replaced
 
@@ -43,14 +43,23 @@ class FreeTextMask:
                 for one in rule.dictionaries
             ),
         ]
-        self.custom: Final = tuple(sorted({one.entity for one in custom}))
-        self.detector: Final = FreeTextDetector(self.entities, custom, languages=rule.languages)
+        known = [KnownValues(one.entity, one.column) for one in rule.known]
+        own = {one.entity for one in custom} - set(self.entities)
+        self.custom: Final = tuple(sorted(own))
+        self.known: Final = tuple(sorted({one.entity for one in known} - own - set(self.entities)))
+        self.detector: Final = FreeTextDetector(
+            self.entities, custom, languages=rule.languages, known=known
+        )
         self._replace: Final = _replacement(rule, pseudonyms)
         self._found: Final[Counter[str]] = Counter()
         self._lock: Final = threading.Lock()
 
-    def __call__(self, values: pl.Series) -> pl.Series:
+    def __call__(self, values: pl.Series, *beside: pl.Series) -> pl.Series:
         """The notes with other text in place of what was found; nulls stay null.
+
+        Args:
+            values: The notes.
+            beside: What their rows hold in the columns that are known.
 
         Raises:
             JobError: ``UnsuitableColumn``: the column is not text.
@@ -60,7 +69,13 @@ class FreeTextMask:
         notes = values.cast(pl.String)
         if notes.is_empty():
             return notes
-        return pl.concat([self._masked(part) for part in slices(notes)]).alias(values.name)
+        known = [canonical_text(column) for column in beside]
+        done = []
+        first = 0
+        for part in slices(notes):
+            done.append(self._masked(part, [one.slice(first, len(part)) for one in known]))
+            first += len(part)
+        return pl.concat(done).alias(values.name)
 
     def add(self, found: Mapping[str, int]) -> None:
         """Count what another pod has found, too."""
@@ -70,11 +85,11 @@ class FreeTextMask:
     def found(self) -> dict[str, int]:
         """Findings so far, by kind; kinds of which nothing was found, too."""
         with self._lock:
-            names = (*self.entities, *self.custom)
+            names = (*self.entities, *self.custom, *self.known)
             return {name: self._found[name] for name in names}
 
-    def _masked(self, notes: pl.Series) -> pl.Series:
-        spans = self.detector.find(notes)
+    def _masked(self, notes: pl.Series, beside: Sequence[pl.Series]) -> pl.Series:
+        spans = self.detector.find(notes, beside)
         counts = dict(spans.group_by("entity").len().iter_rows())
         with self._lock:
             self._found.update(counts)

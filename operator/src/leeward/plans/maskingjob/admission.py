@@ -10,7 +10,7 @@ from leeward.api.transforms import ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.maskingjob.hierarchies import check_hierarchies
 from leeward.plans.maskingjob.privacy import check_privacy_model
-from leeward.plans.maskingjob.samples import check_sample
+from leeward.plans.maskingjob.samples import check_known, check_sample
 from leeward.plans.maskingjob.unmasking import check_masked, check_unmasking_keys
 from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
@@ -313,6 +313,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_subjects,
     check_groups,
     check_hierarchies,
+    check_known,
     check_sample,
     check_conditions,
     check_something_left,

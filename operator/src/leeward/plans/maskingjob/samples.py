@@ -1,4 +1,4 @@
-"""Whether the labelled notes that rules for free text name may be used, and can be opened."""
+"""What rules for free text look at besides: labelled notes, and other columns of the row."""
 
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.sources import (
@@ -40,6 +40,19 @@ def check_sample(case: MaskingCase) -> Verdict:
             " reads one: put the notes into columns of one Dataset",
         )
     return first_denial(sample, _CHECKS) or _check_columns(case)
+
+
+def check_known(case: MaskingCase) -> Verdict:
+    """The columns whose values are searched in notes are there."""
+    for rule in case.spec.columns:
+        for one in rule.free_text.known if rule.free_text is not None else ():
+            if one.column not in case.types:
+                return Denied(
+                    "ColumnMissing",
+                    f'{case.source_label} has no column "{one.column}", which rule "{rule.name}"'
+                    " names in freeText.known: correct the name",
+                )
+    return None
 
 
 def _check_columns(case: MaskingCase) -> Verdict:
