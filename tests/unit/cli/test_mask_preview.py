@@ -397,3 +397,31 @@ def test_a_hierarchy_stands_beside_the_job(data: Path) -> None:
     documents.append({"kind": "ConfigMap", "metadata": {"name": "people"}, "data": table})
     after = [pair["after"]["patient"] for pair in pairs(data, *documents)]
     assert after == ["Group 1", "Group 2", "Group 1"]
+
+
+NOTE: dict[str, Any] = {
+    "name": "note",
+    "freeText": {"languages": ["en"], "known": [{"column": "name", "entity": "Person"}]},
+}
+
+
+def noted(folder: Path) -> Path:
+    path = folder / "notes.csv"
+    path.write_text("name,note\nXo Li,Xo Li rang from +44 7700 900123.\n")
+    return path
+
+
+def test_notes_before_and_after(tmp_path: Path) -> None:
+    rules = [{"name": "name", "redact": {}}, NOTE]
+    (row,) = pairs(noted(tmp_path), job(rules))
+    assert row["after"] == {"name": None, "note": "[PERSON] rang from [PHONE]."}
+
+
+def test_recall_that_is_too_low_is_told_before_any_row(tmp_path: Path) -> None:
+    strict = {"name": "note", "freeText": {**NOTE["freeText"], "minRecall": "1"}}
+    path = manifest(tmp_path, job([{"name": "name", "redact": {}}, strict]))
+    result = leeward("mask", "preview", "-f", path, str(noted(tmp_path)))
+    assert result.exit_code == 1
+    assert "is below minRecall 1" in result.stderr
+    assert "Person (en)" in result.stderr
+    assert "rang" not in result.stdout + result.stderr
