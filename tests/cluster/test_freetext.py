@@ -61,7 +61,10 @@ def test_notes_are_masked_joined_and_told_nowhere(
     assert chinese["note"].startswith(f"[PERSON:{chinese['name']}]，患者[PERSON:")
     assert plain["note"] == "No change since Monday."
     assert [value for value in PLANTED if value in json.dumps([english, chinese])] == []
-    stored = notes.get("maskingjob", "notes")["status"]["report"]
+    status = notes.get("maskingjob", "notes")["status"]
+    assert status["freeText"]["findings"] == 6
+    assert 0.2 <= float(status["freeText"]["lowestRecall"]) <= 1
+    stored = status["report"]
     (told,) = json.loads(notes.get("configmap", stored)["data"]["report.json"])["freeText"]
     assert told["found"] == {"Mail": 1, "Phone": 2, "Person": 3}
     assert {(one["entity"], one["language"]) for one in told["recall"]} == {

@@ -195,6 +195,9 @@ def exposed() -> str:
     for name, rate in (("rare", "0.25"), ("common", "0.05"), ("gone", "0.9")):
         jobs.saw(masking_job(name, {"suppressedRows": 7, "linkageRate": rate}))
     jobs.saw(masking_job("other", None))
+    for name, recall in (("notes", "0.9"), ("letters", "0.7"), ("unmeasured", None)):
+        notes = {"findings": 4, **({"lowestRecall": recall} if recall else {})}
+        jobs.saw({"metadata": {"namespace": "a", "name": name}, "status": {"freeText": notes}})
     jobs.gone(masking_job("gone", None))
     metrics.registry.register(jobs)
     accesses = AccessRecorder(Dropped(), metrics.registry)
@@ -220,6 +223,8 @@ def test_metrics_show_what_was_counted_and_what_is() -> None:
         "leeward_certificate_not_after_timestamp_seconds 1.8039024e+09",
         "leeward_suppressed_rows 14.0",
         "leeward_linkage_rate_max 0.25",
+        "leeward_free_text_findings 12.0",
+        "leeward_free_text_recall_min 0.7",
         "leeward_leader 1.0",
         "leeward_queue_depth 3.0",
         "leeward_queue_oldest_seconds 1.5",

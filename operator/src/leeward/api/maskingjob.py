@@ -151,11 +151,24 @@ class PrivacyStatus(StatusModel):
     )
 
 
+class FreeTextStatus(StatusModel):
+    """What was found in notes, and how much of it detection finds."""
+
+    findings: int = Field(ge=0, description="Values that were replaced.")
+    lowest_recall: str | None = Field(
+        default=None,
+        max_length=16,
+        description="Of all kinds that were searched, the lowest share that was found in labelled"
+        " notes.",
+    )
+
+
 class MaskingJobStatus(WorkloadStatus):
     """What the operator found and did."""
 
     output: OutputStatus | None = None
     privacy: PrivacyStatus | None = None
+    free_text: FreeTextStatus | None = None
     transforms: Annotated[list[TransformCount], Field(max_length=32)] = Field(
         default=[], description="Columns by transform."
     )
@@ -184,6 +197,7 @@ MASKINGJOB: Final = Kind(
         Column("Source", "string", ".spec.source.name", priority=1),
         Column("Output", "string", ".spec.output.dataset", priority=1),
         Column("Linkage", "string", ".status.privacy.linkageRate", priority=1),
+        Column("Recall", "string", ".status.freeText.lowestRecall", priority=1),
         AGE,
     ),
     selectable_fields=(

@@ -23,6 +23,7 @@ from leeward.formats.keyset import OUTPUT_ROLE
 from leeward.formats.report import report_path
 from leeward.formats.result import Result, ResultFile, parse_result
 from leeward.plans.maskingjob.case import output_location
+from leeward.plans.maskingjob.freetext import free_text_fault, free_text_status
 from leeward.plans.maskingjob.privacy import privacy_fault, privacy_status
 from leeward.plans.shared.conditions import timestamp
 from leeward.plans.shared.locations import pod_path
@@ -61,7 +62,11 @@ def faults(run: Run, spec: MaskingJobSpec, result: Result) -> str | None:
         if report.key_ids != key_ids:
             return "the report is sealed with another key"
     wrong = _column_faults(_transforms(spec, admission), spec, output, result)
-    return wrong or privacy_fault(spec.privacy_model, result.report)
+    return (
+        wrong
+        or privacy_fault(spec.privacy_model, result.report)
+        or free_text_fault(spec.columns, result.report)
+    )
 
 
 def _transforms(spec: MaskingJobSpec, admission: Manifest) -> dict[str, str]:
@@ -164,6 +169,7 @@ def commit(run: Run, spec: MaskingJobSpec, result: Result) -> None:
     run.draft.put(
         output=stored,
         privacy=privacy_status(result.report),
+        freeText=free_text_status(result.report),
         report=run.report_name,
         transforms=[
             {"transform": name, "columns": number} for name, number in sorted(counts.items())
