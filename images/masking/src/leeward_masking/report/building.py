@@ -17,6 +17,7 @@ from leeward_masking.canonical import column_type
 from leeward_masking.profiling.looks import FREE_TEXT, Looks, looks
 from leeward_masking.profiling.uniqueness import telling, unique_share, worst_combinations
 from leeward_masking.report.distributions import frequencies, scale_of, spread, summary
+from leeward_masking.report.relations import relations
 from leeward_masking.report.sample import PRIORITY, RowSample, Share
 from leeward_masking.report.sections import sections_of
 from leeward_masking.report.utility import outliers, utility
@@ -105,6 +106,8 @@ def large_report(
         _detail(entry, (before, kept, after), entry.name in withheld, real.get(entry.name))
         for entry in counts.columns
     ]
+    shown = [detail.counts.name for detail in details if detail.withheld is None]
+    related = relations(kept, after, shown)
     left = after.select(
         e.name for e in there if e.transform not in _PSEUDONYMS or e.applied is not None
     )
@@ -115,7 +118,7 @@ def large_report(
         sampled=after.height,
         columns=details,
         combinations=worst_combinations(left, telling(left)),
-        sections=[*sections_of(counts), *sections],
+        sections=[*sections_of(counts), *sections, *([related] if related else [])],
     )
 
 
