@@ -157,6 +157,20 @@ def test_describe_does_not_call_gone_what_was_never_made(
     assert f"Job/mj-visits-1  {words}" in leeward("describe", "mj/visits", cluster=cluster).stdout
 
 
+def test_describe_of_a_job_says_what_became_of_its_privacy_model() -> None:
+    privacy = {
+        "classes": 12,
+        "smallestClass": 5,
+        "suppressedRows": 3,
+        "loss": "0.3",
+        "linkageRate": "0.061",
+    }
+    cluster = cluster_with({**DONE, "status": DONE["status"] | {"privacy": privacy}})
+    told = leeward("describe", "mj", "visits", cluster=cluster).stdout
+    assert "12 combinations, shared by 5 at least; 3 rows left out" in told
+    assert "0.061 of the people found by a join with the source" in told
+
+
 def test_describe_of_a_dataset_whose_inspection_is_over() -> None:
     child = {"apiVersion": "batch/v1", "kind": "Job", "name": "lds-x-1", "namespace": "clinic"}
     over: Manifest = {"inspection": {"name": "lds-x-1", "result": "Inspected"}, "children": [child]}

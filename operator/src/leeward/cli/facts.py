@@ -79,6 +79,15 @@ def _maskingjob(spec: Manifest, status: Manifest) -> Facts:
     if written:
         yield "written", f"{counted(written['rows'], 'row')}, {byte_size(written['bytes'])}"
         yield "digest", written["digest"]
+    privacy = status.get("privacy")
+    if privacy is not None:
+        classes = counted(privacy["classes"], "combination")
+        left_out = counted(privacy["suppressedRows"], "row")
+        yield (
+            "privacy",
+            f"{classes}, shared by {privacy['smallestClass']} at least; {left_out} left out",
+        )
+        yield "linkage", f"{privacy['linkageRate']} of the people found by a join with the source"
     report = status.get("report")
     yield "report", f"ConfigMap {report}, report.json (counts)" if report else None
 
