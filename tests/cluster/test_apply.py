@@ -207,8 +207,20 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         dataset("d", "../d.csv"),
         ["spec.location.volume.path", "without '..'", "as raw/visits.csv"],
     ),
-    "path that is a folder": (
-        dataset("d", "raw/"),
+    "escape that is the delimiter": (
+        dataset("d", "d.csv", csv={"escape": ","}),
+        ["spec.csv.escape", "escape is the delimiter or the quote"],
+    ),
+    "comment beside an escape": (
+        dataset("d", "d.csv", csv={"escape": "\\", "comment": "#"}),
+        ["spec.csv.comment", "lines of comment cannot be told"],
+    ),
+    "encoding that is not known": (
+        dataset("d", "d.csv", csv={"encoding": "EBCDIC"}),
+        ["spec.csv.encoding", "Unsupported value"],
+    ),
+    "path of a sealed Dataset that is a folder": (
+        dataset("d", "raw/", sealed=True),
         ["spec.location.volume.path", "names a file: take away the '/'"],
     ),
     "no location": (

@@ -1,5 +1,6 @@
 """Datasets that are no plain table, from the file to the masked copy."""
 
+import gzip
 import json
 from collections.abc import Callable
 
@@ -70,6 +71,22 @@ def test_a_leaf_without_a_rule_is_named(clinic: Clinic) -> None:
     condition = clinic.reason("maskingjob", "bare", "ColumnWithoutRule", "Admitted")
     assert '"patient.name"' in condition["message"]
     clinic.delete("maskingjob", "bare")
+
+
+def test_a_folder_of_compressed_files_is_one_table(
+    clinic: Clinic, leeward: Callable[..., str]
+) -> None:
+    clinic.put("parts/one.csv", "id;name\n1;Zoë\n".encode("cp1252"))
+    clinic.put("parts/two.csv.gz", gzip.compress("# more\nid;name\n2;Žofie\n".encode("cp1252")))
+    options = {"delimiter": ";", "encoding": "Windows-1252", "comment": "#"}
+    clinic.apply(dataset("parts", "parts/", csv=options))
+    condition = clinic.reason("dataset", "parts", "Inspected")
+    assert condition["message"] == "2 rows, 2 columns"
+    rules: list[Manifest] = [{"name": "id", "keep": {}}, {"name": "name", "keep": {}}]
+    clinic.apply(masking_job("parts", "parts", rules))
+    clinic.reason("maskingjob", "parts", "Published")
+    rows = previewed(clinic, leeward, "parts-out")
+    assert [(row["id"], row["name"]) for row in rows] == [("1", "Zoë"), ("2", "Žofie")]
 
 
 def test_a_bad_line_is_named_by_its_number(clinic: Clinic) -> None:

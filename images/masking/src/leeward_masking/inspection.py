@@ -11,6 +11,7 @@ from leeward.formats.sealed import Unwrapper
 from leeward_masking.content import describe_headers
 from leeward_masking.engine import Reading
 from leeward_masking.errors import JobError
+from leeward_masking.folder import folder_size, is_folder
 from leeward_masking.places import storage_of
 from leeward_masking.progress import Progress
 from leeward_masking.schemafinding import finder_of
@@ -37,13 +38,14 @@ def inspect_file(
     """
     path = config.source.path
     storage = storage_of(config.source.store)
-    if storage.is_folder(path):
+    if not is_folder(config.source) and storage.is_folder(path):
         raise JobError(
             "WrongFormat",
             "the path of the source leads to a folder",
-            "put a file there, or create a Dataset whose path names a file",
+            "put a file there, or create a Dataset whose path names a file; where all files of the"
+            " folder are meant, one whose path ends with '/'",
         )
-    _wait_for(lambda: storage.size(path), config.wait_seconds, progress)
+    _wait_for(lambda: _size(config.source), config.wait_seconds, progress)
     if config.sealed and config.source.key_role is None:
         return Result(outcome="Succeeded", source=describe_headers(storage, path))
     columns, found = _read_all(config.source, keys if config.sealed else None, progress)
@@ -60,6 +62,12 @@ def missing_columns(expected: Sequence[str], columns: Sequence[SchemaColumn]) ->
     return [name for name in expected if not below(name, names)]
 
 
+def _size(source: SourceFile) -> int | None:
+    if is_folder(source):
+        return folder_size(source)
+    return storage_of(source.store).size(source.path)
+
+
 def _read_all(
     source: SourceFile, keys: Sequence[Unwrapper] | None, progress: Progress
 ) -> tuple[list[SchemaColumn], ResultFile]:
@@ -69,10 +77,14 @@ def _read_all(
     progress.begin("bytes", files.size)
     before = 0
     for number in range(files.count):
-        with files.open(number) as content:
-            finder.add(content, Reading(progress, before))
-            found = files.check(number, content.describe())
-            before += content.size
+        try:
+            with files.open(number) as content:
+                finder.add(content, Reading(progress, before))
+                found = files.check(number, content.describe())
+                before += content.size
+        except JobError as error:
+            name = files.name(number)
+            raise (error.with_note(f"in file {name[:100]}") if name else error) from None
     columns = finder.columns()
     return columns, found.model_copy(update={"rows": finder.rows, "columns": columns})
 

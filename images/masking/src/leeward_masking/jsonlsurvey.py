@@ -140,6 +140,10 @@ class JsonlSurvey:
         self._line = 0
         self.rows = 0
 
+    def begin_file(self) -> None:
+        """Count lines from 1 again."""
+        self._line = 0
+
     def add_block(self, lines: bytes) -> None:
         """Look at the next lines; blank ones are counted and left out.
 

@@ -1,6 +1,7 @@
 """What an inspection finds in the rows of a file: its columns, their types, where values lack."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 import polars as pl
@@ -10,7 +11,7 @@ from leeward.api.dataset import ColumnType, SchemaColumn
 from leeward.api.meta import MAX_COLUMN_NAME, MAX_COLUMNS
 from leeward.formats.jobconfig import SourceFile
 from leeward_masking.canonical import column_type
-from leeward_masking.content import Content, changed, empty
+from leeward_masking.content import Content, empty
 from leeward_masking.csvtypes import TypeInference
 from leeward_masking.delimiter import check_delimiter
 from leeward_masking.detection import ContentSample, detect
@@ -76,7 +77,7 @@ class _TableFinder:
         if not self._schema:
             self._begin(reader.schema)
         elif reader.schema != self._schema:
-            raise changed("has other columns in a later part")
+            raise _schema_differs(self._schema, reader.schema)
         for block in reader.blocks():
             self.rows += block.height
             for column in block.iter_columns():
@@ -130,6 +131,7 @@ class _LineFinder:
     def add(self, content: Content, told: Told) -> None:
         """See ``SchemaFinder``."""
         before = self.rows
+        self._survey.begin_file()
         lines = JsonlLines(content)
         for block in lines.blocks():
             self._sample = self._sample or block
@@ -149,6 +151,27 @@ class _LineFinder:
             column.model_copy(update={"detected": entity})
             for column, entity in zip(columns, detect(samples), strict=True)
         ]
+
+
+def _schema_differs(first: pl.Schema, other: pl.Schema) -> JobError:
+    """Two files of a source do not fit together."""
+    places = zip_longest(first.items(), other.items(), fillvalue=("", None))
+    (here, kind), (there, other_kind) = next(pair for pair in places if pair[0] != pair[1])
+    name = (there or here)[:MAX_COLUMN_NAME]
+    if here == there:
+        what = f'"{name}" is of type {other_kind}, and {kind} in the first file'
+    elif there not in first:
+        what = f'"{name}" is a column that the first file does not have at its place'
+    else:
+        what = f'"{name}" stands at another place than in the first file'
+    if not there:
+        what = f'"{name}" is lacking, which the first file has'
+    return JobError(
+        "SchemaDiffers",
+        what,
+        "write all files of the folder with the same columns in the same order",
+        column=name,
+    )
 
 
 def _check_names(names: Sequence[str]) -> None:

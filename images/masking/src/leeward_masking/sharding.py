@@ -11,11 +11,12 @@ import numpy as np
 
 from leeward.api.csvoptions import CsvOptions
 from leeward.formats.jobconfig import SourceFile
-from leeward.formats.parts import parts_folder
+from leeward.formats.parts import PartsManifest, parts_folder
 from leeward.formats.result import ResultFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.blocks import BlockReader
 from leeward_masking.content import Content, check_digest, empty, open_content
+from leeward_masking.folder import describe_folder, files_in, folder_size, is_folder
 from leeward_masking.footer import RowGroup
 from leeward_masking.nesting import Layout
 from leeward_masking.parquetsource import ParquetReader
@@ -26,6 +27,7 @@ from leeward_masking.ranges import Print, RangeContent, RangeHasher, header_prin
 from leeward_masking.readers import flat, reader_of
 from leeward_masking.structure import LINE_FEED
 from leeward_masking.textstream import is_divisible
+from leeward_masking.volumestorage import VolumeStorage
 
 SHARDS_PER_WORKER: Final = 8
 """So that at the end no worker waits long for another one."""
@@ -100,6 +102,12 @@ class SourceFiles:
     def __init__(self, config: SourceFile, keys: Sequence[Unwrapper] | None) -> None:
         self.config = config
         self._keys = keys
+        self._manifest: PartsManifest | None = None
+        self._names = files_in(config) if is_folder(config) else []
+        self._found: dict[str, ResultFile] = {}
+        if self._names:
+            self.size = folder_size(config) or 0
+            return
         with self._open_itself() as content:
             self._manifest = manifest_in(content)
             self.size = content.size
@@ -109,7 +117,13 @@ class SourceFiles:
     @property
     def count(self) -> int:
         """How many there are."""
+        if self._names:
+            return len(self._names)
         return 1 if self._manifest is None else len(self._manifest.parts)
+
+    def name(self, number: int) -> str:
+        """What one of them is called in errors; empty where it is the only one."""
+        return self._names[number] if self._names else ""
 
     @cached_property
     def layout(self) -> Layout:
@@ -120,7 +134,11 @@ class SourceFiles:
     @contextmanager
     def open(self, number: int) -> Iterator[Content]:
         """Open one of them."""
-        if self._manifest is None:
+        if self._names:
+            path = self.config.path + self._names[number]
+            with open_content(VolumeStorage(), path, None) as content:
+                yield content
+        elif self._manifest is None:
             with self._open_itself() as content:
                 yield content
         else:
@@ -135,6 +153,12 @@ class SourceFiles:
         Raises:
             JobError: ``SourceChanged``.
         """
+        if self._names:
+            self._found[self._names[number]] = found
+            folder = describe_folder(self.config, self._found)
+            if len(self._found) == len(self._names):
+                check_digest(folder, self.config.digest)
+            return folder
         if self._manifest is None:
             check_digest(found, self.config.digest)
             return found

@@ -12,6 +12,7 @@ from leeward.formats.result import ResultFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.content import check_digest, open_content
 from leeward_masking.errors import JobError
+from leeward_masking.folder import FolderReader, is_folder
 from leeward_masking.partsource import PartsReader, manifest_in
 from leeward_masking.places import storage_of
 from leeward_masking.readers import FlatReader, reader_of
@@ -35,7 +36,7 @@ class Source:
     """
 
     described: Described
-    reader: FlatReader | PartsReader
+    reader: FlatReader | PartsReader | FolderReader
     expected_digest: str | None
 
     def verify(self) -> ResultFile:
@@ -70,6 +71,10 @@ def open_source(
             "the schema of the source is not known",
             "wait until the Dataset is inspected",
         )
+    if is_folder(config):
+        folder = FolderReader(config, typed=typed)
+        yield Source(folder, folder, config.digest)
+        return
     storage = storage_of(config.store)
     with open_content(storage, config.path, keys) as content:
         manifest = manifest_in(content)

@@ -165,7 +165,10 @@ _SAME_PLACE: Final = Rules(
 class DatasetSpec(Model):
     """What the owner declares."""
 
-    location: Annotated[Location, _SAME_PLACE] = Field(description="Where the data lies.")
+    location: Annotated[Location, _SAME_PLACE] = Field(
+        description="Where the data lies. A path on a volume that ends with '/' is a folder: its"
+        " files, in the order of their names, are one table."
+    )
     format: Annotated[DataFormat, IMMUTABLE] = Field(description="Format of the file.")
     csv: CsvOptions | None = Field(default=None, description="Options for format CSV.")
     sensitivity: Sensitivity = Field(default="Raw", description="How sensitive the data is.")
@@ -195,8 +198,10 @@ class DatasetSpec(Model):
     )
     cel: ClassVar = (
         Cel(
-            "!has(self.location.volume) || !self.location.volume.path.endsWith('/')",
-            "the path of a Dataset names a file: take away the '/' at its end",
+            "!has(self.location.volume) || !self.location.volume.path.endsWith('/')"
+            " || !has(self.sealedWith)",
+            "the path of a sealed Dataset names a file: take away the '/' at its end; only plain"
+            " files can be read as a folder",
             field_path=".location.volume.path",
         ),
         Cel(

@@ -81,6 +81,11 @@ def put_file(session: Session, cluster: Cluster, request: PutRequest) -> None:
     dataset = find_dataset(cluster, request.namespace, request.dataset)
     send = _sender(dataset, request)
     location = Location.model_validate(dataset["spec"]["location"])
+    if location.path.endswith("/"):
+        raise CliError(
+            f"Dataset {request.dataset} is a folder ({location.path}), and put brings one file",
+            "copy its files there with a tool of your own",
+        )
     image = (
         MaskingImage(request.image)
         if request.image

@@ -31,6 +31,7 @@ ErrorCode = Literal[
     "ColumnMissing",
     "UnsuitableColumn",
     "DuplicateColumn",
+    "SchemaDiffers",
     "VolumeFull",
     "VolumeReadOnly",
     "SourceUnreadable",

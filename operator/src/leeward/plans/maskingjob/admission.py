@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from leeward.api.conditions import When
-from leeward.api.dataset import DATASET
+from leeward.api.dataset import DATASET, Location
 from leeward.api.meta import API_VERSION
 from leeward.api.transforms import ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
@@ -274,8 +274,14 @@ def check_output_name(case: MaskingCase) -> Verdict:
 
 
 def check_output_path(case: MaskingCase) -> Verdict:
-    """The output is not written into the source file."""
+    """The output is not written into the source."""
     output, source = case.spec.output.location, case.dataset.location
+    if source.path.endswith("/") and _lies_in(output, source):
+        return Denied(
+            "OutputPathIsSource",
+            f"spec.output.location lies in the folder of {case.source_label} ({source.path}), whose"
+            " files would be others then: name another folder",
+        )
     if output.s3 or output.at(output.path.rstrip("/")) != source:
         return None
     return Denied(
@@ -283,6 +289,13 @@ def check_output_path(case: MaskingCase) -> Verdict:
         f"spec.output.location names the file of {case.source_label} ({source.path}) as its folder:"
         " name another folder",
     )
+
+
+def _lies_in(output: Location, folder: Location) -> bool:
+    if output.volume is None or folder.volume is None:
+        return False
+    same = output.volume.claim_name == folder.volume.claim_name
+    return same and f"{output.path.rstrip('/')}/".startswith(folder.path)
 
 
 def check_output_claim(case: MaskingCase) -> Verdict:
