@@ -82,3 +82,30 @@ def test_a_worker_that_is_killed_is_replaced(many: Clinic) -> None:
     many.reason("maskingjob", "killed", "Published", timeout=180)
     assert many.get("dataset", "killed-out")["status"]["rows"] == ROWS
     assert not [path for path in many.files() if ".work/" in path]
+
+
+def test_its_key_is_replaced_and_its_parts_are_encrypted_anew(
+    many: Clinic, leeward: Callable[..., str]
+) -> None:
+    many.reason("maskingjob", "shared", "Published", timeout=180)
+    many.until(
+        "nobody holds its key any more",
+        lambda: not [s for s in many.items("secrets") if s["metadata"]["name"].startswith("lw-")],
+    )
+
+    def parts() -> set[str]:
+        return {path for path in many.files() if "/masked/shared-" in path and ".parts/" in path}
+
+    first, status = parts(), many.get("dataset", "shared-out")["status"]
+    options = ("-n", many.namespace, "--timeout", "150s")
+    leeward("dataset", "rewrap", "shared-out", *options)
+    assert parts() == first
+    leeward("dataset", "rewrap", "shared-out", "--reencrypt", *options)
+    anew = many.get("dataset", "shared-out")["status"]
+    assert anew["sourceId"] == status["sourceId"]
+    assert anew["digest"] != status["digest"]
+    assert len(parts()) == len(first)
+    assert not parts() & first
+    arguments = ("-n", many.namespace, "--purpose", "research", "--rows", "3", "-o", "json")
+    shown = json.loads(leeward("dataset", "preview", "shared-out", *arguments))["rows"]
+    assert [row["age"] for row in shown] == ["0", "1", "2"]
