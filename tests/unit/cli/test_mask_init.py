@@ -1,5 +1,6 @@
 """mask init and mask check: from a file to a manifest, and what is still identifying in one."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,19 @@ def test_the_manifest_is_valid_and_masks_the_file(data: Path) -> None:
     assert shown.exit_code == 0, shown.stderr
     after = json.dumps([pair["after"] for pair in json.loads(shown.stdout)])
     assert "planted" not in after.lower()
+
+
+def test_a_compressed_file_is_read_as_it_is(data: Path) -> None:
+    packed = data.with_name("visits.v1 new.csv.gz")
+    packed.write_bytes(gzip.compress(data.read_bytes()))
+    target, documents, _ = proposed(packed, "--name", "visits")
+    spec = documents["Dataset"]["spec"]
+    assert spec["format"] == "CSV"
+    assert spec["location"]["volume"]["path"] == "raw/visits.csv.gz.lwe1"
+    shown = leeward("mask", "preview", str(packed), "-f", str(target), "-o", "json", "--rows", "1")
+    assert shown.exit_code == 0, shown.stderr
+    parquet = leeward("mask", "init", str(data.with_name("visits.parquet.gz")))
+    assert "unknown format" in parquet.stderr
 
 
 def test_a_vault_that_is_there_is_not_written_again(data: Path) -> None:

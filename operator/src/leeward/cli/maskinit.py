@@ -144,11 +144,10 @@ def _key(name: str, algorithm: str, operations: str, why: str, *, preview: bool 
 def _dataset(
     request: InitRequest, name: str, vault: str, found: FileProfile, proposals: Proposals
 ) -> str:
-    suffix = "".join(request.data.suffixes).lower()
     lines = [
         _head("Dataset", name),
         "spec:\n",
-        f"  location: {_location(request, f'raw/{name}{suffix}.lwe1')}\n",
+        f"  location: {_location(request, f'raw/{name}{found.suffix}.lwe1')}\n",
         f"  format: {found.form}\n",
     ]
     if found.csv is not None:

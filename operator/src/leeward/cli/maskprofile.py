@@ -12,7 +12,7 @@ import yaml
 from leeward.api.csvoptions import CsvOptions
 from leeward.api.dataset import DataFormat
 from leeward.cli.errors import CliError
-from leeward.cli.maskrows import FORMATS, REMEDIES
+from leeward.cli.maskrows import FORMATS, REMEDIES, checked_suffix
 from leeward.formats.report import Combination
 from leeward_masking.delimiter import DelimiterError
 from leeward_masking.errors import JobError
@@ -29,12 +29,14 @@ class FileProfile:
     """A file.
 
     Attributes:
+        suffix: What its name ends in, with that of its compression.
         csv: How it is read, where that is not the default.
         rows: That were read.
         combinations: Columns that leave most rows alone when they are known together.
     """
 
     form: DataFormat
+    suffix: str
     csv: CsvOptions | None
     rows: int
     columns: list[ColumnProfile]
@@ -47,22 +49,15 @@ def profile_file(data: Path) -> FileProfile:
     Raises:
         CliError: It cannot be read; row and column are named.
     """
-    form = FORMATS.get(data.suffix.lower())
-    if form is None:
-        raise CliError(
-            f"{data}: unknown format", f"give a file whose name ends in {', '.join(FORMATS)}"
-        )
-    if not data.is_file():
-        what = "is a folder" if data.is_dir() else "does not exist"
-        raise CliError(f"{data} {what}", "name a file on this machine")
+    suffix, packed = checked_suffix(data)
+    form = FORMATS[suffix]
     try:
         frame, csv = _read(data, form)
     except JobError as error:
         remedy = REMEDIES.get(error.code, error.remedy)
         raise CliError(f"{data}: {error.message}", remedy) from error
-    return FileProfile(
-        form, csv, frame.height, profile(frame), worst_combinations(frame, telling(frame))
-    )
+    combinations = worst_combinations(frame, telling(frame))
+    return FileProfile(form, suffix + packed, csv, frame.height, profile(frame), combinations)
 
 
 def _read(data: Path, form: DataFormat) -> tuple[pl.DataFrame, CsvOptions | None]:

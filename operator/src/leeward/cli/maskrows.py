@@ -36,6 +36,7 @@ FORMATS: Final[dict[str, DataFormat]] = {
     ".parquet": "Parquet",
     ".pq": "Parquet",
 }
+COMPRESSIONS: Final = (".gz", ".zst")
 PREFERRED: Final = {
     "hash": "HMAC_SHA256",
     "tokenize": "AES256_SIV",
@@ -76,14 +77,7 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
     Raises:
         CliError: The data cannot be read, or the rules do not fit it; row and column are named.
     """
-    form = FORMATS.get(data.suffix.lower())
-    if form is None:
-        raise CliError(
-            f"{data}: unknown format", f"give a file whose name ends in {', '.join(FORMATS)}"
-        )
-    if not data.is_file():
-        what = "is a folder" if data.is_dir() else "does not exist"
-        raise CliError(f"{data} {what}", "name a file of data on this machine")
+    form = FORMATS[checked_suffix(data)[0]]
     csv = job.source.csv if job.source and form == "CSV" else None
     try:
         typed = first_rows(data, form, max(count, TYPED_ROWS), csv=csv)
@@ -108,6 +102,26 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
         name: rule_of[name].transform if name in rule_of else rest for name in frame.columns
     }
     return Masked(_texts(frame), _rows_after(masked), transforms)
+
+
+def checked_suffix(data: Path) -> tuple[str, str]:
+    """What the name of a file ends in: of its format, and of its compression (or nothing).
+
+    Raises:
+        CliError: It is of no known format, or there is no such file.
+    """
+    packed = data.suffix.lower() if data.suffix.lower() in COMPRESSIONS else ""
+    suffix = (data.with_suffix("") if packed else data).suffix.lower()
+    if suffix not in FORMATS or (packed and FORMATS[suffix] not in ("CSV", "JSONL")):
+        raise CliError(
+            f"{data}: unknown format",
+            f"give a file whose name ends in {', '.join(FORMATS)}; of CSV and JSONL also with"
+            f" {' or '.join(COMPRESSIONS)} behind it",
+        )
+    if not data.is_file():
+        what = "is a folder" if data.is_dir() else "does not exist"
+        raise CliError(f"{data} {what}", "name a file of data on this machine")
+    return suffix, packed
 
 
 def _selected(job: JobFile, frame: pl.DataFrame) -> Selection:
