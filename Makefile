@@ -55,8 +55,12 @@ check: venv ## Lint, types, import contracts, generated files up to date
 	@$(CLUSTER) check
 	@$(BIN)/python tools/generate --check
 
+.PHONY: s3-server
+s3-server: venv ## Build the S3 server that tests use
+	@PYTHONPATH=tests $(BIN)/python -m s3.server
+
 .PHONY: unit
-unit: venv ## Unit, property and golden tests: no cluster, under two minutes
+unit: venv s3-server ## Unit, property and golden tests: no cluster, under two minutes
 	@$(PYTEST) -n auto -m "not cluster"
 
 .PHONY: chart-test
@@ -64,7 +68,7 @@ chart-test: venv ## Helm chart: lint and unit tests
 	@tools/chart-test.sh
 
 .PHONY: cluster-test
-cluster-test: install ## Tests on a real cluster
+cluster-test: install s3-server ## Tests on a real cluster
 	@$(CLUSTER) exec -- $(PYTEST) -m "cluster and not disruptive" -n 3 --dist loadfile tests/cluster
 	@$(CLUSTER) exec -- $(PYTEST) -m "cluster and disruptive" tests/cluster
 	@$(PYTEST) -m cluster tests/cluster_tool/test_recovery.py

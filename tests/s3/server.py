@@ -1,6 +1,7 @@
 """A real S3 server in a process of its own, with TLS, on loopback: versitygw over a folder.
 
-The program is built by ``go`` of the module beside this file, once, and kept under build/.
+The program is built by ``go`` of the module beside this file, once, and kept under build/:
+``python -m s3.server`` does that before tests, for it takes minutes.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def program() -> Path:
             package = "github.com/versity/versitygw/cmd/versitygw"
             build = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(part), package]
             environment = {**os.environ, "CGO_ENABLED": "0"}
-            subprocess.run(build, cwd=MODULE, check=True, timeout=280, env=environment)
+            subprocess.run(build, cwd=MODULE, check=True, timeout=1200, env=environment)
             part.rename(target)
     return target
 
@@ -168,3 +169,7 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+if __name__ == "__main__":
+    program()

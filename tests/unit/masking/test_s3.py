@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -338,6 +339,28 @@ def test_an_endpoint_that_is_not_trusted(bucket: Bucket, ca: str) -> None:
     path.write_text(Authority("other").pem if ca == "another" else "no certificate")
     storage = S3Storage(bucket.store(ca=None if ca == "public" else str(path)), QUICK)
     assert failure(lambda: storage.size("a")).code == "StoreNotTrusted"
+
+
+@pytest.mark.parametrize("fault", ["another host", "expired"])
+def test_a_certificate_that_does_not_hold(bucket: Bucket, fault: str) -> None:
+    authority = Authority("trusted")
+    ca = bucket.folder / "ca.crt"
+    ca.write_text(authority.pem)
+    hosts = ("elsewhere.example",) if fault == "another host" else ("127.0.0.1",)
+    files = authority.issue(bucket.folder, *hosts, expired=fault == "expired")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                files.context().wrap_socket(connection, server_side=True).close()
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        endpoint = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        storage = S3Storage(bucket.store(endpoint=endpoint, ca=str(ca)), QUICK)
+        assert failure(lambda: storage.size("a")).code == "StoreNotTrusted"
+        serving.join(5)
 
 
 def test_an_authority_that_is_not_there(bucket: Bucket) -> None:

@@ -1,4 +1,4 @@
-"""Waiting until a Dataset speaks of a file that was brought to its volume."""
+"""Waiting until a Dataset speaks of a file that was brought to its place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AWAITING: Final = "AwaitingData"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came to the volume.
+    """What came there.
 
     Attributes:
         size: Bytes.
@@ -39,7 +39,7 @@ def await_inspection(
 
     Raises:
         CliError: It is not usable, or was not inspected before ``deadline`` (of the session's
-            monotonic clock); the file stays on the volume.
+            monotonic clock); the file stays there.
     """
     last = _inspection(find_dataset(cluster, namespace, name)).get("token")
     annotations = {INSPECT_ANNOTATION: f"put-{session.random(8).hex()}"}
@@ -62,7 +62,7 @@ def await_inspection(
         stale = ready is None or ready.reason == _AWAITING or _is_earlier(error.resource, last)
         state = "" if stale else f" ({in_words(ready)})"
         raise CliError(
-            f"the file is on the volume, and was not inspected in the time that --timeout"
+            f"the file is in its place, and was not inspected in the time that --timeout"
             f" gives{state}",
             "it is inspected by itself later; do not send it again, and wait for it: leeward wait"
             f" dataset {name} -n {namespace}",
