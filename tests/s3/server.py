@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -123,6 +124,14 @@ class S3Server(Objects):
     def endpoint(self) -> str:
         """Where it serves."""
         return f"https://127.0.0.1:{self.port}"
+
+    def freeze(self) -> None:
+        """Have it answer nobody: connections are taken, and nothing comes."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it answer again."""
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End the process."""

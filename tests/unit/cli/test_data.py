@@ -352,7 +352,7 @@ def test_an_inspection_that_takes_too_long_leaves_the_file_there(
     result = leeward("dataset", "put", "visits", str(plain), "--timeout", "3s", cluster=cluster)
     assert result.exit_code == 1
     assert len(on_volume(cluster)) == 1
-    assert "the file is on the volume" in result.stderr
+    assert "the file is there" in result.stderr
     assert "leeward wait dataset visits -n clinic" in result.stderr
     assert "AwaitingData" not in result.stderr
 

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from leeward.formats.jobconfig import (
+    GRACE_SECONDS,
     CleanConfig,
     InspectConfig,
     MaskingConfig,
@@ -40,6 +41,7 @@ from leeward_masking.workers import Worker
 from openbao.certificates import Authority
 from s3.server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, keep, rule
+from unit.masking.test_program import Program
 
 OUTPUT = "masked/job-uid.parquet.lwe1"
 ROWS = "".join(f"P{n % 7},SECRET{n},{n}\n" for n in range(500))
@@ -395,3 +397,23 @@ def test_an_endpoint_that_does_not_answer(bucket: Bucket) -> None:
         accepting.join(5)
         for connection in held:
             connection.close()
+
+
+def test_a_store_that_hangs_does_not_hold_a_pod_that_is_told_to_stop(bucket: Bucket) -> None:
+    bucket.server.put("raw/a.csv", DATA * 2000)
+    config = InspectConfig(source=bucket.source("raw/a.csv"), sealed=False)
+    program = Program(bucket.folder, json.loads(config.canonical()))
+    assert program.process.stdout is not None
+    for line in program.process.stdout:
+        if "task began" in line:
+            break
+    bucket.server.freeze()
+    try:
+        program.process.terminate()
+        program.process.wait(GRACE_SECONDS)
+    finally:
+        bucket.server.thaw()
+    assert program.end()[0] == 1
+    error = program.result().error
+    assert error is not None
+    assert error.code == "Interrupted"

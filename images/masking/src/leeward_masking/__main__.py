@@ -144,4 +144,7 @@ def _read_keyset(path: Path) -> PodKeyset:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    # At once: Python would wait for threads that wait for a store, until the pod is killed.
+    os._exit(code)

@@ -229,9 +229,14 @@ def _reader(key: str) -> HpkePublicKey:
 
 
 def _remove_output(config: JobConfig) -> None:
-    """The task did not stop in time: what it wrote so far goes with the process."""
-    if isinstance(config, MaskingConfig) and config.workers is None:
-        clean(CleanConfig(path=config.output.path, store=config.output.store))
+    """The task did not stop in time: what it wrote so far goes with the process.
+
+    A store may be what it waits for: what was sent there, nobody sees, and the next try removes.
+    """
+    if not isinstance(config, MaskingConfig) or config.workers is not None:
+        return
+    if config.output.store is None:
+        clean(CleanConfig(path=config.output.path))
 
 
 def _log_result(log: Log, result: Result, seconds: float) -> None:

@@ -62,8 +62,7 @@ def await_inspection(
         stale = ready is None or ready.reason == _AWAITING or _is_earlier(error.resource, last)
         state = "" if stale else f" ({in_words(ready)})"
         raise CliError(
-            f"the file is in its place, and was not inspected in the time that --timeout"
-            f" gives{state}",
+            f"the file is there, and was not inspected in the time that --timeout gives{state}",
             "it is inspected by itself later; do not send it again, and wait for it: leeward wait"
             f" dataset {name} -n {namespace}",
         ) from error
