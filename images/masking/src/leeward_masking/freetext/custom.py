@@ -132,26 +132,33 @@ def _whole(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _in_characters(found: pl.DataFrame) -> pl.DataFrame:
-    """From offsets in bytes to places in characters; one pass over each note that has a match."""
+    """From offsets in bytes to places in characters, and what stands on both sides.
+
+    One pass over each note that has a match, however many it has.
+    """
     notes = found.unique("row", maintain_order=True)
     text = notes.get_column("raw")
-    sizes = text.str.len_bytes().to_numpy().astype(np.int64)
-    codes = np.frombuffer("".join(text.to_list()).encode(), np.uint8)
+    joined = "".join(text.to_list())
+    codes = np.frombuffer(joined.encode(), np.uint8)
     counts = np.concatenate(([0], np.cumsum((codes & 0xC0) != 0x80)))
-    bases = np.concatenate(([0], np.cumsum(sizes)))[:-1]
-    base = found.join(
-        notes.select("row", base=pl.Series(bases)), on="row", how="left", maintain_order="left"
+    ends = np.cumsum(text.str.len_bytes().to_numpy().astype(np.int64))
+    bounds = notes.select(
+        "row",
+        byte=pl.Series(np.concatenate(([0], ends))[:-1]),
+        last=pl.Series(counts[ends]),
     )
-    begins = base.get_column("base").to_numpy()
-    places = found.get_column("offset").to_numpy().astype(np.int64)
-    start = counts[begins + places] - counts[begins]
+    bounds = found.select("row").join(bounds, on="row", how="left", maintain_order="left")
+    byte, last = bounds.get_column("byte").to_numpy(), bounds.get_column("last").to_numpy()
+    first = counts[byte]
+    start = counts[byte + found.get_column("offset").to_numpy().astype(np.int64)]
     end = start + found.get_column("text").str.len_chars().to_numpy()
-    frame = found.with_columns(start=pl.Series(start), end=pl.Series(end))
-    return frame.with_columns(
-        left=pl.col("raw").str.slice(
-            (pl.col("start") - 1).clip(0), (pl.col("start") > 0).cast(int)
-        ),
-        right=pl.col("raw").str.slice(pl.col("end"), 1),
+    left = [joined[at - 1 : at] if at > low else "" for at, low in zip(start, first, strict=True)]
+    right = [joined[at : at + 1] if at < top else "" for at, top in zip(end, last, strict=True)]
+    return found.with_columns(
+        start=pl.Series(start - first),
+        end=pl.Series(end - first),
+        left=pl.Series(left, dtype=pl.String),
+        right=pl.Series(right, dtype=pl.String),
     )
 
 
