@@ -36,11 +36,17 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "falling borders": (
         job({"name": "age", "topBottomCode": {"bottom": "100", "top": "20"}}),
-        ["spec.columns[0].topBottomCode.bottom", "bottom is above top: exchange them"],
+        [
+            "spec.columns[0].topBottomCode.bottom",
+            "bottom is above top, or too near to tell: exchange them",
+        ],
     ),
     "falling borders of dates": (
         job({"name": "born", "topBottomCode": {"bottom": "2001-01-01", "top": "2000-12-31"}}),
-        ["spec.columns[0].topBottomCode.bottom", "bottom is above top: exchange them"],
+        [
+            "spec.columns[0].topBottomCode.bottom",
+            "bottom is above top, or too near to tell: exchange them",
+        ],
     ),
     "noise of no size": (
         job({"name": "income", "noise": {"scale": "0.0"}}),
@@ -48,7 +54,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "noise between falling bounds": (
         job({"name": "income", "noise": {"scale": "5", "lower": "9", "upper": "-9"}}),
-        ["spec.columns[0].noise.lower", "lower is above upper: exchange them"],
+        ["spec.columns[0].noise.lower", "lower is above upper, or too near to tell: exchange them"],
     ),
     "two kinds of random values": (
         job(
@@ -98,9 +104,29 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         job({"name": "income", "shuffle": {"minGroup": 1}}),
         ["spec.columns[0].shuffle.minGroup", "greater than or equal to 2"],
     ),
+    "borders too near to tell": (
+        job({"name": "age", "topBottomCode": {"bottom": "0.30000000000000001", "top": "0.3"}}),
+        ["spec.columns[0].topBottomCode.bottom", "bottom is above top, or too near to tell"],
+    ),
+    "range too near to tell": (
+        job(
+            {
+                "name": "age",
+                "randomMask": {"range": {"lower": "9007199254740993", "upper": "9007199254740992"}},
+            }
+        ),
+        ["randomMask.range.lower", "too near to tell: exchange them, or write equal ones alike"],
+    ),
+    "bins too near to tell": (
+        job({"name": "age", "generalize": {"bins": ["0.3", "0.30000000000000001"]}}),
+        ["spec.columns[0].generalize.bins", "none that differs from the next after the 15th digit"],
+    ),
     "falling range": (
         job({"name": "age", "randomMask": {"range": {"lower": "9", "upper": "0"}}}),
-        ["spec.columns[0].randomMask.range.lower", "lower is above upper: exchange them"],
+        [
+            "spec.columns[0].randomMask.range.lower",
+            "lower is above upper, or too near to tell: exchange them",
+        ],
     ),
     "probability above one": (
         job({"name": "age", "randomMask": {"suppress": "1.5"}}),

@@ -196,6 +196,13 @@ def test_bins_of_large_integers_are_exact() -> None:
     assert bins(pl.Series("c", [2**64 - 1], pl.UInt64)).to_list() == [">=9007199254740993"]
 
 
+def test_bins_of_decimals_are_exact() -> None:
+    bins = transforms.bins(["12345678901234567.89", "12345678901234567.895"])
+    near = [Decimal("12345678901234567.88"), Decimal("12345678901234567.89"), None]
+    labels = ["<12345678901234567.89", "[12345678901234567.89, 12345678901234567.895)", None]
+    assert bins(pl.Series("c", near, pl.Decimal(38, 2))).to_list() == labels
+
+
 @pytest.mark.parametrize(
     ("unit", "day"),
     [

@@ -15,7 +15,7 @@ from leeward_masking.distribution import (
     counts_of,
     is_sampled,
 )
-from leeward_masking.exact import is_exact, to_counts
+from leeward_masking.exact import to_counts
 from leeward_masking.gathering import Finished, Gatherer, Tables
 from leeward_masking.transforms import interval_labels
 
@@ -85,7 +85,7 @@ class IntervalMask:
 
 
 def _comparable(numbers: pl.Series) -> pl.Series:
-    return to_counts(numbers) if is_exact(numbers.dtype) else numbers
+    return to_counts(numbers) if numbers.dtype.is_decimal() else numbers
 
 
 def _borders(counts: pl.DataFrame, count: int) -> pl.Series:

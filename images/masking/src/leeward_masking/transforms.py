@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from leeward.api.plaintransforms import PartialMask
 from leeward.api.transforms import Generalize
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
+from leeward_masking.exact import INTEGER, digits_of, to_counts
 from leeward_masking.ipprefix import IpPrefixMask
 from leeward_masking.keys import derive
 from leeward_masking.randomness import Random
@@ -186,7 +187,12 @@ def bins(borders: list[str]) -> Transform:
             )
             edges = pl.Series(rounded, dtype=pl.Int64 if small else pl.Int128)
             numbers = values.cast(edges.dtype)
-        elif kind in ("Float", "Decimal"):
+        elif kind == "Decimal":
+            # Likewise for its counts of the smallest unit.
+            units = 10 ** digits_of(values.dtype)
+            edges = pl.Series([math.ceil(Fraction(b) * units) for b in borders], dtype=INTEGER)
+            numbers = to_counts(values)
+        elif kind == "Float":
             edges = pl.Series([float(border) for border in borders], dtype=pl.Float64)
             numbers = values.cast(pl.Float64).fill_nan(None)
         else:

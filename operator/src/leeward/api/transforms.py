@@ -136,7 +136,8 @@ class Generalize(Transform):
                     Cel(
                         f"self.exists(b, !b.matches(r'{DECIMAL_PATTERN}'))"
                         " || self.all(i, b, i == 0 || double(self[i - 1]) < double(b))",
-                        "bins must rise: write each border once, from small to large",
+                        "bins must rise: write each border once, from small to large, and none that"
+                        " differs from the next after the 15th digit only",
                     ),
                 )
             ),

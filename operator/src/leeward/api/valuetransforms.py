@@ -44,18 +44,30 @@ Probability = Annotated[
 
 
 def _not_above(low: str, high: str) -> Cel:
-    """Two decimals that may be left out, the first not above the second."""
+    """Two decimals that may be left out, the first not above the second.
+
+    The API server compares the nearest binary numbers. Where these are the same, only equal texts
+    are sure to be in order.
+    """
     return Cel(
         f"!has(self.{low}) || !has(self.{high})"
         f" || [self.{low}, self.{high}].exists(b, !b.matches(r'{DECIMAL_PATTERN}'))"
-        f" || double(self.{low}) <= double(self.{high})",
-        _above(low, high)[0] + ": " + _above(low, high)[1],
+        f" || double(self.{low}) < double(self.{high}) || self.{low} == self.{high}",
+        ": ".join(_above(low, high)),
         field_path=f".{low}",
     )
 
 
 def _above(low: str, high: str) -> tuple[str, str]:
-    return f"{low} is above {high}", f"exchange them, or correct {low}"
+    return (
+        f"{low} is above {high}, or too near to tell",
+        "exchange them, or write equal ones alike",
+    )
+
+
+def _is_above(low: str, high: str) -> bool:
+    """As the API server sees two decimals: too near to tell counts, too."""
+    return Number(low) > Number(high) or (float(low) == float(high) and low != high)
 
 
 def _zero(name: str) -> tuple[str, str]:
@@ -95,10 +107,10 @@ class TopBottomCode(Transform):
         Cel(
             "!has(self.bottom) || !has(self.top)"
             f" || ([self.bottom, self.top].all(b, b.matches(r'{DECIMAL_PATTERN}'))"
-            " ? double(self.bottom) <= double(self.top)"
+            " ? double(self.bottom) < double(self.top) || self.bottom == self.top"
             f" : [self.bottom, self.top].exists(b, !b.matches(r'{_DATE_PATTERN}'))"
             " || self.bottom <= self.top)",
-            "bottom is above top: exchange them, or correct bottom",
+            ": ".join(_above("bottom", "top")),
             field_path=".bottom",
         ),
     )
@@ -116,11 +128,14 @@ class TopBottomCode(Transform):
         dates = ["-" in border[1:] for border in given]
         if any(dates) != all(dates):
             return "bottom is a number and top a date, or the reverse", "correct one of them"
+        low, high = given[0], given[-1]
+        if not self.is_of_dates:
+            return _above("bottom", "top") if _is_above(low, high) else None
         try:
-            borders = [date.fromisoformat(b) if self.is_of_dates else Number(b) for b in given]
+            above = date.fromisoformat(low) > date.fromisoformat(high)
         except ValueError:
             return "a border is a date that does not exist", "correct bottom or top"
-        return _above("bottom", "top") if borders[0] > borders[-1] else None  # type: ignore[operator]
+        return _above("bottom", "top") if above else None
 
 
 class Noise(Transform):
@@ -150,7 +165,7 @@ class Noise(Transform):
             return _zero("scale")
         if self.round_to is not None and not Number(self.round_to):
             return _zero("roundTo")
-        if self.lower is None or self.upper is None or Number(self.lower) <= Number(self.upper):
+        if self.lower is None or self.upper is None or not _is_above(self.lower, self.upper):
             return None
         return _above("lower", "upper")
 
@@ -207,7 +222,7 @@ class RandomMask(Transform):
             )
         if self.suppress is not None:
             return None if Number(self.suppress) else _zero("suppress")
-        if self.range is None or Number(self.range.lower) <= Number(self.range.upper):
+        if self.range is None or not _is_above(self.range.lower, self.range.upper):
             return None
         return _above("range.lower", "range.upper")
 

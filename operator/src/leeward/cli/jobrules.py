@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -107,5 +106,10 @@ def _check_bins(where: str, bins: Sequence[str]) -> None:
             f"{where}: a bin cannot be negative",
             "start at 0; what lies below the first bin falls in the bin '<first'",
         )
-    if any(Decimal(low) >= Decimal(high) for low, high in pairwise(bins)):
-        raise CliError(f"{where}: bins must rise", "write each border once, from small to large")
+    # As the API server compares them, by the nearest binary numbers.
+    if any(float(low) >= float(high) for low, high in pairwise(bins)):
+        raise CliError(
+            f"{where}: bins must rise",
+            "write each border once, from small to large, and none that differs from the next after"
+            " the 15th digit only",
+        )
