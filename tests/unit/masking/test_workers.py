@@ -307,6 +307,25 @@ def test_rules_that_must_know_all_rows(volume: Volume) -> None:
     assert rows_of(volume).equals(whole)
 
 
+def test_values_change_places_between_shards(volume: Volume) -> None:
+    source = csv_source(volume)
+    rules = [
+        rule("note", "shuffle"),
+        rule("age", "shuffle", {"within": ["name"], "minGroup": 2, "unsuitable": "Redact"}),
+        rule("name", "randomMask", {"distribution": {"minRows": 2}}),
+    ]
+    with contextlib.suppress(JobError):
+        worker(volume, source, rules=rules, progress=Stopping(12)).run()
+    worker(volume, source, rules=rules).run()
+    found = rows_of(volume)
+    assert sorted(found["note"]) == sorted(FRAME["note"])
+    assert found["note"].head(500).is_in(FRAME["note"].tail(4000).implode()).any()
+    # Of each name that stands in one row only, the one age is gone.
+    grouped = FRAME.filter(pl.col("name").is_duplicated())["age"]
+    assert found["age"].drop_nulls().sort().equals(grouped.drop_nulls().sort())
+    assert found["name"].is_in(FRAME["name"].implode()).all()
+
+
 def test_the_output_is_a_source_like_any_other(volume: Volume) -> None:
     source = csv_source(volume)
     result = worker(volume, source).run()

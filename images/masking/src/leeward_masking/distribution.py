@@ -7,7 +7,7 @@ any other.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
@@ -75,7 +75,7 @@ class Distribution:
         threshold = pl.DataFrame({_THRESHOLD: [self._threshold]}, {_THRESHOLD: pl.UInt64})
         return {_SAMPLE: frame, _THRESHOLD: threshold}
 
-    def merge(self, parts: Sequence[Tables]) -> Tables:
+    def merge(self, parts: Iterable[Tables]) -> Tables:
         """See ``Gathering``; to be called on a new one."""
         for part in parts:
             threshold = part[_THRESHOLD].item() if _SAMPLE in part else WORDS

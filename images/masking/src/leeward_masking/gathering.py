@@ -54,11 +54,12 @@ class Gathering(Protocol):
         """A new one, for one part of the source."""
         ...
 
-    def merge(self, parts: Sequence[Tables]) -> Tables:
+    def merge(self, parts: Iterable[Tables]) -> Tables:
         """What is known of all parts together; neither reads nor writes anything.
 
         Args:
-            parts: In the order of the source.
+            parts: In the order of the source. They need not be in memory at once, so none should
+                be kept longer than it is looked at.
 
         Raises:
             JobError: ``TooLarge``.
@@ -105,7 +106,7 @@ class OfSomeRows:
         """See ``Gathering``."""
         return _SomeRows(self._gathering.gatherer(), self._holds)
 
-    def merge(self, parts: Sequence[Tables]) -> Tables:
+    def merge(self, parts: Iterable[Tables]) -> Tables:
         """See ``Gathering``."""
         return self._gathering.merge(parts)
 
@@ -149,15 +150,16 @@ def gather(
 
 
 def merged(
-    gatherings: Sequence[Gathering], parts: Sequence[Sequence[Tables]]
+    gatherings: Sequence[Gathering], parts: Iterable[Sequence[Tables]]
 ) -> Mapping[str, Tables]:
     """What each gathering knows of all parts, by its name.
 
     Args:
         gatherings: As ``gather`` had them.
-        parts: Per part of the source, in its order, what ``gather`` gave.
+        parts: Per part of the source, in its order, what ``gather`` gave; gone through once per
+            gathering.
     """
     return {
-        gathering.name: gathering.merge([part[place] for part in parts])
+        gathering.name: gathering.merge(part[place] for part in parts)
         for place, gathering in enumerate(gatherings)
     }

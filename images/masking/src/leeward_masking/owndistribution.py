@@ -1,7 +1,7 @@
 """randomMask.distribution: random values that are distributed as those of the column."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -76,7 +76,7 @@ class OwnDistribution:
         """See ``Gathering``."""
         return DistributionGatherer(self.name, self._column, self._leaf, leaves)
 
-    def merge(self, parts: Sequence[Tables]) -> Tables:
+    def merge(self, parts: Iterable[Tables]) -> Tables:
         """See ``Gathering``."""
         return Distribution(self._leaf, self._random).merge(parts)
 

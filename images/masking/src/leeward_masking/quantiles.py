@@ -1,6 +1,6 @@
 """generalize.quantiles: intervals that have about as many rows each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -51,7 +51,7 @@ class Quantiles:
         """See ``Gathering``."""
         return DistributionGatherer(self.name, self._column, self._dtype)
 
-    def merge(self, parts: Sequence[Tables]) -> Tables:
+    def merge(self, parts: Iterable[Tables]) -> Tables:
         """See ``Gathering``."""
         return Distribution(self._dtype).merge(parts)
 

@@ -7,7 +7,7 @@ whatever order they come: which row takes which value is then as random as the p
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -74,7 +74,7 @@ class ShuffleGathering:
         """See ``Gathering``."""
         return _Gatherer(self.name, self._column, self._values, self._keys, self._max_bytes)
 
-    def merge(self, parts: Sequence[Tables]) -> Tables:
+    def merge(self, parts: Iterable[Tables]) -> Tables:
         """See ``Gathering``: draws the permutation."""
         groups = Groups(self._column, self._keys)
         rows: list[pl.DataFrame] = []

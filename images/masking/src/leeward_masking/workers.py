@@ -63,7 +63,7 @@ from leeward_masking.sink import SealedOutput, sealed_output
 from leeward_masking.stats import ReportBuilder
 from leeward_masking.volumestorage import VolumeStorage
 from leeward_masking.workfolder import Record, Telling, WorkFolder, work_folder
-from leeward_masking.workrecords import gathered_tables, merged_tables, read_gathered, read_merged
+from leeward_masking.workrecords import GatheredParts, gathered_tables, merged_tables, read_merged
 
 _SURVEY: Final = "survey"
 _SHARD: Final = "shard"
@@ -249,8 +249,7 @@ class Worker:
 
     def _merge(self, number: int) -> None:
         gatherings = self._plan(0).gatherings
-        records = self._checked(f"gather-{number}")
-        parts = [read_gathered(record, len(gatherings)) for record in records]
+        parts = GatheredParts(lambda: self._checked(f"gather-{number}"), len(gatherings))
         known = merged(gatherings, parts)
         document, tables = merged_tables(known)
         self._work.put(f"merge-{number}", document, tables)

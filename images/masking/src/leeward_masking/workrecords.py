@@ -1,6 +1,6 @@
 """What was gathered, as the tables of a record in the work folder, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -20,18 +20,22 @@ def gathered_tables(known: Sequence[Tables]) -> dict[str, pl.DataFrame]:
     }
 
 
-def read_gathered(record: Record, count: int) -> list[Tables]:
-    """The same again.
+class GatheredParts:
+    """The same again, of all shards in turn: one is in memory at a time.
 
     Args:
-        record: Of one shard.
+        records: Reads the record of each shard, in order.
         count: How many gatherings there are.
     """
-    known: list[Tables] = [{} for _ in range(count)]
-    for path, table in record.tables.items():
-        place, _, name = path.partition(_BETWEEN)
-        known[int(place)][name] = table
-    return known
+
+    def __init__(self, records: Callable[[], Iterator[Record]], count: int) -> None:
+        self._records = records
+        self._count = count
+
+    def __iter__(self) -> Iterator[list[Tables]]:
+        """What the gatherers know of each shard, read anew."""
+        for record in self._records():
+            yield _tables(record, self._count)
 
 
 def merged_tables(known: Mapping[str, Tables]) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
@@ -42,4 +46,12 @@ def merged_tables(known: Mapping[str, Tables]) -> tuple[dict[str, Any], dict[str
 def read_merged(record: Record) -> dict[str, Tables]:
     """The same again."""
     names: list[str] = record.document["gatherings"]
-    return dict(zip(names, read_gathered(record, len(names)), strict=True))
+    return dict(zip(names, _tables(record, len(names)), strict=True))
+
+
+def _tables(record: Record, count: int) -> list[Tables]:
+    known: list[Tables] = [{} for _ in range(count)]
+    for path, table in record.tables.items():
+        place, _, name = path.partition(_BETWEEN)
+        known[int(place)][name] = table
+    return known

@@ -1,6 +1,6 @@
 """The reading of the source in which rows are counted for spec.privacyModel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -41,7 +41,7 @@ class ClassGathering:
         """See ``Gathering``."""
         return ClassGatherer(self)
 
-    def merge(self, parts: Sequence[Tables]) -> Tables:
+    def merge(self, parts: Iterable[Tables]) -> Tables:
         """See ``Gathering``."""
         return merge_counts([Counted.of(part) for part in parts]).tables()
 
