@@ -8,6 +8,7 @@ import pytest
 from leeward.formats.jobconfig import RuleConfig
 from leeward.formats.result import ColumnReport, Result
 from leeward_masking.errors import JobError
+from leeward_masking.gathering import gather, merged
 from leeward_masking.progress import Progress
 from leeward_masking.rules import MaskPlan, compile_plan
 from unit.masking.support import MATERIAL, Volume, keep, rule
@@ -146,3 +147,20 @@ def test_only_the_rows_that_a_rule_is_for_are_gathered(volume: Volume) -> None:
     assert mine["age"].to_list() == ["<100"] * 50 + [">=100"] * 50
     assert others["age"].to_list() == [str(age) for age in range(1, 200, 2)]
     assert set(mine["code"]) == {1}
+
+
+def test_values_in_lists(volume: Volume) -> None:
+    frame = pl.DataFrame({"visits[].day": [[1, 2], [], None, [3, None, 4]], "codes[]": [[7]] * 4})
+    rules = [
+        rule("visits[].day", "generalize", {"quantiles": 2}),
+        rule("codes[]", "randomMask", {"distribution": {"minRows": 4}}),
+    ]
+    plan = compile_plan(rules, frame.schema, lambda role: MATERIAL)
+    while plan.gatherings:
+        plan = plan.finished(merged(plan.gatherings, [gather(plan.gatherings, [frame])]))
+    masked = plan.mask(frame).frame
+    assert masked["visits[].day"].to_list() == [["<3"] * 2, [], None, [">=3", None, ">=3"]]
+    assert masked["codes[]"].to_list() == [[7]] * 4
+    with pytest.raises(JobError) as caught:
+        compile_plan([rule("codes[]", "shuffle")], frame.schema, lambda role: MATERIAL)
+    assert (caught.value.code, caught.value.column) == ("UnsuitableColumn", "codes[]")

@@ -39,6 +39,18 @@ def test_other_types_are_refused(column: str, transform: dict[str, Any], words: 
     assert words in message
 
 
+def test_values_in_lists_are_not_shuffled() -> None:
+    world, engine = clinic()
+    columns = [{"name": "a[].b", "type": "Integer"}, {"name": "weight[kg]", "type": "Float"}]
+    world.change(SOURCE, spec=dataset_spec(format="Parquet"))
+    world.objects[SOURCE]["status"]["columns"] = columns
+    rules = [{"name": "weight[kg]", "shuffle": {}}, {"name": "a[].b", "shuffle": {}}]
+    world.change(JOB, spec=job_spec(columns=rules))
+    _, reason, message = ready(engine.settle(JOB), "Admitted")
+    assert reason == "UnsuitableColumn"
+    assert 'column "a[].b" of Dataset people lies in a list' in message
+
+
 @pytest.mark.parametrize(
     ("within", "expected", "words"),
     [

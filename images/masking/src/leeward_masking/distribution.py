@@ -159,6 +159,13 @@ def is_sampled(tables: Tables) -> bool:
     return _SAMPLE in tables
 
 
+def leaves(values: pl.Series) -> pl.Series:
+    """What lists hold, in one column; other columns as they are."""
+    while isinstance(values.dtype, (pl.List, pl.Array)):
+        values = values.drop_nulls().explode(empty_as_null=False)
+    return values
+
+
 class DistributionGatherer:
     """Gathers the distribution of one column.
 

@@ -15,6 +15,7 @@ from leeward_masking.distribution import (
     DistributionGatherer,
     counts_of,
     is_sampled,
+    leaves,
 )
 from leeward_masking.errors import JobError
 from leeward_masking.exact import INTEGER, from_counts
@@ -39,13 +40,6 @@ def leaf_type(dtype: pl.DataType) -> pl.DataType:
     while isinstance(dtype, (pl.List, pl.Array)):
         dtype = pl.Series(dtype=dtype.inner).dtype
     return dtype
-
-
-def leaves(values: pl.Series) -> pl.Series:
-    """What lists hold, in one column; other columns as they are."""
-    while isinstance(values.dtype, (pl.List, pl.Array)):
-        values = values.drop_nulls().explode(empty_as_null=False)
-    return values
 
 
 class OwnDistribution:

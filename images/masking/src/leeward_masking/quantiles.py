@@ -14,6 +14,7 @@ from leeward_masking.distribution import (
     DistributionGatherer,
     counts_of,
     is_sampled,
+    leaves,
 )
 from leeward_masking.exact import to_counts
 from leeward_masking.gathering import Finished, Gatherer, Tables
@@ -32,7 +33,7 @@ class Quantiles:
 
     Args:
         column: Its name.
-        dtype: Its type.
+        dtype: Its type; of lists that of the numbers in them, which are looked at.
         count: How many intervals, at least 2.
 
     Raises:
@@ -49,7 +50,7 @@ class Quantiles:
 
     def gatherer(self) -> Gatherer:
         """See ``Gathering``."""
-        return DistributionGatherer(self.name, self._column, self._dtype)
+        return DistributionGatherer(self.name, self._column, self._dtype, leaves)
 
     def merge(self, parts: Iterable[Tables]) -> Tables:
         """See ``Gathering``."""

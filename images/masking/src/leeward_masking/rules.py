@@ -317,8 +317,6 @@ def _column_plan(
         raise invalid(f'rule "{config.rule.name}": {fault[0]}', fault[1])
     condition = condition_of(config.rule)
     gathering = gathering_of(config.rule, name, schema)
-    if gathering is not None and list_depth(name, schema[name]):
-        raise unsuitable(name, f"lies in a list, and {config.rule.transform} here needs one value")
     if gathering is not None and condition is not None:
         gathering = OfSomeRows(gathering, condition.holds)
     apply = None if gathering else transform_of(config, material_of)

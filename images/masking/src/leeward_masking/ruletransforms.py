@@ -10,7 +10,7 @@ from leeward.api.freetext import FreeText
 from leeward.api.transforms import ColumnRule
 from leeward.formats.jobconfig import RuleConfig
 from leeward_masking import transforms
-from leeward_masking.canonical import canonical_text
+from leeward_masking.canonical import canonical_text, unsuitable
 from leeward_masking.conditions import Condition, condition
 from leeward_masking.dates import DateShift, time_part
 from leeward_masking.errors import JobError
@@ -18,6 +18,7 @@ from leeward_masking.fakes.mask import FakeMask
 from leeward_masking.formatpreserving import FormatPreservingMask
 from leeward_masking.freetext import FreeTextMask, normalised
 from leeward_masking.gathering import RuleGathering
+from leeward_masking.nesting import value_dtype
 from leeward_masking.noise import NoiseMask
 from leeward_masking.owndistribution import OwnDistribution
 from leeward_masking.quantiles import Quantiles
@@ -53,11 +54,17 @@ def condition_of(rule: ColumnRule) -> Condition | None:
 
 
 def gathering_of(rule: ColumnRule, column: str, schema: pl.Schema) -> RuleGathering | None:
-    """What a rule must know of all rows first; None: nothing."""
-    dtype = schema[column]
+    """What a rule must know of all rows first; None: nothing.
+
+    Raises:
+        JobError: ``UnsuitableColumn``: it cannot work on such a column.
+    """
+    dtype = value_dtype(column, schema[column])
     if rule.generalize is not None and rule.generalize.quantiles is not None:
         return Quantiles(column, dtype, rule.generalize.quantiles)
     if rule.shuffle is not None:
+        if dtype != schema[column]:
+            raise unsuitable(column, "lies in a list, and shuffle needs one value a row")
         return ShuffleGathering(column, dtype, rule.shuffle, schema)
     if rule.random_mask is not None and rule.random_mask.distribution is not None:
         return OwnDistribution(column, dtype, rule.random_mask.distribution.min_rows)

@@ -8,6 +8,7 @@ from leeward.api.dataset import DATASET, Location
 from leeward.api.meta import API_VERSION
 from leeward.api.transforms import ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.maskingjob.groups import check_groups
 from leeward.plans.maskingjob.hierarchies import check_hierarchies
 from leeward.plans.maskingjob.privacy import check_privacy_model
 from leeward.plans.maskingjob.samples import check_known, check_sample
@@ -195,27 +196,6 @@ def check_subjects(case: MaskingCase) -> Verdict:
                 f" subject (it has {_listed(case.types)}): correct {rule.transform}.subject or"
                 " spec.subjectColumn",
             )
-    return None
-
-
-def check_groups(case: MaskingCase) -> Verdict:
-    """Every shuffle knows the columns that make its groups."""
-    for name, rule in case.rule_of.items():
-        within = rule.shuffle.within if rule.shuffle else []
-        for other in within:
-            if other not in case.types:
-                return Denied(
-                    "ColumnMissing",
-                    f'{case.source_label} has no column "{other}", which rule "{rule.name}" names'
-                    f" in shuffle.within (it has {_listed(case.types)}): correct it",
-                )
-            if other == name or case.types[other] == "Other":
-                why = "is the one that is shuffled" if other == name else "is a list or struct"
-                return Denied(
-                    "UnsuitableColumn",
-                    f'rule "{rule.name}" shuffles column "{name}" of {case.source_label} within'
-                    f' groups of column "{other}", which {why}: correct shuffle.within',
-                )
     return None
 
 

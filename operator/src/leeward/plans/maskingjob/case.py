@@ -10,7 +10,7 @@ from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transformbase import Scope
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.api.unmasking import VALUE_COLUMN
-from leeward.formats.columnpaths import expand
+from leeward.formats.columnpaths import ELEMENTS, expand, parse_path
 from leeward.formats.document import canonical_json
 from leeward.plans.maskingjob.selection import Selection, Traits, select
 from leeward.plans.shared.keys import KeyUse
@@ -67,6 +67,13 @@ class MaskingCase(Case):
         """Tags of the columns that have some, of their own or of what they lie in."""
         tags = {column.name: column.tags for column in self.dataset.columns}
         return expand(tags, [column.name for column in self.dataset_status.columns])
+
+    @cached_property
+    def in_lists(self) -> frozenset[str]:
+        """Columns whose values lie in lists, so that a row may have any number of them."""
+        if self.dataset.format == "CSV":
+            return frozenset()
+        return frozenset(filter(_is_in_list, self.types))
 
     @cached_property
     def selection(self) -> Selection:
@@ -151,6 +158,14 @@ class MaskingCase(Case):
             case "Job":
                 producer = self.dataset_status.produced_by
                 return producer.uid if producer else None
+
+
+def _is_in_list(name: str) -> bool:
+    try:
+        return ELEMENTS in parse_path(name)
+    except ValueError:
+        # Columns of Parquet that are neither struct nor list have any name.
+        return False
 
 
 def rule_key_id(vault_id: str, key: str, scope: Scope, scope_id: str) -> str:

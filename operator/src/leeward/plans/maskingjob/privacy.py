@@ -1,6 +1,6 @@
 """Whether spec.privacyModel of a MaskingJob suits the columns and their rules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal as Number
 from typing import Final, Literal
@@ -9,7 +9,6 @@ from leeward.api.dataset import ColumnType, Tag
 from leeward.api.maskingjob import PrivacyStatus
 from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
 from leeward.api.transforms import ColumnRule
-from leeward.formats.columnpaths import ELEMENTS, parse_path
 from leeward.formats.result import MaskingReport
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.listing import listed
@@ -94,12 +93,8 @@ def asked_of(case: MaskingCase) -> Asked | None:
         rest="keep" if case.spec.default_action == "Keep" else "drop",
         subject=case.dataset.subject_column,
         label=case.source_label,
-        lists=frozenset() if case.dataset.format == "CSV" else _in_lists(case.types),
+        lists=case.in_lists,
     )
-
-
-def _in_lists(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name for name in names if ELEMENTS in parse_path(name))
 
 
 def check_privacy_model(case: MaskingCase) -> Verdict:
