@@ -78,7 +78,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "parameters of two generalizations": (
         job({"name": "postcode", "generalize": {"prefix": 3, "dateTo": "Year"}}),
-        ["spec.columns[0].generalize", "needs exactly one of bins, dateTo, prefix"],
+        ["spec.columns[0].generalize", "needs exactly one of bins, quantiles, dateTo, prefix"],
     ),
     "two rules for one column": (
         job(PHONE, {"name": "phone", "drop": {}}),
