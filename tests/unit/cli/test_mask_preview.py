@@ -1,17 +1,15 @@
 """mask preview: the engine and a manifest, no cluster."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-import yaml
 
 from unit.cli.fake_cluster import leeward
+from unit.cli.visits import DATASET, KEY, VAULT, job, manifest, pairs, visits
 
-KEY = {"vault": {"name": "clinic"}, "key": "tokens"}
 RULES: list[dict[str, Any]] = [
     {"name": "patient", "tokenize": {"key": KEY}},
     {"name": "name", "redact": {}},
@@ -20,31 +18,6 @@ RULES: list[dict[str, Any]] = [
     {"name": "note", "drop": {}},
 ]
 HASHED: dict[str, Any] = {"name": "name", "hash": {"key": KEY}}
-VAULT = {
-    "kind": "KeyVault",
-    "metadata": {"name": "clinic"},
-    "spec": {"keys": [{"name": "tokens", "algorithm": "AES256_SIV"}]},
-}
-DATASET: dict[str, Any] = {
-    "kind": "Dataset",
-    "metadata": {"name": "visits"},
-    "spec": {
-        "location": {"volume": {"claimName": "data", "path": "visits.csv"}},
-        "format": "CSV",
-        "csv": {"delimiter": ";"},
-        "subjectColumn": "patient",
-    },
-}
-
-
-def job(rules: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
-    output = {
-        "dataset": "masked",
-        "location": DATASET["spec"]["location"],
-        "sealedWith": KEY,
-    }
-    spec = {"purpose": "p", "source": {"name": "visits"}, "columns": rules, "output": output}
-    return {"kind": "MaskingJob", "metadata": {"name": "m"}, "spec": spec | changes}
 
 
 def shaped(name: str = "a", **parameters: Any) -> dict[str, Any]:
@@ -53,24 +26,7 @@ def shaped(name: str = "a", **parameters: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    path = tmp_path / "visits.csv"
-    rows = ["P1;Ada Lovelace;2027-01-05;61.5;x", "P2;Grace;2027-01-06;70;y", "P1;Ada;2027-02-05;;z"]
-    path.write_text("\n".join(["patient;name;visited;weight;note", *rows, ""]))
-    return path
-
-
-def manifest(folder: Path, *documents: dict[str, Any]) -> str:
-    path = folder / "job.yaml"
-    path.write_text(yaml.safe_dump_all(documents))
-    return str(path)
-
-
-def pairs(data: Path, *documents: dict[str, Any]) -> list[dict[str, dict[str, Any]]]:
-    path = manifest(data.parent, *documents)
-    result = leeward("mask", "preview", "-f", path, str(data), "-o", "json")
-    assert result.exit_code == 0, result.stderr
-    found: list[dict[str, dict[str, Any]]] = json.loads(result.stdout)
-    return found
+    return visits(tmp_path)
 
 
 def test_rows_before_and_after(data: Path) -> None:
@@ -350,84 +306,3 @@ def test_a_manifest_that_is_no_yaml_names_the_line(data: Path) -> None:
     result = leeward("mask", "preview", "-f", str(path), str(data))
     assert result.exit_code == 1
     assert "job.yaml, line 3" in result.stderr
-
-
-ALIKE: dict[str, Any] = {
-    "kAnonymity": {"k": 2, "quasiIdentifiers": ["visited"], "maxSuppression": "0.4"}
-}
-VISITS: list[dict[str, Any]] = [{"name": "visited", "generalize": {"dateTo": "Month"}}]
-
-
-def test_rows_that_a_privacy_model_leaves_out(data: Path) -> None:
-    asked = job(VISITS, defaultAction="Drop", privacyModel=ALIKE)
-    found = pairs(data, DATASET, asked)
-    assert [pair["after"] for pair in found] == [{"visited": "2027-01-01"}] * 2 + [{}]
-    shown = leeward("mask", "preview", "-f", manifest(data.parent, DATASET, asked), str(data))
-    assert "row left out" in shown.stdout
-
-
-@pytest.mark.parametrize(
-    ("rules", "changes", "words"),
-    [
-        (VISITS, {"quasiIdentifiers": ["born"]}, 'no column "born", which spec.privacyModel names'),
-        (VISITS, {"quasiIdentifiers": ["note"]}, 'column "note", which is dropped'),
-        (VISITS, {"k": 4}, "no levels of the hierarchies keep to it"),
-        (VISITS, {"quasiIdentifiers": ["visited"] * 2}, "a quasi-identifier is named twice"),
-    ],
-)
-def test_a_privacy_model_that_cannot_be_kept(
-    data: Path, rules: list[dict[str, Any]], changes: dict[str, Any], words: str
-) -> None:
-    asked = {"kAnonymity": ALIKE["kAnonymity"] | changes}
-    path = manifest(data.parent, DATASET, job(rules, defaultAction="Drop", privacyModel=asked))
-    result = leeward("mask", "preview", "-f", path, str(data))
-    assert result.exit_code != 0
-    assert words in " ".join(result.stderr.split())
-
-
-def test_a_privacy_model_needs_to_know_whose_row_each_is(data: Path) -> None:
-    bare = {**DATASET, "spec": {k: v for k, v in DATASET["spec"].items() if k != "subjectColumn"}}
-    path = manifest(data.parent, bare, job(VISITS, defaultAction="Drop", privacyModel=ALIKE))
-    result = leeward("mask", "preview", "-f", path, str(data))
-    assert "set its spec.subjectColumn" in " ".join(result.stderr.split())
-
-
-def test_a_hierarchy_stands_beside_the_job(data: Path) -> None:
-    place = {"configMap": {"name": "people", "key": "people.csv"}, "level": 1}
-    rules = [{"name": "patient", "generalize": {"hierarchy": place}}]
-    documents = [VAULT, DATASET, job(rules, defaultAction="Drop")]
-    result = leeward("mask", "preview", "-f", manifest(data.parent, *documents), str(data))
-    assert result.exit_code != 0
-    assert "does not define people.csv of ConfigMap people" in result.stderr
-    table = {"people.csv": "P1;Group 1\nP2;Group 2\n"}
-    documents.append({"kind": "ConfigMap", "metadata": {"name": "people"}, "data": table})
-    after = [pair["after"]["patient"] for pair in pairs(data, *documents)]
-    assert after == ["Group 1", "Group 2", "Group 1"]
-
-
-NOTE: dict[str, Any] = {
-    "name": "note",
-    "freeText": {"languages": ["en"], "known": [{"column": "name", "entity": "Person"}]},
-}
-
-
-def noted(folder: Path) -> Path:
-    path = folder / "notes.csv"
-    path.write_text("name,note\nXo Li,Xo Li rang from +44 7700 900123.\n")
-    return path
-
-
-def test_notes_before_and_after(tmp_path: Path) -> None:
-    rules = [{"name": "name", "redact": {}}, NOTE]
-    (row,) = pairs(noted(tmp_path), job(rules))
-    assert row["after"] == {"name": None, "note": "[PERSON] rang from [PHONE]."}
-
-
-def test_recall_that_is_too_low_is_told_before_any_row(tmp_path: Path) -> None:
-    strict = {"name": "note", "freeText": {**NOTE["freeText"], "minRecall": "1"}}
-    path = manifest(tmp_path, job([{"name": "name", "redact": {}}, strict]))
-    result = leeward("mask", "preview", "-f", path, str(noted(tmp_path)))
-    assert result.exit_code == 1
-    assert "is below minRecall 1" in result.stderr
-    assert "Person (en)" in result.stderr
-    assert "rang" not in result.stdout + result.stderr
