@@ -43,9 +43,9 @@ _STILL_REAL: Final = frozenset({"keep", "shuffle", "partialMask", "freeText", "t
 """Transforms that leave values, or parts of them, as they were: what looks personal then is."""
 _PSEUDONYMS: Final = frozenset({"hash", "tokenize", "encrypt", "formatPreserving", "fake"})
 """Transforms whose results say nothing of a person to who has no key."""
-_WITHHELD: Final = "its values stay hidden; how many rows share one is shown instead"
-_NAMES_PEOPLE: Final = "it is tagged DirectIdentifier: its values are not shown"
-_NOTHING_LEFT: Final = "nothing of its values is left, and none of them are shown"
+_WITHHELD: Final = "Its values stay hidden: how many rows share one is shown instead."
+_NAMES_PEOPLE: Final = "It is tagged DirectIdentifier, so its values are not shown."
+_NOTHING_LEFT: Final = "Nothing of its values is left, and none of them are shown."
 
 
 def sample_of(

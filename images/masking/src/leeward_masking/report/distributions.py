@@ -131,7 +131,7 @@ def summary(values: pl.Series) -> Summary | None:
     scaled = numbers / unit
     low, median, high = (float(q) for q in np.quantile(scaled, (0.1, 0.5, 0.9)))
     told = (float(scaled.mean()), float(scaled.std()), low, median, high)
-    mean, deviation, first, middle, last = (f"{value * unit:.3g}" for value in told)
+    mean, deviation, first, middle, last = (_rounded(value * unit) for value in told)
     return Summary(mean=mean, deviation=deviation, low=first, median=middle, high=last)
 
 
@@ -202,6 +202,11 @@ def _dates(low: float, high: float) -> Scale:
     labels = (f"before {texts[0]}", *(f"{text}…" for text in texts[:-1]), f"{texts[-1]} and later")
     numbers = borders.cast(pl.Int32).cast(pl.Float64).to_list()
     return Scale("Dates", tuple(numbers), labels)
+
+
+def _rounded(number: float) -> str:
+    """Three digits, as in 26,200 and 0.0123."""
+    return f"{float(f'{number:.3g}') + 0.0:,.10g}"
 
 
 def _shortened(text: str) -> str:

@@ -78,7 +78,8 @@ def _overview(columns: Sequence[ColumnDetail]) -> str:
     )
     return (
         "<h2>All columns</h2><div class=wide><table><caption>Loss: share of what a column told that"
-        " is gone. Alone: share of rows whose value no other row has.</caption>"
+        " is gone; pseudonyms keep which values are equal, and lose nothing of that. Alone: share"
+        " of rows whose value no other row has.</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -134,7 +135,7 @@ def _column(place: int, column: ColumnDetail) -> str:
     if counts.note:
         told.append(f"Note: {counts.note}.")
     if column.withheld:
-        told.append(f"Of this column {column.withheld}.")
+        told.append(column.withheld)
     return (
         f'<section id="c{place}"><h3>{escape(counts.name)}</h3>'
         f"<p>{escape(' '.join(told))}</p>{_measures(column)}{_plots(column)}</section>"
@@ -179,6 +180,13 @@ def _plots(column: ColumnDetail) -> str:
     before, after = column.before, column.after
     if before is None or after is None:
         return ""
+    rest = _list(
+        text
+        for side, one in (("Before", before), ("After", after))
+        if (text := _rest(side, one)) is not None
+    )
+    if not before.bars and not after.bars:
+        return rest
     name = column.counts.name
     together = bool({bar.label for bar in before.bars} & {bar.label for bar in after.bars})
     if together or not before.bars or not after.bars:
@@ -186,11 +194,6 @@ def _plots(column: ColumnDetail) -> str:
     else:
         drawn = bars(f"{name}, before", (before, None)) + bars(f"{name}, after", (None, after))
     key = '<span class="key before"></span>before <span class="key after"></span>after'
-    rest = _list(
-        text
-        for side, one in (("Before", before), ("After", after))
-        if (text := _rest(side, one)) is not None
-    )
     return f"<figure>{drawn}<figcaption>{key}; rows</figcaption></figure>{rest}"
 
 

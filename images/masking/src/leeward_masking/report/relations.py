@@ -56,7 +56,10 @@ def relations(
     ]
     pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
     mean = sum(pair[0] for pair in pairs) / len(pairs)
-    rows = [[f"{one}, {other}", f"{a:.2f}", f"{b:.2f}"] for _, one, other, a, b in pairs[:_SHOWN]]
+    rows = [
+        [f"{one}, {other}", _two_digits(a), _two_digits(b)]
+        for _, one, other, a, b in pairs[:_SHOWN]
+    ]
     return ReportSection(
         name="Relations",
         title="Relations between columns",
@@ -72,6 +75,11 @@ def relations(
             )
         ],
     )
+
+
+def _two_digits(number: float) -> str:
+    # Not -0.00.
+    return f"{round(number, 2) + 0.0:.2f}"
 
 
 def _is_number(frame: pl.DataFrame, name: str) -> bool:
