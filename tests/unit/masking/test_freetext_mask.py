@@ -12,6 +12,7 @@ from leeward_masking.errors import JobError
 from leeward_masking.freetext import FreeTextMask, check_recall, measure
 from leeward_masking.freetext.mask import SLICE_BYTES, SLICE_NOTES, slices
 from unit.masking.support import KEY_REF, Volume, keep, rule
+from unit.masking.test_workers import ROWS, worker
 
 NOTES = [
     "Seen with Jane Roe, jane.roe@post.example, tel +44 7700 900123.",
@@ -327,3 +328,21 @@ def test_a_note_is_masked_alike_in_whatever_slice() -> None:
     notes = pl.Series("note", [NOTES[0]] * (SLICE_NOTES + 3))
     assert mask(notes).unique().to_list() == ["Seen with [PERSON], [MAIL], tel [PHONE]."]
     assert mask.found()["Person"] == SLICE_NOTES + 3
+
+
+def test_findings_in_notes_are_counted_once_whoever_finds_them(volume: Volume) -> None:
+    known = [{"column": "name", "entity": "Person"}]
+    note = free_text(entities=["Mail"], minRecall="0.9", known=known)
+    rows = {
+        "name": [f"Qx{number}" for number in range(ROWS)],
+        "note": [f"Qx{number} or Qx0: a{number}@b.example" for number in range(ROWS)],
+    }
+    source = volume.source(
+        volume.write_frame(pl.DataFrame(rows), rows=512), {"name": "String", "note": "String"}
+    )
+    rules = [rule("name", "redact"), rule("note", "freeText", note)]
+    result = worker(volume, source, rules=rules).run()
+    assert result.report is not None
+    (told,) = result.report.free_text
+    assert told.found == {"Mail": ROWS, "Person": ROWS + 1}
+    assert [one.entity for one in told.recall] == ["Mail"]
