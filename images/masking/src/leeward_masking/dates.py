@@ -1,5 +1,6 @@
 """Dates: those of one subject moved by the same number of days, or one part of each."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Final
 
@@ -9,10 +10,15 @@ from numpy.typing import NDArray
 
 from leeward.api.valuetransforms import TimePart
 from leeward_masking.canonical import canonical_text, column_type, unsuitable
+from leeward_masking.errors import JobError
 from leeward_masking.keys import derive
 from leeward_masking.siv import KEY_SIZE, BatchSiv
 
 _WORDS: Final = 1 << 64
+_FIRST_DAY: Final = (dt.date(1, 1, 1) - dt.date(1970, 1, 1)).days
+_LAST_DAY: Final = (dt.date(9999, 12, 31) - dt.date(1970, 1, 1)).days
+_UNITS: Final = {unit: 86_400 * 10**digits for unit, digits in (("ms", 3), ("us", 6), ("ns", 9))}
+"""Of a day."""
 
 
 class DateShift:
@@ -45,15 +51,35 @@ class DateShift:
         """Move the dates; null where the value or its subject is null.
 
         Raises:
-            JobError: ``UnsuitableColumn``: no column of dates or datetimes.
+            JobError: ``UnsuitableColumn``: no column of dates or datetimes, or one of them leaves
+                the years 1 to 9999, which ISO 8601 can write.
         """
         if values.dtype.base_type() not in (pl.Date, pl.Datetime):
             raise unsuitable(values.name, "holds no dates: dateShift needs a Date or Datetime")
         days = pl.Series(self.days(subjects)).set(subjects.is_null(), None)
         if values.dtype == pl.Date:
-            return (values.cast(pl.Int32) + days.cast(pl.Int32)).cast(pl.Date)
-        # A day is 24 hours, also where the column has a time zone with summer time.
-        return pl.select(pl.lit(values) + pl.duration(days=pl.lit(days))).to_series()
+            moved = (values.cast(pl.Int32) + days.cast(pl.Int32)).cast(pl.Date)
+        else:
+            # A day is 24 hours, also where the column has a time zone with summer time.
+            moved = pl.select(pl.lit(values) + pl.duration(days=pl.lit(days))).to_series()
+        _check_years(moved)
+        return moved
+
+
+def _check_years(moved: pl.Series) -> None:
+    physical = moved.to_physical()
+    a_day = _UNITS[moved.dtype.time_unit or "us"] if isinstance(moved.dtype, pl.Datetime) else 1
+    first, last = _FIRST_DAY * a_day, (_LAST_DAY + 1) * a_day - 1
+    wrong = physical.is_between(first, last).not_().arg_true()
+    if len(wrong):
+        raise JobError(
+            "UnsuitableColumn",
+            f'a date in column "{moved.name}" would be moved out of the years 1 to 9999',
+            "leave such dates out of the rule by when (they often stand for no end: lessThan"
+            ' "9999-01-01"), or mask them by another rule',
+            row=int(wrong[0]) + 1,
+            column=moved.name,
+        )
 
 
 _PARTS: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
