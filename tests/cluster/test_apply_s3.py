@@ -57,8 +57,8 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         ["spec.location.s3.cidrs[0]", "must be a range of addresses (CIDR), as 10.20.0.0/16"],
     ),
     "no addresses": (placed(cidrs=[]), ["spec.location.s3.cidrs"]),
-    "folder in a bucket": (
-        placed(path="raw/"),
+    "sealed folder in a bucket": (
+        dataset("d", "d", sealed=True, location={"s3": S3 | {"path": "raw/"}}),
         ["spec.location.s3.path", "names an object: take away the '/'"],
     ),
     "keys replaced in a bucket": (

@@ -179,6 +179,25 @@ def test_several_pods_read_from_a_bucket_and_what_they_wrote_is_read_from_one(
     assert (error.code, "part" in error.message) == ("FileMissing", True)
 
 
+def test_a_folder_of_a_bucket_is_one_table(bucket: Bucket) -> None:
+    lines = DATA.splitlines(keepends=True)
+    bucket.server.put("raw/2.csv", lines[0] + b"".join(lines[251:]))
+    bucket.server.put("raw/1.csv", b"".join(lines[:251]))
+    bucket.server.put("raw/.hidden", b"x")
+    bucket.server.put("rawer.csv", b"other\n1\n")
+    found = bucket.inspect("raw/")
+    assert found.source is not None
+    assert (found.source.rows, found.source.bytes) == (500, len(DATA) + len(lines[0]))
+    bucket.mask(bucket.source("raw/", found))
+    assert bucket.masked()["age"].to_list() == list(range(500))
+    bucket.server.put("raw/1.csv", b"".join(lines[:250]))
+    assert failure(lambda: bucket.mask(bucket.source("raw/", found))).code == "SourceChanged"
+    bucket.server.put("raw/deeper/3.csv", DATA)
+    refused = failure(lambda: bucket.inspect("raw/"))
+    assert (refused.code, "deeper/" in refused.message) == ("WrongFormat", True)
+    assert failure(lambda: bucket.inspect("nothing/")).code == "FileMissing"
+
+
 def test_an_output_that_is_there_is_replaced_and_a_failed_one_leaves_nothing(
     bucket: Bucket,
 ) -> None:

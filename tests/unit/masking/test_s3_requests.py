@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
 
+from leeward.formats.jobconfig import S3Store
 from leeward_masking.errors import OUTPUT, SOURCE, JobError
 from leeward_masking.s3client import Got
 from leeward_masking.s3errors import s3_errors
 from leeward_masking.s3file import AHEAD, PIECE, S3File
+from leeward_masking.s3storage import S3Storage
 from leeward_masking.s3upload import S3Upload
 
 DATA = bytes(range(256)) * (PIECE // 64)
@@ -64,6 +67,12 @@ class Client:
 
     def list_multipart_uploads(self, **request: str) -> Mapping[str, Any]:
         return {}
+
+    def list_objects_v2(self, **request: str) -> Mapping[str, Any]:
+        if "ContinuationToken" not in request:
+            first = [{"Key": "raw/", "Size": 0}, {"Key": "raw/a.csv", "Size": 1}]
+            return {"Contents": first, "IsTruncated": True, "NextContinuationToken": "2"}
+        return {"Contents": [{"Key": "raw/b.csv", "Size": 2}]}
 
     def delete_object(self, **request: str) -> object:
         return {}
@@ -141,3 +150,18 @@ def test_what_a_store_says(code: str, status: int, what: str, expected: str) -> 
     assert caught.value.code == expected
     assert "SECRET" not in caught.value.message
     assert what in caught.value.message or expected == "SourceChanged"
+
+
+def test_long_lists_are_read_to_their_end(tmp_path: Path) -> None:
+    for name in ("accessKeyId", "secretAccessKey"):
+        (tmp_path / name).write_text("x")
+    store = S3Store(
+        endpoint="https://s3.example",
+        bucket="clinic",
+        region="us-east-1",
+        path_style=True,
+        credentials=str(tmp_path),
+    )
+    storage = S3Storage(store)
+    storage._client = Client()
+    assert storage.entries("raw/") == {"a.csv": 1, "b.csv": 2}

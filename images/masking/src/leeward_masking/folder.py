@@ -1,7 +1,6 @@
-"""A source that is a folder on a volume: its files, one after another, as one table."""
+"""A source that is a folder: its files, one after another, as one table."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -12,9 +11,9 @@ from leeward.formats.document import canonical_json
 from leeward.formats.jobconfig import SourceFile
 from leeward.formats.result import ResultFile
 from leeward_masking.content import changed, open_content
-from leeward_masking.errors import SOURCE, JobError, volume
+from leeward_masking.errors import JobError
+from leeward_masking.places import storage_of
 from leeward_masking.readers import FlatReader, reader_of
-from leeward_masking.volumestorage import VolumeStorage
 
 MAX_FILES: Final = 10_000
 _NAMES: Final[dict[DataFormat, tuple[str, ...]]] = {
@@ -39,14 +38,7 @@ def files_in(config: SourceFile) -> list[str]:
         JobError: ``FileMissing``: there are none; ``WrongFormat``: there is something else;
             ``TooLarge``.
     """
-    names: list[str] = []
-    with volume(SOURCE), os.scandir(config.path) as entries:
-        for entry in entries:
-            if entry.name.startswith(_HIDDEN):
-                continue
-            if not entry.is_file(follow_symlinks=False) or not _is_named(entry.name, config.format):
-                raise _other(entry.name, config.format)
-            names.append(entry.name)
+    names = sorted(_sizes(config))
     if not names:
         raise JobError(
             "FileMissing",
@@ -59,7 +51,19 @@ def files_in(config: SourceFile) -> list[str]:
             f"the folder holds {len(names)} files, and at most {MAX_FILES} can be read as one",
             "put them together into fewer files",
         )
-    return sorted(names)
+    return names
+
+
+def _sizes(config: SourceFile) -> dict[str, int]:
+    """Bytes of the files, by name."""
+    sizes: dict[str, int] = {}
+    for name, size in (storage_of(config.store).entries(config.path) or {}).items():
+        if name.startswith(_HIDDEN):
+            continue
+        if size is None or not _is_named(name, config.format):
+            raise _other(name, config.format)
+        sizes[name] = size
+    return sizes
 
 
 def folder_size(config: SourceFile) -> int | None:
@@ -68,15 +72,8 @@ def folder_size(config: SourceFile) -> int | None:
     Raises:
         JobError: See ``files_in``.
     """
-    if not os.path.isdir(config.path):
-        return None
-    try:
-        names = files_in(config)
-    except JobError as error:
-        if error.code == "FileMissing":
-            return None
-        raise
-    return sum(VolumeStorage().size(config.path + name) or 0 for name in names)
+    sizes = _sizes(config)
+    return sum(sizes.values()) if sizes else None
 
 
 def describe_folder(config: SourceFile, found: Mapping[str, ResultFile]) -> ResultFile:
@@ -108,7 +105,7 @@ class FolderReader:
         self._done = 0
         self._current: FlatReader | None = None
         self._found: dict[str, ResultFile] = {}
-        with open_content(VolumeStorage(), config.path + self._names[0], None) as first:
+        with open_content(storage_of(config.store), config.path + self._names[0], None) as first:
             self.layout = reader_of(config, first, self._columns).layout
         self.schema = self.layout.schema
 
@@ -126,7 +123,8 @@ class FolderReader:
                 raise error.with_note(f"in file {name[:_SHOWN]}") from None
 
     def _blocks_of(self, name: str) -> Iterator[pl.DataFrame]:
-        with open_content(VolumeStorage(), self._config.path + name, None) as content:
+        storage = storage_of(self._config.store)
+        with open_content(storage, self._config.path + name, None) as content:
             reader = self._current = reader_of(self._config, content, self._columns)
             if reader.schema != self.schema:
                 raise changed("has other columns than when it was inspected")

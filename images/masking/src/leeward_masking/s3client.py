@@ -59,6 +59,10 @@ class S3Client(Protocol):
         """Uploads that were begun and not ended."""
         ...
 
+    def list_objects_v2(self, **request: str) -> Mapping[str, Any]:
+        """Objects whose names begin in one way."""
+        ...
+
     def delete_object(self, **request: str) -> object:
         """Remove an object."""
         ...

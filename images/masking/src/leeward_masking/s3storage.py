@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from leeward.formats.jobconfig import S3Store
-from leeward_masking.errors import OUTPUT, JobError
+from leeward_masking.errors import OUTPUT, SOURCE, JobError
 from leeward_masking.s3client import Patience, S3Client, s3_client
 from leeward_masking.s3errors import s3_errors
 from leeward_masking.s3file import S3File
@@ -39,6 +39,23 @@ class S3Storage:
     def is_folder(self, path: str) -> bool:
         """See ``Storage``: a bucket has none."""
         return False
+
+    def entries(self, folder: str) -> dict[str, int | None] | None:
+        """See ``Storage``; the object that some tools make for the folder itself is left out."""
+        found: dict[str, int | None] = {}
+        more: dict[str, str] = {}
+        while True:
+            with s3_errors(SOURCE):
+                page = self._client.list_objects_v2(
+                    Bucket=self._bucket, Prefix=folder, Delimiter="/", **more
+                )
+            found |= {each["Prefix"]: None for each in page.get("CommonPrefixes", ())}
+            found |= {each["Key"]: each["Size"] for each in page.get("Contents", ())}
+            if not page.get("IsTruncated"):
+                break
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+        found.pop(folder, None)
+        return {name.removeprefix(folder): size for name, size in found.items()} or None
 
     def open(self, path: str) -> S3File:
         """See ``Storage``."""

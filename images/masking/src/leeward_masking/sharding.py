@@ -27,7 +27,6 @@ from leeward_masking.ranges import Print, RangeContent, RangeHasher, header_prin
 from leeward_masking.readers import flat, reader_of
 from leeward_masking.structure import LINE_FEED
 from leeward_masking.textstream import is_divisible
-from leeward_masking.volumestorage import VolumeStorage
 
 SHARDS_PER_WORKER: Final = 8
 """So that at the end no worker waits long for another one."""
@@ -136,7 +135,7 @@ class SourceFiles:
         """Open one of them."""
         if self._names:
             path = self.config.path + self._names[number]
-            with open_content(VolumeStorage(), path, None) as content:
+            with open_content(storage_of(self.config.store), path, None) as content:
                 yield content
         elif self._manifest is None:
             with self._open_itself() as content:

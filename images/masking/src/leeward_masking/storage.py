@@ -49,6 +49,14 @@ class Storage(Protocol):
         """Whether a folder has that name, so that no file can be read there."""
         ...
 
+    def entries(self, folder: str) -> dict[str, int | None] | None:
+        """What stands in a folder, by name: bytes of files, None for all else; None: no folder.
+
+        Args:
+            folder: Its path, with a slash at its end.
+        """
+        ...
+
     def open(self, path: str) -> AbstractContextManager[StoredFile]:
         """Open a file for reading."""
         ...

@@ -68,6 +68,16 @@ class VolumeStorage:
         with volume(SOURCE):
             return Path(path).is_dir()
 
+    def entries(self, folder: str) -> dict[str, int | None] | None:
+        """See ``Storage``; a link is none of its files."""
+        if not os.path.isdir(folder):
+            return None
+        with volume(SOURCE), os.scandir(folder) as found:
+            return {
+                entry.name: entry.stat().st_size if entry.is_file(follow_symlinks=False) else None
+                for entry in found
+            }
+
     def open(self, path: str) -> VolumeFile:
         """See ``Storage``: the file itself, to be read from front to back."""
         file = open_itself(Path(path))

@@ -205,8 +205,10 @@ class DatasetSpec(Model):
             field_path=".location.volume.path",
         ),
         Cel(
-            "!has(self.location.s3) || !self.location.s3.path.endsWith('/')",
-            "the path of a Dataset names an object: take away the '/' at its end",
+            "!has(self.location.s3) || !self.location.s3.path.endsWith('/')"
+            " || !has(self.sealedWith)",
+            "the path of a sealed Dataset names an object: take away the '/' at its end; only plain"
+            " files can be read as a folder",
             field_path=".location.s3.path",
         ),
         Cel(
