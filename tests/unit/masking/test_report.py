@@ -146,6 +146,15 @@ def test_neither_output_nor_report_stands_alone(volume: Volume) -> None:
     assert volume.nothing_written()
 
 
+def test_where_the_report_cannot_be_written_there_is_no_output(volume: Volume) -> None:
+    Path(report_path(str(volume.output))).mkdir(parents=True)
+    with pytest.raises(JobError):
+        masked(volume)
+    assert [path.name for path in volume.output.parent.iterdir()] == [
+        Path(report_path(str(volume.output))).name
+    ]
+
+
 def test_a_stored_report_is_the_one_that_the_status_names(volume: Volume) -> None:
     path = masked(volume).resolve()
     with pytest.raises(JobError) as caught:
