@@ -61,6 +61,18 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         conditional({"column": "age", "atMost": "old"}, redact={}, otherwise={"keep": {}}),
         ["spec.columns[0].when.atMost", 'must be a decimal number, as "90"'],
     ),
+    "pattern that grows beyond measure": (
+        matching(pattern=r"((\w{9}){9}){9}"),
+        ["match.pattern", "counts as {3} are of a single character or a [class], and at most 9"],
+    ),
+    "too many patterns": (
+        masking_job(
+            "job",
+            "admissions",
+            [{"name": f"r{n}", "match": {"pattern": f"a{n}"}, "drop": {}} for n in range(33)],
+        ),
+        ["spec.columns", "at most 32 rules can have a pattern: join some with |"],
+    ),
     "tag that does not exist": (matching(tag="Secret"), ["match.tag", "Unsupported value"]),
 }
 

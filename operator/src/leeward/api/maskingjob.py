@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from leeward.api.columnmatch import MAX_PATTERNS
 from leeward.api.dataset import DataFormat, DataGrant, Location, ReportStatus, SchemaColumn
 from leeward.api.meta import (
     AGE,
@@ -84,6 +85,12 @@ class MaskingJobSpec(WorkloadSpec):
                     " : {r.name: i}).size() >= 0",
                     "two rules for one column: it has a rule of its own twice, or also stands in a"
                     " match, or in two: remove one",
+                ),
+                Cel(
+                    "self.filter(r, (has(r.match) && has(r.match.pattern))"
+                    f" || (has(r.when) && has(r.when.pattern))).size() <= {MAX_PATTERNS}",
+                    f"at most {MAX_PATTERNS} rules can have a pattern: join some with |, or name"
+                    " columns",
                 ),
                 *IMMUTABLE.rules,
             )
