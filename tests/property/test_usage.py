@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from leeward.api.dataset import Location, Volume
 from leeward.plans.shared.faults import FaultError
 from leeward.plans.shared.model import (
     KeyUsageOf,
@@ -20,6 +21,7 @@ from unit.keystore.keystore_world import CLINIC, ENSURE, OPERATOR, KeyWorld, ens
 
 NEED = KeyUsageOf(CLINIC, "vault", ENSURE.vault_id)
 KEYS = ("data", "tokens", "intake")
+FILE = Location(volume=Volume(claim_name="data", path="x"))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -34,7 +36,7 @@ async def test_counting_while_writing_agrees_with_counting_anew(seed: int) -> No
         match chance.randrange(7):
             case 0 | 1:
                 owner = f"MaskingJob/job-{chance.randrange(4)}/uid-{number}"
-                artefact = chance.choice((None, ("data", "x")))
+                artefact = chance.choice((None, FILE))
                 with suppress(FaultError):  # one of that id was shredded
                     await store.perform(ensure(key, key_id, owner=owner, artefact=artefact))
             case 2:

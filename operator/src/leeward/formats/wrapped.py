@@ -248,6 +248,11 @@ class Artefact(Document):
     path: str
     s3: S3 | None = None
 
+    @model_validator(mode="after")
+    def _is_a_place(self) -> Self:
+        _ = self.location
+        return self
+
     @classmethod
     def at(cls, location: Location) -> Self:
         """The file at a location."""
