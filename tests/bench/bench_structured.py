@@ -96,7 +96,8 @@ def _ours(rows: int, rounds: int) -> list[float]:
         source = plain.with_name(plain.name + ".lwe1")
         job.write_text(json.dumps(config(source, folder / "output.lwe1", case)))
         return [
-            rows / on_one_core(sys.executable, JOB, "", str(job))["seconds"] for _ in range(rounds)
+            rows / on_one_core(sys.executable, JOB, "\n", str(job), "0")["seconds"]
+            for _ in range(rounds)
         ]
 
 
