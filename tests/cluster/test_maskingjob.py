@@ -146,10 +146,12 @@ def test_a_hierarchy_is_awaited_and_applied(people: Clinic, leeward: Callable[..
 
 def test_nothing_readable_is_on_the_volume(people: Clinic) -> None:
     people.reason("maskingjob", "whole", "Published")
-    (sealed,) = [path for path in people.files() if path.startswith("/data/masked/whole")]
-    text = base64.b64decode(people.run("exec", "loader", "--", "base64", sealed))
-    assert text[:8] == b"LWE1SLOT"
-    assert not any(word in text for word in (b"Zebulon", b"patient", b"PAR1", b"1111"))
+    output, report = [path for path in people.files() if path.startswith("/data/masked/whole")]
+    assert report == output.replace(".lwe1", ".report.lwe1")
+    for path in (output, report):
+        text = base64.b64decode(people.run("exec", "loader", "--", "base64", path))
+        assert text[:8] == b"LWE1SLOT"
+        assert not any(word in text for word in (b"Zebulon", b"patient", b"PAR1", b"1111"))
 
 
 def test_keys_of_a_finished_job_are_taken_away(people: Clinic) -> None:

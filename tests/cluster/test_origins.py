@@ -233,7 +233,8 @@ def test_data_goes_both_ways_by_keys_that_others_have(
     clinic.apply(dataset("both", "raw/both.csv.lwe1", sealedWith=of_both("partner")), job)
     clinic.reason("dataset", "both", "Inspected")
     clinic.reason("maskingjob", "both", "Published")
-    (path,) = [path for path in clinic.files() if "/masked/both-" in path]
+    output: Manifest = clinic.get("maskingjob", "both")["status"]["output"]
+    path = f"/data/{output['path']}"
     written, opened = tmp_path / "masked.csv.lwe1", tmp_path / "masked.csv"
     written.write_bytes(base64.b64decode(clinic.run("exec", "loader", "--", "base64", path)))
     archive = brought(leeward, tmp_path, made_elsewhere(clinic, "archive", tmp_path))
