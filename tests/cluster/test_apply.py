@@ -229,7 +229,7 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     ),
     "format that does not exist": (
         dataset("d", "d.csv", format="Excel"),
-        ["spec.format", 'supported values: "CSV", "JSONL", "Parquet"'],
+        ["spec.format", 'supported values: "ArrowIPC", "CSV", "JSONL", "Parquet"'],
     ),
     "no purpose": (
         resource("MaskingJob", "job", {"source": {"name": "d"}, "output": job()["spec"]["output"]}),

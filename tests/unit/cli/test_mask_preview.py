@@ -209,6 +209,12 @@ def test_parquet_is_read_as_well(data: Path, tmp_path: Path) -> None:
     assert pairs(parquet, VAULT, DATASET, job(RULES))[1]["after"]["weight"] == "70.0"
 
 
+def test_arrow_is_read_as_well(data: Path, tmp_path: Path) -> None:
+    arrow = tmp_path / "visits.feather"
+    pl.read_csv(data, separator=";", try_parse_dates=True).write_ipc(arrow, compression="lz4")
+    assert pairs(arrow, VAULT, DATASET, job(RULES))[1]["after"]["weight"] == "70.0"
+
+
 def test_a_table_has_a_line_per_column(data: Path) -> None:
     path = manifest(data.parent, VAULT, DATASET, job(RULES))
     result = leeward("mask", "preview", "-f", path, str(data), "--rows", "1")

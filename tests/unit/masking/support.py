@@ -34,7 +34,9 @@ MATERIAL = b"m" * 64
 KEY_REF = {"vault": {"name": "clinic"}, "key": "tokens"}
 
 
-FORMATS: dict[str, DataFormat] = {".jsonl": "JSONL", ".parquet": "Parquet"}
+FORMATS: dict[str, DataFormat] = {
+    ".arrow": "ArrowIPC", ".jsonl": "JSONL", ".parquet": "Parquet",
+}  # fmt: skip
 
 
 def rule(

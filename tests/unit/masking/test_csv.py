@@ -97,6 +97,7 @@ BAD = {
     "not UTF-8 in quotes": (b'a,b\n"x,\ny",2\n3,"\xe9"\n', "WrongEncoding", 2, "b"),
     "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "WrongEncoding", None, None),
     "Parquet": (b"PAR1...", "WrongFormat", None, None),
+    "Arrow": (b"ARROW1..", "WrongFormat", None, None),
     "nothing": (b"", "FileEmpty", None, None),
     "BOM only": (b"\xef\xbb\xbf", "FileEmpty", None, None),
     "header only": (b"a,b\n", "FileEmpty", None, None),

@@ -370,7 +370,7 @@ class _FailingVolume(io.RawIOBase):
     [(errno.ENOSPC, "VolumeFull"), (errno.EDQUOT, "VolumeFull"), (errno.EROFS, "VolumeReadOnly"),
      (errno.EACCES, "OutputNotWritable"), (errno.EIO, "Internal")],
 )  # fmt: skip
-@pytest.mark.parametrize("form", ["CSV", "JSONL", "Parquet"])
+@pytest.mark.parametrize("form", ["ArrowIPC", "CSV", "JSONL", "Parquet"])
 def test_a_volume_that_fails_while_writing(number: int, code: str, form: DataFormat) -> None:
     writer = SealedWriter(_FailingVolume(number), [OUTPUT_KEY], chunk_size=64)
     encoder = Encoder(form, Layout(FRAME.schema))

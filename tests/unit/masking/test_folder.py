@@ -17,8 +17,8 @@ from leeward_masking.workers import Worker
 from unit.masking.support import MATERIAL, OUTPUT_KEY, Volume, keep
 
 SECRET = "SECRET-Žofie"
-FORMS = ["CSV", "JSONL", "Parquet"]
-ENDINGS = {"CSV": "csv", "JSONL": "jsonl", "Parquet": "parquet"}
+FORMS = ["ArrowIPC", "CSV", "JSONL", "Parquet"]
+ENDINGS = {"ArrowIPC": "feather", "CSV": "csv", "JSONL": "jsonl", "Parquet": "parquet"}
 
 
 def encoded(frame: pl.DataFrame, form: str) -> bytes:
@@ -27,6 +27,9 @@ def encoded(frame: pl.DataFrame, form: str) -> bytes:
     if form == "JSONL":
         return frame.write_ndjson().encode()
     target = io.BytesIO()
+    if form == "ArrowIPC":
+        frame.write_ipc(target)
+        return target.getvalue()
     frame.write_parquet(target)
     return target.getvalue()
 

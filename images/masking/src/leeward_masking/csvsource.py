@@ -33,6 +33,7 @@ CSV_BLOCK_BYTES: Final = 8 << 20
 """Bytes of text parsed at once: about twice that in memory."""
 _FIRST_BYTES: Final = 1 << 16
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
+_BINARY: Final = {b"PAR1": "Parquet", b"ARROW1": "ArrowIPC"}
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _NATIVE: Final = frozenset({"Integer", "Float"})
 """Types that Polars parses as the inspection reads them; the others are parsed from text."""
@@ -103,12 +104,13 @@ class CsvReader:
         head = self._stream.read(_FIRST_BYTES)
         if head.startswith(_UTF16_BOMS):
             raise _encoding("begins with a byte order mark of UTF-16")
-        if head.startswith(b"PAR1"):
-            raise JobError(
-                "WrongFormat",
-                "the source is a Parquet file, and the Dataset says CSV",
-                "create a Dataset with format Parquet for it",
-            )
+        for magic, form in _BINARY.items():
+            if head.startswith(magic):
+                raise JobError(
+                    "WrongFormat",
+                    f"the source is a file of format {form}, and the Dataset says CSV",
+                    f"create a Dataset with format {form} for it",
+                )
         return head.removeprefix(_UTF8_BOM)
 
     def _next_records(self, row: int) -> tuple[bytes, Records]:

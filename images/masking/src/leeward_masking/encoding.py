@@ -17,6 +17,8 @@ from leeward_masking.nesting import Layout, map_values, value_dtype, values_of
 ZSTD_LEVEL: Final = 1
 """Tokens and hashes do not compress: level 3 takes twice the time for 3 % less. Statistics of them
 help no reader either."""
+ARROW_ROWS: Final = 8192
+"""Rows of a record batch: a reader decodes it at once, however long its rows are."""
 _PLAIN: Final = frozenset(
     {pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64, pl.Categorical, pl.Enum, pl.Null}
 )
@@ -75,6 +77,14 @@ class Encoder:
     def write(self, rows: pl.LazyFrame, target: BinaryIO) -> None:
         """Write the rows; for Parquet each block is one row group."""
         match self._form:
+            case "ArrowIPC":
+                # Texts as they were before Arrow 15, which most programs read.
+                rows.sink_ipc(
+                    target,
+                    compression="zstd",
+                    compat_level=pl.CompatLevel.oldest(),
+                    record_batch_size=ARROW_ROWS,
+                )
             case "CSV":
                 rows.sink_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.f")
             case "JSONL":

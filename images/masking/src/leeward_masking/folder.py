@@ -17,11 +17,13 @@ from leeward_masking.readers import FlatReader, reader_of
 
 MAX_FILES: Final = 10_000
 _NAMES: Final[dict[DataFormat, tuple[str, ...]]] = {
+    "ArrowIPC": (".arrow", ".feather"),
     "CSV": (".csv", ".tsv", ".txt"),
     "JSONL": (".jsonl", ".ndjson"),
     "Parquet": (".parquet", ".pq"),
 }
 _COMPRESSED: Final = (".gz", ".zst")
+_PACKED: Final = frozenset({"CSV", "JSONL"})
 _HIDDEN: Final = (".", "_")
 _SHOWN: Final = 100
 
@@ -140,7 +142,7 @@ class FolderReader:
 
 def _is_named(name: str, form: DataFormat) -> bool:
     lower = name.lower()
-    if form != "Parquet":
+    if form in _PACKED:
         for ending in _COMPRESSED:
             lower = lower.removesuffix(ending)
     return lower.endswith(_NAMES[form])

@@ -6,6 +6,7 @@ import polars as pl
 
 from leeward.api.dataset import SchemaColumn
 from leeward.formats.jobconfig import SourceFile
+from leeward_masking.arrowsource import ArrowReader
 from leeward_masking.blocks import BlockReader
 from leeward_masking.content import Readable
 from leeward_masking.csvsource import CsvReader
@@ -58,6 +59,8 @@ def reader_of(
         JobError: They cannot be read.
     """
     match config.format:
+        case "ArrowIPC":
+            return flat(config, ArrowReader(content, columns))
         case "CSV":
             return flat(config, CsvReader(content, config.csv, columns, first_row=first_row))
         case "JSONL":

@@ -235,8 +235,9 @@ class Survey:
     def _text(self, number: int, content: Content) -> None:
         quote, has_header = _text_form(self._files.config)
         options = self._files.config.csv
-        if not is_divisible(content, options):
-            # One shard: where a record begins is known only to who reads all before it.
+        if self._files.config.format == "ArrowIPC" or not is_divisible(content, options):
+            # One shard: where a record begins is known only to who reads all before it, and the
+            # dictionaries of an Arrow file may stand anywhere.
             has_header, self._target = False, max(self._target, content.size)
         cutter = RecordCutter(quote, 0 if has_header else self._target)
         hasher = RangeHasher(number)

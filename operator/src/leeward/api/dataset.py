@@ -32,7 +32,7 @@ from leeward.api.meta import (
 )
 from leeward.api.s3 import S3
 
-DataFormat = Literal["CSV", "JSONL", "Parquet"]
+DataFormat = Literal["ArrowIPC", "CSV", "JSONL", "Parquet"]
 Sensitivity = Literal["Raw", "Masked", "Synthetic", "Public"]
 Tag = Literal["DirectIdentifier", "QuasiIdentifier", "Sensitive"]
 ColumnType = Literal[

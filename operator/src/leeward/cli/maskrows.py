@@ -35,6 +35,8 @@ FORMATS: Final[dict[str, DataFormat]] = {
     ".ndjson": "JSONL",
     ".parquet": "Parquet",
     ".pq": "Parquet",
+    ".arrow": "ArrowIPC",
+    ".feather": "ArrowIPC",
 }
 COMPRESSIONS: Final = (".gz", ".zst")
 PREFERRED: Final = {

@@ -168,7 +168,7 @@ def rewrap(
 def mask_preview(
     context_: typer.Context,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file with a few rows or many.")
+        Path, typer.Argument(metavar="FILE", help="A file of any format with a few rows or many.")
     ],
     job: Annotated[
         Path, typer.Option("--file", "-f", help="Manifest (YAML) with a MaskingJob in it.")
@@ -196,7 +196,7 @@ def mask_check(
         str,
         typer.Argument(
             metavar="FILE|dataset/NAME",
-            help="A CSV or Parquet file on this machine, or a Dataset that a MaskingJob made.",
+            help="A file of any format on this machine, or a Dataset that a MaskingJob made.",
         ),
     ],
     purpose: Annotated[
@@ -281,7 +281,7 @@ def report(
 def mask_init(
     context_: typer.Context,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file on this machine.")
+        Path, typer.Argument(metavar="FILE", help="A file of any format on this machine.")
     ],
     name: Annotated[
         str, typer.Option(help="Name of the Dataset and the job. Left out: that of the file.")

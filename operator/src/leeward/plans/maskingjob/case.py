@@ -24,7 +24,7 @@ OUTPUT_ALGORITHMS = tuple(name for name, known in ALGORITHMS.items() if "Seal" i
 MASKING_ALGORITHMS = tuple(
     name for name, operations in OPERATIONS_BY_ALGORITHM.items() if "Mask" in operations
 )
-_EXTENSIONS = {"CSV": "csv", "JSONL": "jsonl", "Parquet": "parquet"}
+_EXTENSIONS = {"ArrowIPC": "arrow", "CSV": "csv", "JSONL": "jsonl", "Parquet": "parquet"}
 
 
 class MaskingCase(Case):
