@@ -12,6 +12,7 @@ from leeward_masking.arrowsource import ArrowReader
 from leeward_masking.content import PlainContent
 from leeward_masking.errors import JobError
 from leeward_masking.volumestorage import VolumeFile
+from unit.masking import test_workers
 from unit.masking.support import Volume, keep, rule
 from unit.masking.test_parquet import FRAME, TYPES
 
@@ -196,3 +197,18 @@ def test_other_columns_than_when_it_was_inspected(volume: Volume) -> None:
     with pytest.raises(JobError) as caught:
         volume.mask(volume.source(path, {"b": "Integer"}), [keep("b")])
     assert caught.value.code == "SourceChanged"
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_one_of_several_workers_reads_it(volume: Volume, sealed: bool) -> None:
+    data = encoded(test_workers.FRAME, rows=512)
+    path = volume.write("source.arrow", data, sealed=sealed)
+    found = volume.inspect(path).source
+    assert found is not None
+    source = volume.source(path, test_workers.TYPES, digest=found.digest)
+    alone = volume.mask(source, test_workers.RULES)
+    whole = volume.masked()
+    result = test_workers.worker(volume, source).run()
+    assert len(test_workers.parts_of(volume)) == 1
+    assert test_workers.rows_of(volume).equals(whole)
+    assert result.source == alone.source

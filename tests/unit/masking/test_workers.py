@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import errno
 import gzip
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,10 +91,6 @@ def csv_source(volume: Volume, *, sealed: bool = False, form: str = "CSV") -> So
         path = volume.write("source.csv", FRAME.write_csv().encode(), sealed=sealed)
     elif form == "JSONL":
         path = volume.write("source.jsonl", FRAME.write_ndjson().encode(), sealed=sealed)
-    elif form == "ArrowIPC":
-        target = io.BytesIO()
-        FRAME.lazy().sink_ipc(target, record_batch_size=512)
-        path = volume.write("source.arrow", target.getvalue(), sealed=sealed)
     elif form == "gzip":
         path = volume.write("source.csv", gzip.compress(FRAME.write_csv().encode()), sealed=sealed)
     else:
@@ -137,15 +132,14 @@ def report_of(result: Result) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("form", ["ArrowIPC", "CSV", "JSONL", "Parquet", "gzip"])
+@pytest.mark.parametrize("form", ["CSV", "JSONL", "Parquet", "gzip"])
 def test_parts_hold_what_one_file_would(volume: Volume, form: str, sealed: bool) -> None:
     source = csv_source(volume, sealed=sealed, form=form)
     alone = volume.mask(source, RULES)
     whole = volume.masked()
     result = worker(volume, source).run()
-    # What is compressed cannot be divided, nor Arrow.
-    count = len(parts_of(volume))
-    assert count == 1 if form in ("gzip", "ArrowIPC") else count > 2
+    # What is compressed cannot be divided.
+    assert len(parts_of(volume)) == 1 if form == "gzip" else len(parts_of(volume)) > 2
     assert rows_of(volume).equals(whole)
     assert report_of(result) == report_of(alone)
     assert result.source == alone.source
