@@ -102,3 +102,12 @@ def test_our_images_copy_what_exists_and_name_no_registry_but_the_public_base(ro
 )
 def test_base_comes_from_the_mirror_of_the_machine(sources: str, mirror: str | None) -> None:
     assert baseimage.mirror_in(sources) == mirror
+
+
+def test_archives_of_a_role_are_not_those_of_a_longer_name(tmp_path: Path) -> None:
+    for name in ("images/role", "images/role-large", "archives"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("role-1.tar", "role-large-1.tar", "other-1.tar"):
+        (tmp_path / "archives" / name).touch()
+    found = images.archives_of(tmp_path / "archives", "role", tmp_path)
+    assert [path.name for path in found] == ["role-1.tar"]

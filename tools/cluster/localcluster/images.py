@@ -8,6 +8,7 @@ import os
 import platform
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,8 @@ _PYTHON = "3.11"
 _BUILD_LIMIT = 900
 _ANSWER_LIMIT = 30
 _KEPT_ARCHIVES = 3
+_KEPT_LAYERS = 40
+"""Nameless images of builds: what the next build takes over. Each build leaves about two."""
 
 
 def build(roles: Iterable[str], base: str | None, tag: str | None, target: Path | None) -> None:
@@ -111,9 +114,13 @@ def _build_for_local(roles: Iterable[str], base: str | None, tag: str | None) ->
             if own_base:
                 _pull(own_base)
             _buildah_build(role, base, name, path)
-            _prune(folder, role, path)
+        os.utime(path)
         made[role] = archives.read(path)
+        _prune(folder, role)
     lifecycle.load(list(made.values()))
+    for role in made:
+        lifecycle.unload(f"localhost/leeward-{role}:", _kept(folder, role))
+    _prune_builds({name for role in made for name in _kept(folder, role)})
     return {role: archive.name for role, archive in made.items()}
 
 
@@ -140,11 +147,11 @@ def _buildah_build(role: str, base: str, name: str, target: Path) -> None:
 
 
 def _pull(image: Archive) -> None:
-    if _buildah("inspect", "--type", "image", image.name, check=False) != 0:
+    if _buildah("inspect", "--type", "image", image.name, check=False).returncode != 0:
         _buildah("pull", f"oci-archive:{image.path}")
 
 
-def _buildah(command: str, *words: str, check: bool = True) -> int:
+def _buildah(command: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
     policy = CONF / "image-policy.json"
     write_if_changed(policy, json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
     kind = run(["stat", "--file-system", "--format=%T", STATE]).stdout.decode().strip()
@@ -155,14 +162,13 @@ def _buildah(command: str, *words: str, check: bool = True) -> int:
         argv += ["--signature-policy", policy]
     # Some variables of pip's would take it to the registry past the folder of wheels.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
-    done = run(
+    return run(
         [*argv, *words],
         environment=environment,
         limit=_BUILD_LIMIT,
         contained=True,
         check=check,
     )
-    return done.returncode
 
 
 def _wheels(role: str) -> tuple[Path, Path]:
@@ -194,12 +200,36 @@ def _wheels(role: str) -> tuple[Path, Path]:
     return folder, config
 
 
-def _prune(folder: Path, role: str, newest: Path) -> None:
-    """Keep the last few archives of a role."""
-    found = sorted(folder.glob(f"{role}-*.tar"), key=lambda path: path.stat().st_mtime)
+def _prune(folder: Path, role: str) -> None:
+    """Keep the archives of a role that were used last."""
+    found = sorted(archives_of(folder, role), key=lambda path: path.stat().st_mtime)
     for path in found[:-_KEPT_ARCHIVES]:
-        if path != newest:
-            path.unlink()
+        path.unlink()
+
+
+def archives_of(folder: Path, role: str, root: Path = REPOSITORY) -> list[Path]:
+    """Return the archives of a role's images, in any order."""
+    longer = [f"{path.name}-" for path in root.glob(f"images/{role}-*")]
+    found = folder.glob(f"{role}-*.tar")
+    return [path for path in found if not path.name.startswith(tuple(longer))]
+
+
+def _kept(folder: Path, role: str) -> set[str]:
+    """Return the names of a role's images that there are archives of."""
+    tags = [path.stem.removeprefix(f"{role}-") for path in archives_of(folder, role)]
+    return {f"localhost/leeward-{role}:{tag}" for tag in tags}
+
+
+def _prune_builds(kept: set[str]) -> None:
+    """Take from buildah's storage what no archive is of, and layers where they are many."""
+    listed = _buildah("images", "--format", "{{.Name}}:{{.Tag}}").stdout.decode().split()
+    roles = {name.rpartition(":")[0] for name in kept}
+    old = [name for name in listed if name.rpartition(":")[0] in roles and name not in kept]
+    if old:
+        _buildah("rmi", *old, check=False)
+    if sum(name.startswith("<none>") for name in listed) > _KEPT_LAYERS:
+        progress("removing the layers of earlier builds")
+        _buildah("rmi", "--prune", check=False)
 
 
 def _builder() -> str:

@@ -109,6 +109,16 @@ def load(images: list[Archive]) -> None:
         write_if_changed(_LOADED, json.dumps(_loaded() | newest, indent=1))
 
 
+def unload(prefix: str, kept: set[str]) -> None:
+    """Remove from every node the images whose names begin so and that nothing needs any more.
+
+    The kubelet does not: what it removes could not be pulled again.
+    """
+    with state.machine_lock():
+        for one in running_nodes():
+            node.remove_images(one, prefix, kept)
+
+
 def _loaded() -> dict[str, str]:
     """Return the newest image of each repository that was loaded, for nodes that come later."""
     found: dict[str, str] = json.loads(_LOADED.read_text()) if _LOADED.exists() else {}

@@ -60,6 +60,16 @@ def load_images(node: Node, images: list[Archive]) -> None:
             ctr(node, *words, limit=300)
 
 
+def remove_images(node: Node, prefix: str, kept: set[str]) -> None:
+    """Remove images whose names begin so, but for those that are kept or that a container has."""
+    lines = ctr(node, "containers", "ls")[1].splitlines()[1:]
+    used = {fields[1] for fields in map(str.split, lines) if len(fields) > 1}
+    old = sorted(n for n in _images(node) if n.startswith(prefix) and n not in kept | used)
+    if old:
+        progress(f"removing {len(old)} old images {prefix}... from {node.name}")
+        ctr(node, "images", "rm", "--sync", *old, limit=300)
+
+
 def copy_images(names: list[str], source: Node, target: Node) -> None:
     """Give a node images that another has and it lacks: they cannot be pulled."""
     have, lack = _images(source), _images(target)
