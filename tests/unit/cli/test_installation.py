@@ -15,6 +15,7 @@ from leeward.api.maskingjob import MASKINGJOB
 from leeward.cli.doctor.checks import POLICIES_LABEL
 from leeward.cli.enabling import ROLE
 from leeward.cli.errors import ApiError
+from leeward.cli.installed import IMAGE_VARIABLE
 from leeward.cli.kinds import resource_of
 from leeward.cli.port import (
     CRDS,
@@ -237,6 +238,22 @@ def test_what_is_wrong_is_found_and_nothing_else(
     assert findings(cluster) == {subject: level}
     result = leeward("doctor", cluster=cluster)
     assert result.exit_code == (1 if level == "problem" else 0)
+
+
+def test_the_masking_image_is_looked_for_where_it_is_never_pulled() -> None:
+    cluster = healthy()
+    path = DEPLOYMENTS.path("leeward-system", "leeward-operator")
+    container = cluster.states[path][0]["spec"]["template"]["spec"]["containers"][0]
+    container["imagePullPolicy"] = "Never"
+    image = next(v["value"] for v in container["env"] if v["name"] == IMAGE_VARIABLE)
+    # What kubelet writes of an image that has lost its last name.
+    images: list[Manifest] = [{"names": None, "sizeBytes": 1}]
+    node = {"metadata": {"name": "n1"}, "status": {"images": images}}
+    cluster.put(NODES, node)
+    assert findings(cluster) == {"masking image": "problem"}
+    images.append({"names": [image], "sizeBytes": 1})
+    cluster.put(NODES, node)
+    assert findings(cluster) == {}
 
 
 def test_nodes_that_name_an_agent_are_believed() -> None:

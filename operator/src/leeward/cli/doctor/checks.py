@@ -158,7 +158,8 @@ def check_images(facts: Facts) -> Iterator[Finding]:
 
 def _has_image(node: Manifest, image: str) -> bool:
     images = node.get("status", {}).get("images", [])
-    return any(image in entry.get("names", []) for entry in images)
+    # An image without a name, as a pruned one, has null there.
+    return any(image in (entry.get("names") or ()) for entry in images)
 
 
 def check_pods(facts: Facts) -> Iterator[Finding]:
