@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLUSTER := python3 tools/cluster
 IMAGES := build/images.json
+# The image with language models is built where somebody has put models into its folder.
+MODELS := $(if $(wildcard images/masking-models/models/*.whl images/masking-models/models/*/meta.json),masking-models)
 SOURCES := operator images tools tests
 PYTEST := $(BIN)/pytest -q
 # Compiled once and kept, also where the environment says not to: importing all tests takes half as long.
@@ -107,7 +109,7 @@ cluster-status: ## Say what runs, and how to reach it
 .PHONY: images
 images: cluster-up ## Build the images and bring them into the cluster
 	@mkdir -p build
-	@$(CLUSTER) images build operator masking --output $(IMAGES)
+	@$(CLUSTER) images build operator masking $(MODELS) --output $(IMAGES)
 
 .PHONY: install
 install: venv images ## Install the chart from this checkout into the cluster

@@ -5,7 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 args=(--namespace leeward-system --create-namespace --wait --timeout 180s)
 while read -r role repository tag; do
-  args+=(--set-string "$role.image.repository=$repository" --set-string "$role.image.tag=$tag")
+  value=$role.image
+  [ "$role" != masking-models ] || value=masking.modelsImage
+  args+=(--set-string "$value.repository=$repository" --set-string "$value.tag=$tag")
   echo "installing $role from $repository:$tag"
 done < <(python3 - "$1" <<'PY'
 import json, sys

@@ -9,6 +9,8 @@ compile() {
 }
 compile operator pyproject.toml --extra operator
 compile masking pyproject.toml --extra masking --extra s3
+# The same versions as in the image that it adds to.
+compile masking-models pyproject.toml --extra masking --extra s3 --extra models --constraint requirements/masking.txt
 # botocore wants an older python-dateutil than kubernetes does. No image has both; what botocore
 # takes of it is in either, as the tests of S3 show.
 compile dev pyproject.toml --extra dev --override <(echo "python-dateutil>=3")

@@ -22,12 +22,13 @@ import numpy as np
 import polars as pl
 from figures import figure
 
-from leeward_masking.anonymity.counts import Counter, CountTable, count_block
+from leeward_masking.anonymity.counts import CountTable, count_block, merge
 from leeward_masking.anonymity.grouping import CodeArray
 from leeward_masking.anonymity.hierarchy import Hierarchy, from_columns
 from leeward_masking.anonymity.lattice import Lattice, make_lattice
 from leeward_masking.anonymity.models import KAnonymity
 from leeward_masking.anonymity.search import Answer, search
+from leeward_masking.privacymodel.classes import encode as codes_of
 
 K: Final = 5
 MAX_SECONDS: Final = 60.0
@@ -70,7 +71,7 @@ def draw(rows: int) -> pl.DataFrame:
 def encode(frame: pl.DataFrame, made: list[Hierarchy], start: int) -> CodeArray:
     """The codes of one block."""
     block = frame.slice(start, BLOCK)
-    return np.stack([hierarchy.encode(block[hierarchy.name]) for hierarchy in made])
+    return np.stack([codes_of(block[hierarchy.name], hierarchy.labels[0]) for hierarchy in made])
 
 
 def anonymize(
@@ -80,16 +81,14 @@ def anonymize(
     began = time.perf_counter()
     blocks = [encode(frame, made, start) for start in range(0, frame.height, BLOCK)]
     encoded = time.perf_counter()
-    counter = Counter()
-    for block in blocks:
-        counter.add(count_block(block, [hierarchy.values for hierarchy in made]))
-    table = counter.table()
+    sizes = [hierarchy.values for hierarchy in made]
+    table = merge([count_block(block, sizes) for block in blocks]).settle()
     counted = time.perf_counter()
     answer = search(table, lattice, [KAnonymity(K)], limit)
     searched = time.perf_counter()
     left_out = sum(int(np.count_nonzero(~answer.apply(block)[1])) for block in blocks)
     applied = time.perf_counter()
-    if left_out != answer.statistics().suppressed_rows:
+    if left_out != answer.table.rows[answer.suppressed].sum():
         raise AssertionError
     print(
         f"{frame.height:,} rows, {len(table):,} combinations: encode {encoded - began:.1f} s, count"

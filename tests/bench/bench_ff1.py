@@ -20,7 +20,7 @@ from typing import Final
 from figures import figure
 from peers import on_one_core, peer_python
 
-from leeward_masking.keys import KEY_SIZE, derive
+from leeward_masking.ciphers.keys import KEY_SIZE, derive
 
 PEERS: Final = ("fastfpe==0.2.1", "libffx==2.0.1")
 MIN_RATIO: Final = 5
@@ -34,7 +34,7 @@ OURS = """
 import json, sys, time
 import polars as pl
 from leeward.api.transforms import FormatPreserving
-from leeward_masking.formatpreserving import FormatPreservingMask
+from leeward_masking.transforms.formatpreserving import FormatPreservingMask
 material, values = json.load(sys.stdin)
 key = {"vault": {"name": "bench"}, "key": "fpe"}
 rule = FormatPreserving.model_validate({"key": key, "alphabet": "Digits"})

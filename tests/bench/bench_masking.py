@@ -78,14 +78,14 @@ import json, os, sys, time
 index = int(sys.argv[2])
 if len(sys.argv) > 3:
     os.sched_setaffinity(0, {int(sys.argv[3])})
-from leeward_masking.allocators import tune_allocators
+from leeward_masking.pod.allocators import tune_allocators
 tune_allocators()
 from pathlib import Path
 from leeward.formats.jobconfig import MaskingConfig
 from leeward.formats.sealed import ArtefactKey
 from leeward_masking.engine import mask_file
 from leeward_masking.progress import Progress
-from leeward_masking.workers import Worker
+from leeward_masking.workers.worker import Worker
 config = MaskingConfig.model_validate_json(Path(sys.argv[1]).read_text())
 key = ArtefactKey(bytes(16), bytes(32))
 keys = [key] if config.source.key_role else None

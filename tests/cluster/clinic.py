@@ -20,6 +20,20 @@ WORK = ["MaskingJob", "DatasetPreview"]
 KEEP_WORDS: list[Manifest] = [{"name": "rest", "match": {"names": ["id", "word"]}, "keep": {}}]
 """The rules that leave the rows of the fixture ``words`` as they are."""
 
+HOLD = """
+import fcntl, glob, os, sys, time
+_, volume, job, shard = sys.argv
+while not (folders := glob.glob(f"{volume}/masked/.{job}-*.work/*/")):
+    time.sleep(0.005)
+os.umask(0)
+lock = os.open(f"{folders[0]}mask-{int(shard):05}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+fcntl.lockf(lock, fcntl.LOCK_EX)
+open(f"{volume}/held", "x").close()
+while os.path.exists(f"{volume}/held"):
+    time.sleep(0.05)
+"""
+"""Takes a shard as soon as the pods of a job have a folder to work in, as a slow pod would."""
+
 
 def resource(kind: str, name: str, spec: Manifest) -> Manifest:
     """A resource of ours."""
@@ -172,6 +186,24 @@ class Clinic:
             "exec", "-i", "loader", "--", "sh", "-c", command, stdin=base64.b64encode(data).decode()
         )
 
+    def hold_shard(
+        self, job: str, shard: int, pod: str = "loader", volume: str = "/data"
+    ) -> Callable[[], object]:
+        """Let no pod of a job to come mask that shard of its source.
+
+        Args:
+            job: A MaskingJob with several pods, which is not there yet.
+            shard: Its number, from 0.
+            pod: One that has the volume of the output mounted.
+            volume: Where.
+
+        Returns:
+            What lets them; it fails where nothing was held.
+        """
+        command = f"python -c '{HOLD}' {volume} {job} {shard} >/dev/null 2>&1 &"
+        self.run("exec", pod, "--", "sh", "-c", command)
+        return lambda: self.run("exec", pod, "--", "rm", f"{volume}/held")
+
     def files(self) -> list[str]:
         """Paths of all files on the volume."""
         return sorted(self.run("exec", "loader", "--", "find", "/data", "-type", "f").split())
@@ -179,9 +211,14 @@ class Clinic:
 
 def loader_image(kubectl: Kubectl) -> str:
     """The image of the masking program: it is on every node, and has a shell."""
+    return operator_settings(kubectl)["LEEWARD_MASKING_IMAGE"]
+
+
+def operator_settings(kubectl: Kubectl) -> dict[str, str]:
+    """Environment variables of the operator that have a literal value."""
     found = kubectl("-n", "leeward-system", "get", "deployment", "leeward-operator", "-o", "json")
     env = json.loads(found.stdout)["spec"]["template"]["spec"]["containers"][0]["env"]
-    return str(next(e["value"] for e in env if e["name"] == "LEEWARD_MASKING_IMAGE"))
+    return {each["name"]: each["value"] for each in env if "value" in each}
 
 
 def loader_pod(image: str) -> Manifest:

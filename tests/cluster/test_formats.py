@@ -1,9 +1,12 @@
 """Datasets that are no plain table, from the file to the masked copy."""
 
 import gzip
+import io
 import json
 from collections.abc import Callable
+from datetime import date
 
+import polars as pl
 import pytest
 
 from cluster.clinic import Clinic, Manifest, dataset, key_ref, masking_job
@@ -87,6 +90,54 @@ def test_a_folder_of_compressed_files_is_one_table(
     clinic.reason("maskingjob", "parts", "Published")
     rows = previewed(clinic, leeward, "parts-out")
     assert [(row["id"], row["name"]) for row in rows] == [("1", "Zoë"), ("2", "Žofie")]
+
+
+@pytest.mark.parametrize("form", ["ArrowIPC", "Parquet"])
+def test_an_arrow_file_is_masked(clinic: Clinic, leeward: Callable[..., str], form: str) -> None:
+    stays = pl.DataFrame(
+        {
+            "patient": ["Zebulon", "Ottoline", None, "Zebulon"],
+            "ward": pl.Series(["A", "B", "A", "B"], dtype=pl.Categorical),
+            "born": [date(1950, 2, 3), None, date(1961, 4, 5), date(1950, 2, 3)],
+            "cost": [2**53 + 1, -1, None, 7],
+        }
+    )
+    written = io.BytesIO()
+    stays.write_ipc(written, compression="zstd")
+    name = f"stays-{form.lower()}"
+    clinic.put(f"raw/{name}.arrow", written.getvalue())
+    clinic.apply(dataset(name, f"raw/{name}.arrow", format="ArrowIPC"))
+    clinic.reason("dataset", name, "Inspected")
+    columns = clinic.get("dataset", name)["status"]["columns"]
+    assert {column["name"]: column["type"] for column in columns} == {
+        "patient": "String",
+        "ward": "String",
+        "born": "Date",
+        "cost": "Integer",
+    }
+    rules: list[Manifest] = [
+        {"name": "patient", "tokenize": {"key": key_ref("tokens")}},
+        {"name": "born", "generalize": {"dateTo": "Year"}},
+        {"name": "rest", "match": {"names": ["ward", "cost"]}, "keep": {}},
+    ]
+    job = masking_job(name, name, rules)
+    job["spec"]["output"]["format"] = form
+    clinic.apply(job)
+    clinic.reason("maskingjob", name, "Published")
+    output = clinic.get("dataset", f"{name}-out")
+    assert (output["spec"]["format"], output["status"]["rows"]) == (form, 4)
+    rows = previewed(clinic, leeward, f"{name}-out")
+    first, second, third, fourth = (row["patient"] for row in rows)
+    assert first == fourth != second
+    assert third is None
+    assert "Zebulon" not in json.dumps(rows)
+    assert [row["born"] and row["born"][:4] for row in rows] == ["1950", None, "1961", "1950"]
+    assert [(row["ward"], row["cost"]) for row in rows] == [
+        ("A", str(2**53 + 1)),
+        ("B", "-1"),
+        ("A", None),
+        ("B", "7"),
+    ]
 
 
 def test_a_bad_line_is_named_by_its_number(clinic: Clinic) -> None:

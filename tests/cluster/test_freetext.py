@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster.clinic import Clinic, Kubectl, Manifest, dataset, key_ref, masking_job
+from cluster.clinic import (
+    Clinic,
+    Kubectl,
+    Manifest,
+    dataset,
+    key_ref,
+    masking_job,
+    operator_settings,
+)
 from cluster.test_nothing_leaks import everything_told
 
 pytestmark = pytest.mark.cluster
@@ -133,9 +141,28 @@ def test_labelled_notes_of_the_users_own_are_sealed_and_decide(
     assert "fewer than 10 values of some kind (Phone 0)" in failed["message"]
 
 
+def test_language_models_are_those_of_the_image_that_the_installation_names(
+    notes: Clinic, leeward: Callable[..., str], kubectl: Kubectl
+) -> None:
+    notes.apply(masking_job("by-model", "notes", rules(languages=["en"], engine="Model")))
+    image = operator_settings(kubectl).get("LEEWARD_MASKING_MODELS_IMAGE")
+    if image is None:
+        denied = notes.reason("maskingjob", "by-model", "ModelsMissing")
+        assert "build images/masking-models" in denied["message"]
+        return
+    notes.reason("maskingjob", "by-model", "Published")
+    assert notes.get("maskingjob", "by-model")["status"]["admission"]["image"] == image
+    english, *_ = shown(notes, leeward, "by-model-out")
+    assert [value for value in PLANTED if value in json.dumps(english)] == []
+
+
 BAD: dict[str, tuple[Manifest, list[str]]] = {
     "language": ({"languages": ["xx"]}, ["freeText.languages[0]", 'supported values: "en"']),
     "kind": ({"entities": ["Iris"]}, ["freeText.entities[0]", "supported values"]),
+    "engine": (
+        {"engine": "Model", "entities": ["Mail"]},
+        ["freeText.engine", "engine Model finds persons only", "add Person to entities"],
+    ),
     "recall": ({"minRecall": "1.5"}, ["freeText.minRecall", "at most 1"]),
     "replacement": (
         {"replacement": {"label": {}, "replace": {"value": "x"}}},

@@ -26,6 +26,15 @@ def people() -> str:
     return "\n".join(("patient,note,age", *rows)) + "\n"
 
 
+def pods_of(clinic: Clinic, job: str) -> dict[str, bool]:
+    """Names of the pods of a job, and whether each one runs."""
+    return {
+        pod["metadata"]["name"]: "running"
+        in pod["status"].get("containerStatuses", [{}])[0].get("state", {})
+        for pod in clinic.items("pods", f"leeward.dev/name={job},leeward.dev/role=masking")
+    }
+
+
 @pytest.fixture(scope="module")
 def many(clinic: Clinic) -> Clinic:
     clinic.put("raw/many.csv", people().encode())
@@ -70,17 +79,48 @@ def test_a_worker_that_is_killed_is_replaced(many: Clinic) -> None:
     many.apply(masking_job("killed", "many", RULES, parallelism=2))
 
     def running() -> list[str]:
-        pods = many.items("pods", "leeward.dev/name=killed,leeward.dev/role=masking")
-        return [
-            pod["metadata"]["name"]
-            for pod in pods
-            if "running" in pod["status"].get("containerStatuses", [{}])[0].get("state", {})
-        ]
+        return [pod for pod, runs in pods_of(many, "killed").items() if runs]
 
     (pod, *_) = many.until("a worker runs", running)
     many.run("delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
     many.reason("maskingjob", "killed", "Published", timeout=180)
     assert many.get("dataset", "killed-out")["status"]["rows"] == ROWS
+    assert not [path for path in many.files() if ".work/" in path]
+
+
+def test_keys_that_are_rotated_meanwhile_change_nothing(
+    many: Clinic, leeward: Callable[..., str]
+) -> None:
+    here = ("-n", many.namespace)
+    release = many.hold_shard("rotated", 1)
+    many.apply(masking_job("rotated", "many", RULES, parallelism=2))
+    many.until(
+        "another one is masked",
+        lambda: [path for path in many.files() if ".parts/part-00000" in path],
+    )
+    many.until("both pods run", lambda: list(pods_of(many, "rotated").values()) == [True, True])
+    pinned = many.get("maskingjob", "rotated")["status"]["admission"]
+    assert {key["version"] for key in pinned["keys"]} == {1}
+    for key in ("data", "tokens", "pseudonyms"):
+        leeward("keys", "rotate", "vault", key, *here, "--timeout", "60s")
+    states = many.get("keyvault", "vault")["status"]["keys"]
+    assert [state["primaryVersion"] for state in states] == [2, 2, 2, 1]
+
+    # Who takes the place of a pod now is given the same keys.
+    (gone, *_) = before = set(pods_of(many, "rotated"))
+    many.run("delete", "pod", gone, "--grace-period=0", "--force", "--wait=false")
+    many.until(
+        "another pod runs in its place",
+        lambda: any(runs for pod, runs in pods_of(many, "rotated").items() if pod not in before),
+    )
+    assert many.get("dataset", "rotated-out") == {}
+    release()
+    many.reason("maskingjob", "rotated", "Published", timeout=180)
+    assert many.get("maskingjob", "rotated")["status"]["admission"] == pinned
+    assert many.get("dataset", "rotated-out")["status"]["rows"] == ROWS
+    arguments = (*here, "--purpose", "research", "--rows", "3", "-o", "json")
+    shown = json.loads(leeward("dataset", "preview", "rotated-out", *arguments))["rows"]
+    assert [row["age"] for row in shown] == ["0", "1", "2"]
     assert not [path for path in many.files() if ".work/" in path]
 
 

@@ -102,7 +102,7 @@ def test_what_is_published_keeps_to_it_and_says_what_an_attack_finds(
 def test_more_than_there_are_cannot_be_hidden(people: Clinic) -> None:
     people.apply(job("too-few", model(k=41)))
     failed = people.reason("maskingjob", "too-few", "PrivacyModelUnmet")
-    assert "raise kAnonymity.maxSuppression" in failed["message"]
+    assert "kAnonymity.k = 41, but the data has 40 people" in failed["message"]
     assert not people.get("dataset", "too-few-out")
     assert not any("too-few" in path for path in people.files())
 

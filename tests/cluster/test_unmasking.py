@@ -59,6 +59,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
         undoing("job", [{"name": "card", "keep": {}}]),
         ["spec.columns", "direction Unmask needs a rule with"],
     ),
+    "no tokens": (
+        undoing("job", [TOKENS], tokens=[]),
+        ["spec.tokens", "tokens is an empty list"],
+    ),
     "tokens of two rules": (
         undoing("job", [TOKENS, CARDS], tokens=["a"]),
         ["spec.columns", "tokens are led back by one rule"],
@@ -160,7 +164,8 @@ def test_a_key_that_was_rotated_makes_the_same_tokens_and_leads_them_back(
 def test_a_token_that_the_key_did_not_make_fails_by_its_place(people: Clinic) -> None:
     people.apply(undoing("strange", [TOKENS], tokens=["Zebulon"]))
     told = people.reason("maskingjob", "strange", "UnsuitableColumn", "Failed")
-    assert "row 1" in told["message"]
+    assert "token 1 of 1 was not made by this rule" in told["message"]
+    assert "row" not in told["message"]
     assert "Zebulon" not in told["message"]
     assert people.get("dataset", "strange-out") == {}
 
@@ -174,3 +179,16 @@ def test_the_command_shows_what_tokens_stand_for(
         *("--purpose", "research", "--reason", REASON),
     )
     assert json.loads(shown) == [{"token": token, "value": "P2"}]
+
+
+def test_a_command_that_is_refused_leaves_no_job_that_could_run_later(
+    people: Clinic, leeward: Callable[..., str]
+) -> None:
+    def jobs() -> set[str]:
+        return {job["metadata"]["name"] for job in people.items("maskingjobs")}
+
+    before = jobs()
+    asked = ("unmask", "cards-out", "card", "4111111111111111", "-n", people.namespace)
+    with pytest.raises(AssertionError, match="was deleted: it will not run later"):
+        leeward(*asked, "--purpose", "research", "--reason", REASON)
+    assert jobs() == before

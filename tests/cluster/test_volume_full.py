@@ -9,6 +9,8 @@ from cluster.clinic import KEEP_WORDS, Clinic, Manifest, dataset, loader_image, 
 pytestmark = pytest.mark.cluster
 
 SIZE = "256k"
+ALL_BUT_THE_LAST = "20500k"
+"""Of three shards of about 8 MiB two fit, with 4 MB of what pods tell each other."""
 
 
 def mounter(folder: str, image: str) -> Manifest:
@@ -76,7 +78,7 @@ def small_claim(name: str, folder: str) -> tuple[Manifest, Manifest]:
     return volume, claim
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def small_volume(clinic: Clinic) -> Iterator[Clinic]:
     folder = f"/var/lib/kubelet/{clinic.namespace}"
     clinic.apply(mounter(folder, loader_image(clinic.kubectl)))
@@ -85,7 +87,7 @@ def small_volume(clinic: Clinic) -> Iterator[Clinic]:
     yield clinic
     clinic.run("delete", "pvc", "small", "--wait=false")
     clinic.kubectl("delete", "pv", clinic.namespace, "--wait=false")
-    clinic.run("exec", "mounter", "--", "umount", "/host/small")
+    clinic.run("exec", "mounter", "--", "umount", "-l", "/host/small")
     clinic.delete("pod", "mounter")
 
 
@@ -109,3 +111,36 @@ def test_volume_full(small_volume: Clinic) -> None:
             lambda: "full" not in clinic.run("exec", "mounter", "--", "find", "/host/small/masked"),
         )
         clinic.delete("maskingjob", name)
+
+
+def test_volume_full_at_the_last_part(small_volume: Clinic) -> None:
+    clinic = small_volume
+    bigger = ("mount", "-o", f"remount,size={ALL_BUT_THE_LAST}", "/host/small")
+    clinic.run("exec", "mounter", "--", *bigger)
+    rows = "".join(f"{n},w{n:040}\n" for n in range(520_000))
+    clinic.put("raw/wide.csv", f"id,word\n{rows}".encode())
+    clinic.apply(dataset("wide", "raw/wide.csv"))
+    clinic.reason("dataset", "wide", "Inspected")
+    job = masking_job("last", "wide", KEEP_WORDS, backoffLimit=0, parallelism=2)
+    job["spec"]["output"]["location"]["volume"]["claimName"] = "small"
+    job["spec"]["output"]["format"] = "CSV"
+    release = clinic.hold_shard("last", 2, "mounter", "/host/small")
+    clinic.apply(job)
+
+    def files() -> str:
+        return clinic.run("exec", "mounter", "--", "find", "/host/small", "-name", "*-*")
+
+    clinic.until(
+        "two parts are there",
+        lambda: all(f"/part-{shard:05}-" in files() for shard in (0, 1)),
+    )
+    release()
+    failed = clinic.reason("maskingjob", "last", "VolumeFull", "Failed")
+    assert failed["status"] == "True"
+    assert "volume" in failed["message"]
+    assert clinic.get("dataset", "last-out") == {}
+    clinic.delete("maskingjob", "last")
+    clinic.until(
+        "nothing is left on the volume",
+        lambda: "last" not in files(),
+    )

@@ -46,7 +46,7 @@ class Harness:
     mutate: Mutator
     planted: Planted = field(default_factory=lambda: Planted(()))
     max_size: int = 1 << 16
-    examples: int = 300
+    examples: int = 80
     soaks: bool = True
     refused: Callable[[], list[bytes]] = list
     accepts_seeds: bool = True

@@ -266,7 +266,7 @@ def harnesses() -> tuple[Harness, ...]:
         _importing("jwk", jwks, change_json, lambda: small_rsa_keys()[1]),
         _importing("tink", tinks, change_json, lambda: small_rsa_keys()[2]),
         _importing("any", _any, change_bytes),
-        dataclasses.replace(_importing("rsa", rsa_keys, _change_rsa), examples=50, soaks=False),
+        dataclasses.replace(_importing("rsa", rsa_keys, _change_rsa), examples=20, soaks=False),
         Harness(
             "public-pem",
             read_public,
@@ -291,7 +291,7 @@ def harnesses() -> tuple[Harness, ...]:
             lambda: PASSPHRASES,
             seeded(change_bytes),
             max_size=4096,
-            examples=50,
+            examples=20,
             soaks=False,
         ),
     )

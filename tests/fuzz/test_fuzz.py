@@ -55,7 +55,7 @@ def test_changed_seeds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.binary(max_size=300))
 def test_any_bytes(name: str, data: bytes) -> None:
     harnesses()[name](data)

@@ -40,12 +40,13 @@ class Proxy:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._server.close()
         self._closing = True
         self.held.set()
-        # What was accepted, and is served by nobody yet, is so after some turns of the loop.
+        # What was accepted, and is served by nobody yet, is so after some turns of the loop; a
+        # server that is closed before would leave it open and forgotten.
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+        self._server.close()
         while self._tasks:
             # Not cancelled: their streams would have the loop tell of it as of an error.
             for transport in self._transports:

@@ -24,7 +24,7 @@ from leeward.plans.shared.model import (
 )
 from property.wardcourse import CLINIC, VAULT, Course, keyset_of
 
-ROTATIONS = 3400 if os.environ.get("LEEWARD_SOAK") else 6
+ROTATIONS = 3400 if os.environ.get("LEEWARD_SOAK") else 4
 DATASET = ObjectRef(API_VERSION, "Dataset", CLINIC, "letters")
 
 

@@ -1,7 +1,7 @@
 """Detection on whatever text: spans lie in the note, apart from each other, and replace exactly."""
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward_masking.freetext import FreeTextDetector, replaced
@@ -35,7 +35,6 @@ def nothing(_entity: str, values: pl.Series) -> pl.Series:
     return pl.Series([""]).new_from_index(0, len(values))
 
 
-@settings(max_examples=150, deadline=None)
 @given(NOTES)
 def test_spans_are_in_order_and_replaced_exactly(texts: list[str | None]) -> None:
     notes = pl.Series("note", texts, pl.String)

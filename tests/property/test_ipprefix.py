@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leeward.api.transforms import IpPrefix
-from leeward_masking.ipprefix import IpPrefixMask
+from leeward_masking.transforms.ipprefix import IpPrefixMask
 
 ADDRESSES = st.one_of(
     st.ip_addresses(v=4).map(str),

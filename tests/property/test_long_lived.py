@@ -11,7 +11,7 @@ import pytest
 
 from property.wardcourse import CLINIC, Course
 
-ROTATIONS = 3400 if os.environ.get("LEEWARD_SOAK") else 8
+ROTATIONS = 3400 if os.environ.get("LEEWARD_SOAK") else 5
 
 
 @pytest.mark.timeout(10_800 if "LEEWARD_SOAK" in os.environ else 300)

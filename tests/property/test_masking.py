@@ -22,22 +22,22 @@ from hypothesis import strategies as st
 from leeward.api.plaintransforms import PartialMask
 from leeward.api.transforms import FormatPreserving, Generalize, IpPrefix
 from leeward.api.valuetransforms import Noise, NumberRange, TimePart, TopBottomCode
-from leeward_masking import transforms
-from leeward_masking.content import PlainContent
-from leeward_masking.csvsource import CsvReader
-from leeward_masking.csvtypes import TypeInference, parse_column
-from leeward_masking.dates import DateShift, time_part
+from leeward_masking.ciphers.ff1 import BatchFf1
+from leeward_masking.ciphers.keys import derive
+from leeward_masking.ciphers.siv import BatchSiv
 from leeward_masking.errors import JobError
-from leeward_masking.ff1 import BatchFf1
-from leeward_masking.footer import read_row_groups
-from leeward_masking.formatpreserving import FormatPreservingMask
-from leeward_masking.keys import derive
-from leeward_masking.noise import NoiseMask
-from leeward_masking.randommask import RangeMask
-from leeward_masking.siv import BatchSiv
-from leeward_masking.stats import DistinctSketch
-from leeward_masking.topbottom import top_bottom_code
-from leeward_masking.volumestorage import VolumeFile
+from leeward_masking.report.stats import DistinctSketch
+from leeward_masking.sources.columnar.parquetfooter import read_row_groups
+from leeward_masking.sources.text.csvsource import CsvReader
+from leeward_masking.sources.text.csvtypes import TypeInference, parse_column
+from leeward_masking.storage.content import PlainContent
+from leeward_masking.storage.volume import VolumeFile
+from leeward_masking.transforms import basic
+from leeward_masking.transforms.dates import DateShift, time_part
+from leeward_masking.transforms.formatpreserving import FormatPreservingMask
+from leeward_masking.transforms.noise import NoiseMask
+from leeward_masking.transforms.randommask import RangeMask
+from leeward_masking.transforms.topbottom import top_bottom_code
 from unit.masking import ff1reference
 
 TEXTS = st.lists(st.none() | st.text(max_size=60), max_size=40)
@@ -155,7 +155,7 @@ def test_hash_is_hmac_sha_256(material: bytes, length: int, values: list[str | N
         for v in values
     ]
     column = pl.Series("v", values, pl.String)
-    assert transforms.keyed_hash(material, length)(column).to_list() == expected
+    assert basic.keyed_hash(material, length)(column).to_list() == expected
 
 
 @given(st.integers(0, 6), st.integers(0, 6), TEXTS)
@@ -167,7 +167,7 @@ def test_partial_mask(first: int, last: int, values: list[str | None]) -> None:
         return value[:first] + "*" * hidden + value[len(value) - last :]
 
     rule = PartialMask(keep_first=first, keep_last=last)
-    masked = transforms.partial_mask(rule)(pl.Series("v", values, pl.String))
+    masked = basic.partial_mask(rule)(pl.Series("v", values, pl.String))
     assert masked.to_list() == [None if value is None else model(value) for value in values]
 
 
@@ -194,7 +194,7 @@ def test_networks_hold_their_addresses(
     v4: int, v6: int, addresses: list[IPv4Address | IPv6Address | None]
 ) -> None:
     column = pl.Series("v", [a and str(a) for a in addresses], pl.String)
-    found = transforms.generalize(Generalize(ip_prefix=IpPrefix(v4=v4, v6=v6)))(column)
+    found = basic.generalize(Generalize(ip_prefix=IpPrefix(v4=v4, v6=v6)))(column)
     for address, text in zip(addresses, found, strict=True):
         plain = getattr(address, "ipv4_mapped", None) or address
         assert text == (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward.formats.columnpaths import enclosing, expand, format_path, parse_path
-from leeward_masking.nesting import Layout, map_values, values_of
+from leeward_masking.values.nesting import Layout, map_values, values_of
 
 KEYS = st.text(st.sampled_from('ab.[]\\ "é'), min_size=1, max_size=5)
 SCHEMA = pl.Schema(

@@ -8,17 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward.formats.jobconfig import RuleConfig
 from leeward.formats.report import THRESHOLD, LargeReport, ReportSubject
-from leeward_masking.canonical import canonical_text
 from leeward_masking.profiling.columns import profile
 from leeward_masking.report.archive import archive
 from leeward_masking.report.building import large_report
-from leeward_masking.rules import compile_plan
-from leeward_masking.stats import ReportBuilder
+from leeward_masking.report.stats import ReportBuilder
+from leeward_masking.rules.plan import compile_plan
+from leeward_masking.values.canonical import canonical_text
 
 ABOUT = ReportSubject(job="j", source="s", output="o")
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
@@ -69,7 +69,6 @@ def shared_by_few(column: pl.Series) -> set[str]:
     return {text for text, rows in counts.items() if rows < THRESHOLD and len(text) > 6}
 
 
-@settings(max_examples=150, deadline=None)
 @given(tables(), st.lists(st.sampled_from(["keep", "redact"]), min_size=3, max_size=3))
 def test_a_report_is_made_of_any_table_and_tells_of_no_few(
     frame: pl.DataFrame, transforms: list[str]
@@ -90,7 +89,6 @@ def test_a_report_is_made_of_any_table_and_tells_of_no_few(
             assert not told & shared_by_few(values)
 
 
-@settings(max_examples=80, deadline=None)
 @given(tables())
 def test_any_table_can_be_profiled(frame: pl.DataFrame) -> None:
     found = profile(frame)

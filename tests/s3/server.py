@@ -24,6 +24,8 @@ from openbao.certificates import Authority
 ACCESS_KEY_ID = "test-access-key"
 SECRET_ACCESS_KEY = "test-secret-access-key"
 REGION = "us-east-1"
+VIRTUAL_DOMAIN = "s3.test"
+"""Hosts below it are buckets (RFC 6761: nobody else has them)."""
 PATIENCE = 30.0
 MODULE = Path(__file__).parent / "versitygw"
 BUILT = MODULE.parents[2] / "build" / "tests"
@@ -84,7 +86,7 @@ class S3Server(Objects):
         objects = folder / "objects"
         (objects / "clinic").mkdir(parents=True)
         authority = Authority("s3 of a test")
-        files = authority.issue(folder, "127.0.0.1", "localhost")
+        files = authority.issue(folder, "127.0.0.1", "localhost", f"clinic.{VIRTUAL_DOMAIN}")
         ca = folder / "ca.crt"
         ca.write_text(authority.pem)
         self.port = _free_port()
@@ -105,6 +107,8 @@ class S3Server(Objects):
             str(files.certificate),
             "--key",
             str(files.key),
+            "--virtual-domain",
+            VIRTUAL_DOMAIN,
             "posix",
             "--sidecar",
             str(folder / "meta"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from leeward_masking.canonical import canonical_text
-from leeward_masking.preview import first_rows, preview_frame
+from leeward_masking.tasks.preview import first_rows, preview_frame
+from leeward_masking.values.canonical import canonical_text
 from unit.masking.support import keep, rule
 
 FOLDER = Path(__file__).parent

@@ -12,14 +12,14 @@ import pytest
 
 from leeward.api.valuetransforms import Noise, NumberRange, Shuffle
 from leeward.formats.jobconfig import RuleConfig
-from leeward_masking.canonical import canonical_text
-from leeward_masking.gathering import RuleGathering, gather
-from leeward_masking.noise import NoiseMask
-from leeward_masking.owndistribution import OwnDistribution
-from leeward_masking.preview import first_rows, preview_frame
-from leeward_masking.randommask import RangeMask, suppress
-from leeward_masking.randomness import Random
-from leeward_masking.shuffle import ShuffleGathering
+from leeward_masking.tasks.preview import first_rows, preview_frame
+from leeward_masking.transforms.gathering import RuleGathering, gather
+from leeward_masking.transforms.noise import NoiseMask
+from leeward_masking.transforms.owndistribution import OwnDistribution
+from leeward_masking.transforms.randommask import RangeMask, suppress
+from leeward_masking.transforms.shuffle import ShuffleGathering
+from leeward_masking.values.canonical import canonical_text
+from leeward_masking.values.randomness import Random
 from unit.masking.support import rule
 
 FOLDER = Path(__file__).parent

@@ -18,6 +18,7 @@ def test_three_settings_are_required_and_the_rest_have_defaults() -> None:
     assert settings.probe_port == 8081
     assert settings.watch_namespaces == ()
     assert settings.kubeconfig is None
+    assert settings.masking_models_image is None
     for name in REQUIRED:
         rest = {other: value for other, value in REQUIRED.items() if other != name}
         with pytest.raises(SettingsError, match=name):

@@ -82,6 +82,7 @@ class FakeCluster:
         states: URL path -> states of that object; each look but the last uses one up.
         calls: What was asked: (verb, path).
         refused: URL path -> the error that any request for it meets.
+        on_call: Told of each request, (verb, path), before it is answered; may raise.
         pod_answers: (method, path) -> answers of pods, or errors; each request uses one up.
         pod_headers: Headers of the requests to pods.
         volume: Where the volume of pods is.
@@ -96,6 +97,7 @@ class FakeCluster:
     pod_headers: list[dict[str, str]] = field(default_factory=list)
     log_lines: list[bytes] = field(default_factory=list)
     on_create: Callable[[Manifest], list[Manifest]] = lambda manifest: [manifest]
+    on_call: Callable[[str, str], None] = lambda verb, path: None
     on_annotate: Callable[[str, dict[str, str]], None] = lambda path, annotations: None
     volume: Path = Path("/nonexistent")
     breaks_after: int | None = None
@@ -110,6 +112,7 @@ class FakeCluster:
 
     def _called(self, verb: str, path: str) -> None:
         self.calls.append((verb, path))
+        self.on_call(verb, path)
         if path in self.refused:
             raise self.refused[path]
 

@@ -24,6 +24,11 @@ def shaped(name: str = "a", **parameters: Any) -> dict[str, Any]:
     return {"name": name, "formatPreserving": {"key": KEY, "alphabet": "Digits", **parameters}}
 
 
+def searching(pattern: str) -> dict[str, Any]:
+    patterns = [{"name": "s", "entity": "Staff", "pattern": pattern}]
+    return {"name": "note", "freeText": {"languages": ["en"], "patterns": patterns}}
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return visits(tmp_path)
@@ -123,7 +128,7 @@ def test_fakes_are_of_the_subject(data: Path) -> None:
     ("match", "told"),
     [
         ({"detected": "Iban"}, 'rule "x" fits no column of the file (detected Iban)'),
-        ({"pattern": "("}, "must be a regular expression (RE2)"),
+        ({"pattern": "("}, 'MaskingJob m, spec.columns."x".match.pattern: must be a regular'),
         ({}, "match has neither names alone nor one or more of"),
     ],
 )
@@ -271,6 +276,10 @@ def test_a_table_has_a_line_per_column(data: Path) -> None:
             ((job([{"name": "a", transform: parameters}]),), words)
             for transform, parameters, words in VALUE_FAULTS
         ),
+        (
+            (VAULT, DATASET, job([*RULES[:-1], searching("S-[0-9")])),
+            'MaskingJob m, rule "note": the pattern "s" of freeText.patterns does not compile',
+        ),
         (({"kind": "MaskingJob", "metadata": "m", "spec": 3},), "MaskingJob, spec"),
     ],
 )
@@ -304,6 +313,15 @@ def test_a_file_that_cannot_be_read_has_a_remedy_for_this_machine(
     assert result.exit_code == 1
     assert words in result.stderr
     assert "volume" not in result.stderr
+
+
+def test_another_encoding_is_said_in_the_dataset_of_the_manifest(data: Path) -> None:
+    latin = data.with_name("latin.csv")
+    latin.write_bytes("name\nZo\u00e9\n".encode("latin-1"))
+    path = manifest(data.parent, job([{"name": "name", "redact": {}}]))
+    result = leeward("mask", "preview", "-f", path, str(latin))
+    assert result.exit_code == 1
+    assert "put it beside the job, with spec.csv.encoding what it is" in result.stderr
 
 
 def test_a_manifest_that_is_no_yaml_names_the_line(data: Path) -> None:

@@ -32,8 +32,8 @@ def test_rows_that_a_privacy_model_leaves_out(data: Path) -> None:
     ("rules", "changes", "words"),
     [
         (VISITS, {"quasiIdentifiers": ["born"]}, 'no column "born", which spec.privacyModel names'),
-        (VISITS, {"quasiIdentifiers": ["note"]}, 'column "note", which is dropped'),
-        (VISITS, {"k": 4}, "no levels of the hierarchies keep to it"),
+        (VISITS, {"quasiIdentifiers": ["note"]}, 'column "note", which has no rule'),
+        (VISITS, {"k": 4}, "kAnonymity.k = 4, but the data has 2 people"),
         (VISITS, {"quasiIdentifiers": ["visited"] * 2}, "a quasi-identifier is named twice"),
     ],
 )

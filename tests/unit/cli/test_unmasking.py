@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from leeward.api.dataset import DATASET
 from leeward.api.datasetpreview import DatasetPreviewSpec
 from leeward.api.maskingjob import MASKINGJOB, MaskingJobSpec
+from leeward.cli.errors import ApiError
 from leeward.cli.kinds import resource_of
 from leeward.cli.port import Manifest
 from leeward.formats.sealed import HpkePublicKey, seal_stream
@@ -21,6 +22,14 @@ RULES: list[dict[str, Any]] = [
     {"name": "patient", "tokenize": {"key": KEY, "scope": "Dataset"}},
     {"name": "mails", "match": {"detected": "Mail"}, "encrypt": {"key": KEY}},
     {"name": "name", "redact": {}},
+    {
+        "name": "note",
+        "freeText": {
+            "languages": ["en"],
+            "replacement": {"tokenize": {"key": KEY, "scope": "Job"}},
+        },
+    },
+    {"name": "remark", "freeText": {"languages": ["en"]}},
 ]
 OUTPUT = {
     "dataset": "masked",
@@ -100,10 +109,22 @@ def test_a_rule_that_matched_the_column_is_found() -> None:
     assert created[0]["spec"]["columns"] == [{"name": "mail", "encrypt": {"key": KEY}}]
 
 
+def test_a_token_of_a_note_is_led_back_as_it_stands_there() -> None:
+    cluster, created = clinic(DONE)
+    tokens = ("[PERSON:T-1_x]", "T-1_x", "[T2]")
+    result = leeward("unmask", "masked", "note", *tokens, *ASKED, cluster=cluster)
+    assert result.exit_code == 0, result.stderr
+    spec = created[0]["spec"]
+    assert spec["columns"] == [{"name": "note", "tokenize": {"key": KEY, "scope": "Job"}}]
+    assert spec["tokens"] == ["T-1_x", "[T2]"]
+    assert "1 of 3 tokens are given again" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("column", "producer", "told"),
     [
         ("name", {}, 'redact masked column "name", and nothing leads back from it'),
+        ("remark", {}, 'freeText masked column "remark", and nothing leads back from it'),
         ("ward", {}, 'no rule of MaskingJob mask masked a column "ward"'),
         ("patient", {"kind": "TrainingJob"}, "was not made by a MaskingJob"),
         ("patient", {"uid": "u-2"}, "is gone, and with it the rules"),
@@ -119,18 +140,70 @@ def test_what_cannot_be_led_back_is_told_before_anything_is_made(
     assert created == []
 
 
+REFUSED = condition("Admitted", "False", "KeyNotGranted", "ask its steward")
+WAITING = condition("Admitted", "False", "AwaitingSource")
+
+
 @pytest.mark.parametrize(
-    ("end", "told"),
+    ("ends", "told"),
     [
-        (condition("Admitted", "False", "KeyNotGranted", "ask its steward"), "is refused"),
-        (condition("Failed", "True", "UnsuitableColumn", "row 1"), "were not led back"),
+        ((REFUSED,), "is refused"),
+        ((WAITING,), "did not come to Complete within 3 seconds"),
     ],
 )
-def test_a_refusal_ends_at_once(end: dict[str, Any], told: str) -> None:
-    cluster, _ = clinic(end)
+def test_a_job_that_did_not_run_is_deleted(ends: tuple[dict[str, Any], ...], told: str) -> None:
+    cluster, created = clinic(*ends)
+    asked = ("unmask", "masked", "patient", "T1", *ASKED, "--timeout", "3s")
+    result = leeward(*asked, cluster=cluster)
+    name = created[0]["metadata"]["name"]
+    assert result.exit_code == 1
+    said = " ".join(result.stderr.split())
+    assert told in said
+    assert f"MaskingJob {name} was deleted: it will not run later" in said
+    assert cluster.names("delete") == [name]
+
+
+def test_a_job_that_is_interrupted_is_deleted() -> None:
+    cluster, created = clinic(WAITING)
+    looks = iter([KeyboardInterrupt])
+
+    def interrupt(verb: str, path: str) -> None:
+        if verb == "get" and "/masked-unmask-" in path and (error := next(looks, None)):
+            raise error
+
+    cluster.on_call = interrupt
+    leeward("unmask", "masked", "patient", "T1", *ASKED, cluster=cluster)
+    assert cluster.names("delete") == [created[0]["metadata"]["name"]]
+
+
+def test_a_job_that_failed_stays_as_a_record() -> None:
+    cluster, _ = clinic(condition("Failed", "True", "UnsuitableColumn", "token 1 of 1"))
     result = leeward("unmask", "masked", "patient", "T1", *ASKED, cluster=cluster)
     assert result.exit_code == 1
-    assert told in result.stderr
+    assert "were not led back" in result.stderr
+    assert "stays as a record" in result.stderr
+    assert cluster.names("delete") == []
+
+
+def test_a_job_that_cannot_be_deleted_is_named() -> None:
+    cluster, _ = clinic(REFUSED)
+
+    def refuse(verb: str, path: str) -> None:
+        if verb == "delete":
+            raise ApiError(403, "you may not delete it")
+
+    cluster.on_call = refuse
+    result = leeward("unmask", "masked", "patient", "T1", *ASKED, cluster=cluster)
+    assert "kubectl delete maskingjob masked-unmask-" in " ".join(result.stderr.split())
+
+
+def test_a_reason_of_one_word_is_refused_before_anything_is_made() -> None:
+    cluster, created = clinic(DONE)
+    asked = ("unmask", "masked", "patient", "T1", "--purpose", "audit", "--reason", "audit")
+    result = leeward(*asked, cluster=cluster)
+    assert result.exit_code == 2
+    assert "say in 8 to 512 characters why" in result.stderr
+    assert created == []
 
 
 def test_too_many_tokens_are_refused() -> None:

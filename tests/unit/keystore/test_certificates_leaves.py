@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leeward.formats.certificates import (
@@ -189,7 +189,6 @@ segment = st.from_regex(r"[a-zA-Z0-9._-]{1,63}", fullmatch=True).filter(
 )
 
 
-@settings(max_examples=100)
 @given(st.lists(dns_name, min_size=1, max_size=4, unique=True), st.lists(segment, min_size=1))
 def test_every_name_that_is_taken_is_found_by_another_implementation(
     names: list[str], segments: list[str]

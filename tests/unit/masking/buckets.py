@@ -20,9 +20,9 @@ from leeward.formats.result import Result
 from leeward.formats.sealed import open_reader
 from leeward_masking.engine import mask_file
 from leeward_masking.errors import JobError
-from leeward_masking.inspection import inspect_file
 from leeward_masking.progress import Progress
-from leeward_masking.s3client import Patience
+from leeward_masking.storage.s3.client import Patience
+from leeward_masking.tasks.inspection import inspect_file
 from s3.server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, keep, rule
 

@@ -22,11 +22,11 @@ from leeward.formats.jobconfig import (
 )
 from leeward.formats.result import Result
 from leeward.formats.sealed import ArtefactKey, open_reader, seal_file
-from leeward_masking.canonical import column_type
 from leeward_masking.engine import mask_file
 from leeward_masking.errors import JobError
-from leeward_masking.inspection import inspect_file
 from leeward_masking.progress import Progress
+from leeward_masking.tasks.inspection import inspect_file
+from leeward_masking.values.canonical import column_type
 
 SOURCE_KEY = ArtefactKey(b"s" * 16, b"S" * 32)
 OUTPUT_KEY = ArtefactKey(b"o" * 16, b"O" * 32)
@@ -102,9 +102,12 @@ class Volume:
         seal_file(path, target, [SOURCE_KEY], overwrite=True)
         return target
 
-    def write_frame(self, frame: pl.DataFrame, *, sealed: bool = False, rows: int = 3) -> Path:
+    def write_frame(
+        self, frame: pl.DataFrame, *, sealed: bool = False, rows: int | None = None
+    ) -> Path:
+        """In row groups of so many rows: of few, and of many rows about eight groups."""
         path = self.folder / "source.parquet"
-        frame.write_parquet(path, row_group_size=rows)
+        frame.write_parquet(path, row_group_size=rows or max(3, frame.height // 8))
         return self.write(path.name, path.read_bytes(), sealed=sealed)
 
     def source(

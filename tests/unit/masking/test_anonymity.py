@@ -1,6 +1,5 @@
 """Privacy models: examples of the papers, edges, and what is refused."""
 
-from datetime import date
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 
 from leeward_masking.anonymity.counts import CountTable, count_block, merge
 from leeward_masking.anonymity.hierarchy import Hierarchy, from_columns
-from leeward_masking.anonymity.ladders import date_units, intervals, prefixes
 from leeward_masking.anonymity.lattice import make_lattice
 from leeward_masking.anonymity.models import (
     EntropyLDiversity,
@@ -36,11 +34,6 @@ def two_levels(values: int, name: str = "q") -> Hierarchy:
 
 def answer(codes: list[int], values: int, models: list[Model], limit: Fraction = NONE) -> Answer:
     return search(table([codes], [values]), make_lattice([two_levels(values)]), models, limit)
-
-
-def texts(hierarchy: Hierarchy) -> list[list[str | None]]:
-    levels = zip(hierarchy.labels, hierarchy.levels, strict=True)
-    return [labels.gather(codes).to_list() for labels, codes in levels]
 
 
 # --- models --------------------------------------------------------------------------------------
@@ -113,7 +106,7 @@ def test_more_than_there_are() -> None:
     assert refused.value.code == "PrivacyModelUnmet"
     everything = answer([0, 1, 1], 2, [KAnonymity(4)], Fraction(1))
     assert (everything.node, everything.loss) == ((0,), 1.0)
-    assert everything.statistics().prosecutor_highest == 0
+    assert everything.suppressed.all()
 
 
 def test_all_unique_one_row_all_equal_no_row() -> None:
@@ -121,9 +114,9 @@ def test_all_unique_one_row_all_equal_no_row() -> None:
     assert (unique.levels(), unique.loss) == ({"q": 1}, 1.0)
     assert answer([0], 1, [KAnonymity(1)]).loss == 0
     equal = answer([1, 1, 1], 3, [KAnonymity(3)])
-    assert (equal.node, equal.loss, equal.statistics().unique) == ((0,), 0, 0)
+    assert (equal.node, equal.loss, equal.suppressed.tolist()) == ((0,), 0, [False])
     nothing = answer([], 3, [KAnonymity(9)])
-    assert (nothing.node, nothing.loss, nothing.statistics().classes) == ((0,), 0, 0)
+    assert (nothing.node, nothing.loss, len(nothing.table)) == ((0,), 0, 0)
 
 
 def test_weights_say_which_column_stays() -> None:
@@ -161,45 +154,6 @@ def test_too_much_is_refused() -> None:
 # --- hierarchies ---------------------------------------------------------------------------------
 
 
-def test_prefixes() -> None:
-    made = prefixes(pl.Series("zip", ["1234", "1299", "12", None]), [2, 0]).with_any()
-    assert texts(made) == [
-        ["1234", "1299", "12", None],
-        ["12**", "12**", "12", None],
-        ["****", "****", "**", None],
-        ["*"] * 4,
-    ]
-
-
-def test_intervals() -> None:
-    made = intervals(pl.Series("age", [-1, 10, 19, 70, None]), [[10, 18, 65], [18]])
-    assert texts(made)[1:] == [
-        ["< 10", "[10, 18)", "[18, 65)", ">= 65", None],
-        ["< 18", "< 18", ">= 18", ">= 18", None],
-    ]
-
-
-def test_date_units() -> None:
-    made = date_units(pl.Series("born", [date(1, 2, 3), date(9999, 12, 31)]), ["Month", "Decade"])
-    assert texts(made)[1] == ["0001-02-01", "9999-12-01"]
-    assert made.size(2) == 2
-
-
-def test_codes_of_a_block() -> None:
-    made = prefixes(pl.Series("zip", [7, 42, None]), [1])
-    assert made.encode(pl.Series([42, None, 7, 42])).tolist() == [1, 2, 0, 1]
-    assert made.encode(pl.Series([], dtype=pl.Int64)).tolist() == []
-
-
-@pytest.mark.parametrize("lacking", ["Smith", None])
-def test_a_value_that_is_lacking_is_named_by_its_row(lacking: str | None) -> None:
-    made = from_columns("name", [pl.Series(["Jones"])])
-    with pytest.raises(JobError, match='row 12: the hierarchy of column "name"') as refused:
-        made.encode(pl.Series(["Jones", "Jones", lacking, lacking]), first_row=10)
-    assert (refused.value.row, refused.value.column) == (12, "name")
-    assert "Smith" not in refused.value.message + refused.value.remedy
-
-
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -213,18 +167,3 @@ def test_a_hierarchy_that_is_none_is_refused(columns: list[list[str]], message: 
     with pytest.raises(JobError, match=message) as refused:
         from_columns("q", [pl.Series(column) for column in columns])
     assert refused.value.code == "InvalidConfig"
-
-
-def test_rules_that_do_not_join_are_refused() -> None:
-    with pytest.raises(JobError, match="must fall"):
-        prefixes(pl.Series("zip", ["123"]), [1, 2])
-    with pytest.raises(JobError, match="level 2 has an edge that level 1 lacks"):
-        intervals(pl.Series("age", [1]), [[10, 20], [15]])
-    with pytest.raises(JobError, match="must rise"):
-        intervals(pl.Series("age", [1]), [[20, 10]])
-    with pytest.raises(JobError, match="level 1 has no edge"):
-        intervals(pl.Series("age", [1]), [[]])
-    with pytest.raises(JobError, match="holds no numbers"):
-        intervals(pl.Series("age", ["x"]), [[1]])
-    with pytest.raises(JobError, match="apart from it at level 2"):
-        date_units(pl.Series("born", [date(2020, 1, 1), date(2020, 5, 1)]), ["Year", "Month"])

@@ -7,11 +7,11 @@ from typing import Literal
 import polars as pl
 import pytest
 
-from leeward_masking.arrowfooter import TAIL, ArrowFooter, batch_size
-from leeward_masking.arrowsource import ArrowReader
-from leeward_masking.content import PlainContent
 from leeward_masking.errors import JobError
-from leeward_masking.volumestorage import VolumeFile
+from leeward_masking.sources.columnar.arrowfooter import TAIL, ArrowFooter, batch_size
+from leeward_masking.sources.columnar.arrowsource import ArrowReader
+from leeward_masking.storage.content import PlainContent
+from leeward_masking.storage.volume import VolumeFile
 from unit.masking import test_workers
 from unit.masking.support import Volume, keep, rule
 from unit.masking.test_parquet import FRAME, TYPES

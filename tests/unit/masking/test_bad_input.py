@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from leeward_masking.errors import JobError
-from leeward_masking.source import Source, open_source
+from leeward_masking.sources.source import Source, open_source
 from unit.masking.support import Volume, keep, rule
 
 ENDS = b"who,day,at\nA,0001-01-01,0001-01-01T00:00:00\nB,9999-12-31,9999-12-31T23:59:59.999999\n"
@@ -43,6 +43,45 @@ def test_dates_are_not_moved_beyond_what_can_be_written(volume: Volume, column: 
     assert (caught.value.code, caught.value.column) == ("UnsuitableColumn", column)
     assert caught.value.row is not None
     assert volume.nothing_written()
+
+
+FAR = pl.Series([0, None, 2**31 - 1], dtype=pl.Int32).cast(pl.Date)
+MOMENTS = pl.Series([0, None, -(2**63) + 1], dtype=pl.Int64)
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet"])
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        (FAR, "day"),
+        (MOMENTS.cast(pl.Datetime("ms", "UTC")), "day"),
+        (MOMENTS.cast(pl.Datetime("us")), "day"),
+        (pl.DataFrame({"at": FAR}).to_struct(), "day.at"),
+        (FAR.reshape((3, 1)).arr.to_list(), "day[]"),
+    ],
+    ids=["date", "milliseconds", "microseconds", "struct", "list"],
+)
+def test_dates_that_no_calendar_shows(
+    volume: Volume, column: pl.Series, name: str, form: str
+) -> None:
+    target = io.BytesIO()
+    frame = pl.DataFrame({"day": column})
+    if form == "arrow":
+        frame.write_ipc(target)
+    else:
+        frame.write_parquet(target, row_group_size=1)
+    with pytest.raises(JobError) as caught:
+        volume.inspect(volume.write(f"a.{form}", target.getvalue()))
+    assert (caught.value.code, caught.value.row) == ("MalformedData", 3)
+    assert caught.value.column == name
+    assert "5881580" not in caught.value.message  # the year of 2**31 - 1
+
+
+def test_dates_of_other_calendars_pass(volume: Volume) -> None:
+    days = pl.Series([-1_000_000, 70_000_000], dtype=pl.Int32).cast(pl.Date)
+    frame = pl.DataFrame({"day": days, "ns": pl.Series([2**63 - 1, 0]).cast(pl.Datetime("ns"))})
+    volume.mask(volume.source(volume.write_frame(frame), frame.schema), [keep("day", "ns")])
+    assert volume.masked().equals(frame)
 
 
 def test_one_row(volume: Volume) -> None:
@@ -95,7 +134,8 @@ def test_a_hundred_thousand_columns_are_refused(volume: Volume, form: str) -> No
 
 @pytest.mark.parametrize("how", ["shorter", "other", "replaced"])
 def test_a_source_that_changes_while_it_is_read(volume: Volume, how: str) -> None:
-    rows = b"".join(b'{"a":%d}\n' % number for number in range(3_000_000, 4_500_000))
+    # Longer than two blocks; lines of blanks cost little.
+    rows = b'{%s"a":3000000}\n' % (b" " * 20_000) * 1050 + b'{"a":4499999}\n'
     path = volume.write("a.jsonl", rows)
     digest = volume.inspect(path).source
     assert digest is not None

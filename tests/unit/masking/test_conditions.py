@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from leeward.formats.jobconfig import RuleConfig
-from leeward_masking.conditions import condition
 from leeward_masking.errors import JobError
-from leeward_masking.rules import compile_plan
-from leeward_masking.stats import ReportBuilder
-from unit.masking.support import MATERIAL, rule, rule_with
+from leeward_masking.report.stats import ReportBuilder
+from leeward_masking.rules.conditions import condition
+from leeward_masking.rules.plan import compile_plan
+from unit.masking.support import KEY_REF, MATERIAL, rule, rule_with
 
 FRAME = pl.DataFrame(
     {
@@ -118,6 +118,34 @@ def test_types_do_not_depend_on_the_values_of_a_block(part: pl.DataFrame) -> Non
         )
         plan = compile_plan([config], FRAME.schema, lambda _: MATERIAL)
         assert plan.mask(part).frame.schema == plan.mask(FRAME).frame.schema
+
+
+@pytest.mark.parametrize(
+    ("dtype", "transform", "expected"),
+    [
+        (pl.Int32(), {"noise": {"scale": "0.001"}}, pl.Int64()),
+        (pl.Decimal(9, 2), {"noise": {"scale": "0.00001"}}, pl.Decimal(38, 2)),
+        (pl.Int16(), {"randomMask": {"range": {"lower": "1", "upper": "1"}}}, pl.Int64()),
+        (pl.UInt64(), {"randomMask": {"range": {"lower": "1", "upper": "1"}}}, pl.String()),
+        (pl.Int32(), {"hash": {"key": KEY_REF, "length": 64}}, pl.String()),
+    ],
+)
+def test_numbers_stay_numbers_beside_wider_ones(
+    dtype: pl.DataType, transform: dict[str, Any], expected: pl.DataType
+) -> None:
+    frame = pl.DataFrame({"n": pl.Series([1, 5, None]).cast(dtype), "ward": ["A", "B", "B"]})
+    config = rule_with(
+        "n",
+        transform,
+        key="HMAC_SHA256",
+        when={"column": "ward", "equals": "A"},
+        otherwise={"keep": {}},
+    )
+    made = compile_plan([config], frame.schema, lambda _: MATERIAL).mask(frame).frame["n"]
+    assert made.dtype == expected
+    assert made.tail(2).cast(pl.Float64).to_list() == [5, None]
+    if expected != pl.String:
+        assert made[0] == 1
 
 
 def test_the_condition_looks_at_the_source_whatever_its_column_becomes() -> None:

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from leeward.api.csvoptions import CsvOptions
-from leeward_masking.content import PlainContent
-from leeward_masking.csvsource import CsvReader
 from leeward_masking.errors import JobError
-from leeward_masking.volumestorage import VolumeFile
+from leeward_masking.sources.text.csvsource import CsvReader
+from leeward_masking.storage.content import PlainContent
+from leeward_masking.storage.volume import VolumeFile
 from unit.masking.support import Volume, keep
 
 SECRET = "SECRET-Žofie"
@@ -68,6 +68,9 @@ def test_values_come_out_in_their_types(volume: Volume) -> None:
         (["9223372036854775808"], "String"),
         (["1", "2.5", "1e-3"], "Float"),
         (["1", "1234567890123456.5"], "String"),
+        (["1.5", "1e308", "-2E-300", "0e400", "-0.0e1"], "Float"),
+        (["1.5", "1e309"], "String"),
+        (["1.5", "-2E-400"], "String"),
         (["true", "false"], "Boolean"),
         (["True"], "String"),
         (["2026-01-31", "2026-02-30"], "String"),
@@ -93,6 +96,8 @@ BAD = {
     "quote inside": (b'a,b\n1,2\n3,x"y"\n', "MalformedData", 2, "b"),
     "text after quote": (b'a,b\n"1"x,2\n', "MalformedData", 1, "a"),
     "open quote": (b'a,b\n1,2\n3,"4\n5,6\n', "MalformedData", 2, "b"),
+    "lines of another system": (b"a,b\r1,2\r3,4\r", "MalformedData", None, None),
+    "some of another system": (b"a,b\r1,2\r3,4\n5,6,7,8\n", "MalformedData", None, None),
     "not UTF-8": (b"a,b\n1,2\n3,\xff\xfe\n", "WrongEncoding", 2, "b"),
     "not UTF-8 in quotes": (b'a,b\n"x,\ny",2\n3,"\xe9"\n', "WrongEncoding", 2, "b"),
     "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "WrongEncoding", None, None),

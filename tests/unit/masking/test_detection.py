@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from leeward_masking.detection import SAMPLE, ContentSample, detect
+from leeward_masking.freetext.detection import SAMPLE, ContentSample, detect
 from unit.masking.support import Volume
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from leeward.api.dataset import DataFormat
 from leeward.formats.sealed import SealedWriter
-from leeward_masking.encoding import Encoder
 from leeward_masking.errors import SOURCE, JobError
 from leeward_masking.errors import volume as reading
-from leeward_masking.nesting import Layout
-from leeward_masking.sink import SealedOutput
-from leeward_masking.stats import SKETCH_SIZE
-from leeward_masking.volumestorage import temporary_siblings
+from leeward_masking.output.encoding import Encoder
+from leeward_masking.output.sink import SealedOutput
+from leeward_masking.report.stats import SKETCH_SIZE
+from leeward_masking.storage.volume import temporary_siblings
+from leeward_masking.values.nesting import Layout
 from unit.masking.support import OUTPUT_KEY, Volume, keep, rule
 
 FRAME = pl.DataFrame(

@@ -77,10 +77,29 @@ def test_one_large_class_does_not_drive_out_the_others() -> None:
     rows = np.random.default_rng(5).permutation(60_000)
     classes = np.where(rows < 50_000, 0, rows // 10).tolist()
     found = sampled(classes, rows.tolist(), 40_000, 5_000).exposure()
-    assert not found.estimated
+    assert found.estimated
     assert found.classes == 1_001
     assert found.smallest == 10
     assert found.largest == pytest.approx(50_000, rel=4 / MOST_PER_CLASS**0.5)
+
+
+@pytest.mark.parametrize("rows", [22_000, 25_000, 28_000, 31_000])
+def test_the_size_of_a_large_class_does_not_depend_on_where_the_rows_end(rows: int) -> None:
+    """People of large classes are left out whenever there are many, and not only now and then."""
+    found = sampled([0] * rows, list(range(rows)), 16_000, 1_000)
+    assert found.exposure().smallest == pytest.approx(rows, rel=4 / MOST_PER_CLASS**0.5)
+    assert not found.breaks(rows)
+    assert found.breaks(rows * 3 // 2)
+    parts = [sampled([0] * 9_000, list(range(n, n + 9_000)), 16_000) for n in (0, 9_000)]
+    merged = ClassSample.merged([p.tables() for p in parts], by_subject=True, sample=16_000)
+    assert merged.exposure().smallest == pytest.approx(18_000, rel=4 / MOST_PER_CLASS**0.5)
+
+
+def test_classes_that_were_counted_break_k_exactly() -> None:
+    found = sampled(CLASSES[1:], list(range(len(CLASSES) - 1)), 1 << 20)
+    assert not found.breaks(3)
+    assert found.breaks(4)
+    assert not ClassSample(by_subject=True).breaks(2)
 
 
 @pytest.mark.parametrize("sample", [1 << 20, 500])

@@ -10,8 +10,8 @@ import pytest
 
 from leeward.api.fakes import Fake, FakeKind, FakeLocale
 from leeward_masking.errors import JobError
-from leeward_masking.fakes.lists import lists
-from leeward_masking.fakes.mask import FakeMask
+from leeward_masking.transforms.fakes.lists import lists
+from leeward_masking.transforms.fakes.mask import FakeMask
 from unit.masking.support import KEY_REF
 
 LOCALES = get_args(FakeLocale)
@@ -111,7 +111,7 @@ def test_lists_hold_what_can_be_shown(locale: FakeLocale) -> None:
         assert not values.str.contains(r"[\t\n]").any(), name
         if name not in ("mailFirst", "mailLast"):
             assert values.is_unique().all(), name
-    packed = (files("leeward_masking.fakes") / "data" / f"{locale}.tsv.gz").read_bytes()
+    packed = (files("leeward_masking.transforms.fakes") / "data" / f"{locale}.tsv.gz").read_bytes()
     assert len(gzip.decompress(packed)) < 200_000
 
 

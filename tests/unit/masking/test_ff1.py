@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leeward_masking.ff1 import BatchFf1
+from leeward_masking.ciphers.ff1 import BatchFf1
 from unit.masking import ff1reference
 
 NIST_KEY = "2B7E151628AED2A6ABF7158809CF4F3CEF4359D8D580AA4F7F036D6F04FC6A94"

@@ -8,13 +8,19 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leeward.formats.jobconfig import InspectConfig, MaskingConfig, OutputFile, SourceFile
+from leeward.formats.jobconfig import (
+    InspectConfig,
+    MaskingConfig,
+    OutputFile,
+    RuleConfig,
+    SourceFile,
+)
 from leeward.formats.result import Result
 from leeward_masking.errors import JobError
-from leeward_masking.inspection import inspect_file
-from leeward_masking.source import open_source
-from leeward_masking.workers import Worker
-from unit.masking.support import MATERIAL, OUTPUT_KEY, Volume, keep
+from leeward_masking.sources.source import open_source
+from leeward_masking.tasks.inspection import inspect_file
+from leeward_masking.workers.worker import Worker
+from unit.masking.support import MATERIAL, OUTPUT_KEY, Volume, keep, rule
 
 SECRET = "SECRET-Žofie"
 FORMS = ["ArrowIPC", "CSV", "JSONL", "Parquet"]
@@ -74,26 +80,37 @@ def test_all_files_are_one_table(volume: Volume, form: str) -> None:
     assert result.source.digest == source.digest
 
 
+def shared(volume: Volume, source: SourceFile, rules: list[RuleConfig]) -> Result:
+    """What one of several pods makes of it."""
+    config = MaskingConfig(
+        source=source,
+        rules=rules,
+        output=OutputFile(path=str(volume.output), format="Parquet"),
+        workers=2,
+    )
+    keys = (None, lambda role: MATERIAL, OUTPUT_KEY, bytes(32))
+    return Worker(config, *keys, 0, volume.progress, min_shard=1 << 10).run()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_several_pods_name_rows_as_one_does(volume: Volume, form: str) -> None:
+    first = pl.DataFrame({"ip": ["192.0.2.1"] * 500})
+    second = pl.DataFrame({"ip": ["192.0.2.1", SECRET, "192.0.2.1"]})
+    source = pinned(volume, folder(volume, form, first, second))
+    rules = [rule("ip", "generalize", {"ipPrefix": {"v4": 24, "v6": 48}})]
+    with pytest.raises(JobError) as alone:
+        volume.mask(source, rules)
+    with pytest.raises(JobError) as one_of_several:
+        shared(volume, source, rules)
+    assert alone.value.row == 502
+    assert one_of_several.value.result() == alone.value.result()
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_several_pods_divide_the_files(volume: Volume, form: str) -> None:
     frames = [pl.DataFrame({"a": range(n, n + 900)}) for n in range(0, 2700, 900)]
     source = pinned(volume, folder(volume, form, *frames))
-    config = MaskingConfig(
-        source=source,
-        rules=[keep("a")],
-        output=OutputFile(path=str(volume.output), format="Parquet"),
-        workers=2,
-    )
-    result = Worker(
-        config,
-        None,
-        lambda role: MATERIAL,
-        OUTPUT_KEY,
-        bytes(32),
-        0,
-        volume.progress,
-        min_shard=1 << 10,
-    ).run()
+    result = shared(volume, source, [keep("a")])
     assert result.output is not None
     assert result.output.rows == 2700
     assert result.source is not None
@@ -139,7 +156,9 @@ def test_lines_are_counted_in_each_file(volume: Volume) -> None:
     Path(source.path, "part-1.jsonl").write_text(json.dumps({"a": 1}) + "\n{SECRET\n")
     with pytest.raises(JobError) as caught:
         inspected(volume, source)
-    assert "line 2: it is no JSON (in file part-1.jsonl)" in caught.value.message
+    assert (
+        "line 2: it is no JSON from character 2 on (in file part-1.jsonl)" in caught.value.message
+    )
 
 
 @pytest.mark.parametrize("what", ["changed", "added", "removed", "renamed"])

@@ -7,10 +7,14 @@ import polars as pl
 import pytest
 
 from leeward.api.transforms import Alphabet, FormatPreserving
+from leeward_masking.ciphers.keys import derive
+from leeward_masking.ciphers.siv import SLICE
 from leeward_masking.errors import JobError
-from leeward_masking.formatpreserving import ALPHABETS, MAX_CHARACTERS, FormatPreservingMask
-from leeward_masking.keys import derive
-from leeward_masking.siv import SLICE
+from leeward_masking.transforms.formatpreserving import (
+    ALPHABETS,
+    MAX_CHARACTERS,
+    FormatPreservingMask,
+)
 from unit.masking import ff1reference
 from unit.masking.support import KEY_REF
 

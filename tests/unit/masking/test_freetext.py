@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from leeward.api.rustregex import search_fault
 from leeward_masking.errors import JobError
 from leeward_masking.freetext import (
     ENTITIES,
@@ -11,6 +12,7 @@ from leeward_masking.freetext import (
     CustomPattern,
     FreeTextDetector,
 )
+from leeward_masking.freetext.custom import KnownValues
 
 DETECTOR = FreeTextDetector()
 
@@ -187,6 +189,47 @@ def test_custom_patterns_and_dictionaries() -> None:
     ]
 
 
+def test_a_term_that_is_part_of_a_word_hides_no_other() -> None:
+    terms = ["Lee", "Leeds Clinic", "New", "New York", "Mary Ann", "Annex B"]
+    detector = FreeTextDetector([], [CustomDictionary("Place", "places", terms)])
+    assert found("Leeds Clinic, New York", detector) == [
+        ("Place", "Leeds Clinic"),
+        ("Place", "New York"),
+    ]
+    assert found("Mary Annex B", detector) == [("Place", "Annex B")]
+
+
+def test_terms_are_found_with_other_spaces_and_apostrophes() -> None:
+    terms = ["St Mary's", "\uff2c\uff37\uff11"]
+    detector = FreeTextDetector([], [CustomDictionary("Place", "places", terms)])
+    note = "st\u00a0mary\u2019s, LW1"
+    assert found(note, detector) == [("Place", note[:9]), ("Place", "LW1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "note", "words"),
+    [
+        ("John Johnson", "Seen: Johnson, johnson", ["Johnson"]),
+        ("Dan Daniels", "DANIELS rang", ["DANIELS"]),
+        ("Ann Annable", "Ann Annable, Annable", ["Ann Annable", "Annable"]),
+        (
+            "Ed O'Brien",
+            "Ed\u00a0O\u2019Brien, O\u2019Brien",
+            ["Ed\u00a0O\u2019Brien", "O\u2019Brien"],
+        ),
+        ("Ed O\u2019Brien", "O'Brien, O\u2019BRIEN", ["O'Brien", "O\u2019BRIEN"]),
+    ],
+)
+def test_words_of_a_known_name_are_found_however_they_are_written(
+    name: str, note: str, words: list[str]
+) -> None:
+    detector = FreeTextDetector(
+        [], [CustomPattern("X", "none", "zzz")], known=[KnownValues("Person", "n")]
+    )
+    spans = detector.find(pl.Series([note]), [pl.Series([name])])
+    assert [note[a:b] for a, b in spans.select("start", "end").iter_rows()] == words
+
+
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
@@ -204,6 +247,21 @@ def test_a_pattern_that_cannot_work_is_refused(pattern: str, reason: str) -> Non
     assert refused.value.code == "InvalidConfig"
     assert '"mine"' in refused.value.message
     assert "secret" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(?-u:\xff)", r"[\p{L}--\p{Han}]", r"\w{50}", r"\w{300}", "(?P<a>x)(?P<a>y)", r"\Z"],
+)
+def test_the_crate_that_checks_patterns_takes_what_the_one_that_searches_takes(
+    pattern: str,
+) -> None:
+    try:
+        pl.Series(["x"]).str.contains(pattern)
+        taken = True
+    except pl.exceptions.ComputeError:
+        taken = False
+    assert (search_fault(pattern) is None) is taken
 
 
 def test_letters_that_match_ascii_ones_without_case_are_none() -> None:

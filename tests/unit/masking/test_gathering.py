@@ -8,9 +8,9 @@ import pytest
 from leeward.formats.jobconfig import RuleConfig
 from leeward.formats.result import ColumnReport, Result
 from leeward_masking.errors import JobError
-from leeward_masking.gathering import gather, merged
 from leeward_masking.progress import Progress
-from leeward_masking.rules import MaskPlan, compile_plan
+from leeward_masking.rules.plan import MaskPlan, compile_plan
+from leeward_masking.transforms.gathering import gather, merged
 from unit.masking.support import MATERIAL, Volume, keep, rule
 
 FRAME = pl.DataFrame({"income": list(range(200)), "ward": ["A", None] * 100})

@@ -4,10 +4,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from leeward_masking.content import PlainContent
 from leeward_masking.errors import JobError
-from leeward_masking.jsonlsource import JsonlReader
-from leeward_masking.volumestorage import VolumeFile
+from leeward_masking.sources.text.jsonlsource import JsonlReader
+from leeward_masking.storage.content import PlainContent
+from leeward_masking.storage.volume import VolumeFile
 from unit.masking.support import Volume, keep, rule
 
 SECRET = "SECRET-Žofie"
@@ -171,11 +171,11 @@ def test_types_are_those_of_all_lines(volume: Volume, values: str, kind: str) ->
 
 
 BAD = {
-    "no JSON": ('{"a":1}\n{"a":\n', "MalformedData", 2, None, "line 2: it is no JSON"),
+    "no JSON": ('{"a":1}\n{"a":\n', "MalformedData", 2, None, "line 2: it is no JSON from"),
     "after a blank line": ('{"a":1}\n\n{"a"\n', "MalformedData", 2, None, "line 3"),
     "two objects": ('{"a":1}{"a":2}\n', "MalformedData", 1, None, "line 1"),
     "no object": ("[1]\n", "MalformedData", 1, None, "no JSON object"),
-    "NaN": ('{"a":NaN}\n', "MalformedData", 1, None, "no JSON"),
+    "NaN": ('{"a":NaN}\n', "MalformedData", 1, None, "line 1: it holds NaN"),
     "too large a float": ('{"a":1}\n{"a":1e400}\n', "MalformedData", 2, None, "too large"),
     "too many digits": ('{"a":' + "9" * 50 + "}\n", "MalformedData", 1, None, "37 digits"),
     "inexact as a float": (
@@ -193,6 +193,7 @@ BAD = {
     "inside a list": ('{"a":[1,[2]]}\n', "MalformedData", 1, "a[]", "a list"),
     "too deep": ('{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "MalformedData", 1, None, "deep"),
     "deep": ('{"a":' + "[" * 200 + "]" * 200 + "}\n", "UnsuitableColumn", 1, None, "path"),
+    "no member": ("{}\n{}\n", "FileEmpty", None, None, "no columns"),
     "nothing": ("\n \n", "FileEmpty", None, None, "no JSON object"),
     "BOM only": ("\ufeff", "FileEmpty", None, None, "mark"),
     "Parquet": ("PAR1 and more", "WrongFormat", None, None, "Parquet"),
@@ -207,6 +208,7 @@ def test_bad_lines_are_named_and_no_value(
     error = failure(volume, data.encode())
     assert (error.code, error.row, error.column) == (code, row, column)
     assert words in error.message
+    assert "csv" not in error.remedy
 
 
 @pytest.mark.parametrize(

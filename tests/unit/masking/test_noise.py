@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from leeward.api.valuetransforms import Noise
-from leeward_masking.noise import NoiseMask
-from leeward_masking.randomness import WORDS, below, gaussian, laplace, uniform
+from leeward_masking.transforms.noise import NoiseMask
+from leeward_masking.values.randomness import WORDS, below, gaussian, laplace, uniform
 from unit.masking.support import NUMBERS, column, refused
 
 

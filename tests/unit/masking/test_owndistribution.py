@@ -1,7 +1,7 @@
 """randomMask.distribution."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from math import inf, nan
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leeward_masking.owndistribution import OwnDistribution
+from leeward_masking.transforms.owndistribution import OwnDistribution
 from unit.masking.support import NUMBERS, column, refused
 
 
@@ -135,3 +135,10 @@ def test_what_lists_hold(values: Sequence[Any], dtype: Any) -> None:
 )
 def test_what_has_no_distribution(values: pl.Series) -> None:
     assert "SECRET" not in refused(drawn, values).message
+
+
+@pytest.mark.parametrize("nest", [lambda v: v, lambda v: [v]], ids=["lists", "lists of lists"])
+def test_what_one_row_has_often_is_not_that_of_many(nest: Callable[[Any], Any]) -> None:
+    before = column([nest(["rare"] * 20), *[nest(["usual", None])] * 50])
+    after = drawn(before, 5)
+    assert "rare" not in str(after.to_list())

@@ -7,11 +7,11 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from leeward_masking.content import PlainContent
 from leeward_masking.errors import JobError
-from leeward_masking.footer import read_row_groups
-from leeward_masking.parquetsource import ParquetReader
-from leeward_masking.volumestorage import VolumeFile
+from leeward_masking.sources.columnar.parquetfooter import read_row_groups
+from leeward_masking.sources.columnar.parquetsource import ParquetReader
+from leeward_masking.storage.content import PlainContent
+from leeward_masking.storage.volume import VolumeFile
 from unit.masking.support import Volume, keep
 
 FRAME = pl.DataFrame(
@@ -79,6 +79,13 @@ def test_no_parquet(volume: Volume) -> None:
     assert raised(volume, b"").code == "FileEmpty"
 
 
+def test_two_columns_of_one_name(volume: Volume) -> None:
+    data = volume.write_frame(pl.DataFrame({"one": ["SECRET"], "two": ["SECRET"]})).read_bytes()
+    error = raised(volume, data.replace(b"two", b"one"))
+    assert error.code == "DuplicateColumn"
+    assert "SECRET" not in error.result().model_dump_json()
+
+
 def test_without_rows(volume: Volume) -> None:
     assert raised(volume, volume.write_frame(FRAME.clear()).read_bytes()).code == "FileEmpty"
 
@@ -90,12 +97,12 @@ def test_a_file_that_was_cut_short(volume: Volume, cut: int) -> None:
 
 
 def test_damage_is_found_and_tells_no_value(volume: Volume) -> None:
-    """Every byte of the footer in turn: refused, or read as the same rows; never a crash."""
+    """Bytes all over the footer, one in turn: refused, or read as the same rows; never a crash."""
     frame = pl.DataFrame({"a": ["SECRET-1", "SECRET-2"], "b": [1, 2]})
     data = bytearray(volume.write_frame(frame).read_bytes())
     length = int.from_bytes(data[-8:-4], "little")
     errors: list[JobError] = []
-    places = range(len(data) - 8 - length, len(data), 3)
+    places = range(len(data) - 8 - length, len(data), 7)
     for place in places:
         damaged = bytes(data[:place]) + bytes([data[place] ^ 0x55]) + bytes(data[place + 1 :])
         with noting(errors):

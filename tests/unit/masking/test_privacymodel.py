@@ -1,6 +1,7 @@
 """spec.privacyModel on rows: what is counted, and what is written."""
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 import polars as pl
@@ -109,6 +110,23 @@ def test_more_combinations_than_fit_are_refused() -> None:
     assert refused.value.code == "TooLarge"
 
 
+@pytest.mark.parametrize(
+    ("people", "sensitive", "words"),
+    [
+        (range(5), [], "more than 3 people"),
+        (None, [pl.Series(range(5))], "with values of the sensitive column"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    people: Sequence[int] | None, sensitive: list[pl.Series], words: str
+) -> None:
+    """There is one combination."""
+    subjects = None if people is None else pl.Series(people)
+    part = count_rows([pl.Series(["x"] * 5)], sensitive, subjects)
+    with pytest.raises(JobError, match=words):
+        merge_counts([part, part], limit=3)
+
+
 FILE = {"configMap": {"name": "levels", "key": "icd.csv"}}
 TABLE = "J10;flu;airways;*\nJ45;asthma;airways;*\nK29;gastritis;stomach;*\nK30;;stomach;*\n"
 
@@ -145,6 +163,17 @@ def test_missing_values_are_a_combination_like_others() -> None:
     assert released(frame, model(["q"]))[1]["q"].to_list() == ["a", "a", None, None]
 
 
+@pytest.mark.parametrize("values", [[nan] * 4, [nan, nan, 1.0, 1.0], [nan, nan, None, None]])
+def test_not_a_number_is_a_value_like_others(values: list[float | None]) -> None:
+    frame = pl.DataFrame({"q": values}, schema={"q": pl.Float64})
+    asked = model(["q"])
+    counter = Counter(count(frame.clear(), asked))
+    for row in range(4):
+        counter.add(count(frame.slice(row, 1), asked))
+    written = decide(counter.counted(), asked, {"q": rule()}, {}).apply(frame)[0]
+    assert written.equals(frame)
+
+
 def test_categories_are_counted_as_text() -> None:
     blocks = [
         pl.DataFrame({"q": pl.Series(list(part), dtype=pl.Categorical)}) for part in ("ba", "ab")
@@ -176,15 +205,17 @@ def test_fewer_people_than_k_cannot_be_hidden(rows: int) -> None:
     with pytest.raises(JobError) as refused:
         released(pl.DataFrame({"q": [1] * rows}), model(["q"], k=4, maxSuppression="0.5"))
     assert refused.value.code == "PrivacyModelUnmet"
-    assert f"(there are {rows} people)" in refused.value.message
-    assert "maxSuppression" in refused.value.remedy
+    people = "1 person" if rows == 1 else f"{rows} people"
+    assert refused.value.message == f"privacyModel.kAnonymity.k = 4, but the data has {people}"
+    assert refused.value.remedy == "choose a smaller k, or mask a source with more people"
 
 
 def test_fewer_values_than_l_cannot_be_mixed() -> None:
     frame = pl.DataFrame({"q": [1, 1, 2, 2], "s": ["flu"] * 4, "who": [1, 2, 3, 1]})
     with pytest.raises(JobError) as refused:
         released(frame, model(["q"], lDiversity={"l": 2, "column": "s"}), "who")
-    assert 'there are 3 people, 1 values of "s"' in refused.value.message
+    told = 'privacyModel.lDiversity.l = 2, but column "s" has 1 different value'
+    assert refused.value.message == told
 
 
 def test_no_rows_give_no_rows() -> None:

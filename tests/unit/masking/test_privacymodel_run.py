@@ -11,7 +11,7 @@ from leeward.api.privacymodel import PrivacyModel
 from leeward.formats.jobconfig import PrivacyConfig
 from leeward.formats.result import PrivacyReport
 from leeward_masking.errors import JobError
-from unit.masking.support import Volume, keep, rule
+from unit.masking.support import KEY_REF, Volume, keep, rule
 
 DAY = date(1950, 1, 1)
 PEOPLE = pl.DataFrame(
@@ -125,6 +125,21 @@ def test_sensitive_values_are_mixed_in_every_combination(
     written, _, _ = masked(volume, privacy(**changes))
     kinds = written.group_by(QUASI).agg(pl.col("ill").n_unique())
     assert kinds["ill"].min() == 3
+
+
+def test_what_is_found_in_notes_is_counted_once(volume: Volume) -> None:
+    """Notes that are a sensitive column are searched for the classes, too."""
+    notes = pl.Series("note", [f"write to p{row % 8 // 4}@b.org" for row in range(400)])
+    frame = PEOPLE.select("who", "sex").with_columns(notes)
+    diverse = {"l": 2, "column": "note"}
+    asked = privacy(kAnonymity={"quasiIdentifiers": ["sex"]}, lDiversity=diverse)
+    tokens = {"tokenize": {"key": KEY_REF}}
+    found: dict[str, object] = {"languages": ["en"], "entities": ["Mail"], "replacement": tokens}
+    rules = [keep("sex"), rule("note", "freeText", found, role="AES256_SIV")]
+    path = volume.write_frame(frame)
+    result = volume.mask(volume.source(path, frame.schema), rules, privacy=asked)
+    assert result.report is not None
+    assert [report.found for report in result.report.free_text] == [{"Mail": 400}]
 
 
 def test_nothing_is_written_where_no_levels_keep_to_it(volume: Volume) -> None:

@@ -33,10 +33,9 @@ from leeward.formats.result import (
 )
 from leeward.formats.sealed import HpkePrivateKey, SealedReader, seal_file
 from leeward_masking.errors import JobError
-from leeward_masking.logs import Log
-from leeward_masking.metrics import exposition
-from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
-from leeward_masking.program import (
+from leeward_masking.pod.logs import Log
+from leeward_masking.pod.metrics import exposition
+from leeward_masking.pod.program import (
     Pod,
     deliver,
     exit_code,
@@ -44,8 +43,9 @@ from leeward_masking.program import (
     run_until_stopped,
     wait_until_taken,
 )
+from leeward_masking.pod.server import EVERYWHERE, PodServer, ResultBox, listening, serving
 from leeward_masking.progress import Progress
-from leeward_masking.server import EVERYWHERE, PodServer, ResultBox, listening, serving
+from leeward_masking.tasks.preview import ephemeral_keys, first_rows, preview_frame
 from unit.masking.support import Volume, keep, rule
 
 SECRET = "SECRET-Ana"
@@ -188,12 +188,13 @@ def pod(config: JobConfig, results: ResultBox) -> Pod:
     return Pod(config, KEYS, Progress(), results, Log(io.StringIO()))
 
 
+@pytest.mark.parametrize("failure", [RuntimeError, pl.exceptions.PanicException])
 def test_unforeseen_failures_show_only_their_type(
-    volume: Volume, box: ResultBox, tmp_path: Path
+    volume: Volume, box: ResultBox, failure: type[BaseException]
 ) -> None:
     class Exploding(Progress):
         def begin(self, unit: str, total: int = 0) -> None:
-            raise RuntimeError(SECRET)
+            raise failure(SECRET)
 
     source = volume.source(volume.write("a.csv", DATA))
     preview = PreviewConfig(
@@ -205,7 +206,7 @@ def test_unforeseen_failures_show_only_their_type(
     result = run_task(work)
     assert result.error is not None
     assert result.error.code == "Internal"
-    assert "RuntimeError" in result.error.message
+    assert failure.__name__ in result.error.message
     assert SECRET not in result.model_dump_json()
     assert exit_code(result) == 1
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leeward_masking.distribution import ROWS, VALUE, Distribution, counts_of, is_sampled
-from leeward_masking.quantiles import Quantiles
+from leeward_masking.transforms.distribution import ROWS, VALUE, Distribution, counts_of, is_sampled
+from leeward_masking.transforms.quantiles import Quantiles
 from unit.masking.support import NUMBERS, column, refused
 
 

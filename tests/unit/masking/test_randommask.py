@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from leeward.api.valuetransforms import NumberRange
-from leeward_masking.randommask import RangeMask, suppress
-from leeward_masking.randomness import WORDS
+from leeward_masking.transforms.randommask import RangeMask, suppress
+from leeward_masking.values.randomness import WORDS
 from unit.masking.support import NUMBERS, column, refused
 
 

@@ -23,15 +23,15 @@ from leeward.formats.report import (
     report_path,
 )
 from leeward.formats.sealed import digest_file, open_reader
-from leeward_masking.cleaning import clean
 from leeward_masking.engine import mask_file
 from leeward_masking.errors import JobError
 from leeward_masking.report.distributions import scale_of, spread
 from leeward_masking.report.page import page
+from leeward_masking.report.stats import ReportBuilder
 from leeward_masking.report.stored import stored_report
-from leeward_masking.rules import compile_plan
-from leeward_masking.stats import ReportBuilder
-from leeward_masking.volumestorage import VolumeStorage
+from leeward_masking.rules.plan import compile_plan
+from leeward_masking.storage.volume import VolumeStorage
+from leeward_masking.tasks.cleaning import clean
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, Volume, keep, rule
 
 ABOUT = ReportSubject(job="nightly", source="people", output="people-masked")
@@ -107,6 +107,27 @@ def test_the_report_says_what_was_done_and_no_value_of_few(volume: Volume) -> No
     assert (mail.detected, mail.unique) == ("Mail", "1.000")
     assert columns["tags[]"].before is None
     assert "PLANTED" not in told + report.model_dump_json()
+
+
+@pytest.mark.parametrize("in_list", [False, True])
+@pytest.mark.parametrize(
+    ("languages", "missed"), [(["en"], ["zh"]), (["zh"], ["en"]), (["en", "zh"], [])]
+)
+def test_a_language_of_notes_that_was_not_searched_is_named(
+    volume: Volume, languages: list[str], missed: list[str], in_list: bool
+) -> None:
+    notes = pl.Series("note", ["Jane Roe said that it hurts", "患者王小明昨日入院"] * 40)
+    frame = pl.DataFrame([notes.reshape((40, 2)).arr.to_list() if in_list else notes])
+    report, told = opened(
+        masked(
+            volume,
+            frame,
+            rules=[rule("note[]" if in_list else "note", "freeText", {"languages": languages})],
+        )
+    )
+    (column,) = report.columns
+    assert (column.counts.not_searched or []) == missed
+    assert ("were not searched" in told) == bool(missed)
 
 
 def test_values_of_a_column_that_names_people_are_not_shown(volume: Volume) -> None:
@@ -235,6 +256,24 @@ def test_classes_of_parts_are_those_of_the_whole() -> None:
     assert figures(merged.sections()[0])["Classes"] == ["400", "2"]
 
 
+def test_languages_that_parts_have_seen_are_added_up() -> None:
+    def counted(*notes: str) -> ReportBuilder:
+        frame = pl.DataFrame({"note": notes})
+        plan = compile_plan(
+            [rule("note", "freeText", {"languages": ["en"]})], frame.schema, lambda _: b""
+        )
+        report = ReportBuilder(plan, frame.schema)
+        report.add(frame, plan.mask(frame))
+        return report
+
+    english, chinese = counted(*["it hurts a lot"] * 98), counted("患者昨日入院")
+    assert english.report(1.0).columns[0].not_searched is None
+    english.merge(chinese.tables())
+    assert english.report(1.0).columns[0].not_searched == ["zh"]
+    english.merge(counted(*["it hurts a lot"] * 2).tables())
+    assert english.report(1.0).columns[0].not_searched is None
+
+
 class _Page(HTMLParser):
     """Counts tags, and what would be fetched."""
 
@@ -254,6 +293,17 @@ class _Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag != "rect":
             assert self.open.pop() == tag
+
+
+def test_the_page_begins_with_what_stands_out(volume: Volume) -> None:
+    report, told = opened(masked(volume))
+    place = [column.counts.name for column in report.columns].index("mail")
+    _, _, found = told.partition("<h2>What stands out</h2>")
+    warnings, _, rest = found.partition("<h2>")
+    assert f'<a href="#c{place}">mail</a>: In the output, a share of 1.000' in warnings
+    assert rest.startswith("All columns")
+    harmless = [column for column in report.columns if column.counts.name == "patient"]
+    assert "What stands out" not in page(report.model_copy(update={"columns": harmless}))
 
 
 def test_the_page_stands_by_itself_and_obeys_no_name(volume: Volume) -> None:

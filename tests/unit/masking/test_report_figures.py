@@ -65,6 +65,18 @@ def test_columns_of_every_kind_can_be_drawn(values: pl.Series) -> None:
     assert 0 <= float(utility(values, values).loss) <= 1
 
 
+@pytest.mark.parametrize("rows", [60, 150, 1_000])
+def test_no_figure_depends_on_a_few_rows(rows: int) -> None:
+    """A mean times the number of rows would tell the value of the one that is far from all."""
+    usual = [number % 50 for number in range(rows)]
+    near, far = (pl.Series([*usual, *[end] * 5]) for end in (49, 987_654_321))
+    assert summary(far) == summary(near)
+    scale = scale_of((far, far))
+    assert scale is not None
+    assert scale == scale_of((near, near))
+    assert scale.borders[-1] <= 50
+
+
 def test_bars_of_dates_are_in_order_and_hold_all() -> None:
     days = pl.Series([datetime.date(2020, 1, 1) + datetime.timedelta(d) for d in range(500)])
     shown = drawn(days)

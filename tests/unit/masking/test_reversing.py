@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from leeward.formats.jobconfig import RuleConfig, UnmaskTokensConfig
 from leeward_masking.errors import JobError
-from leeward_masking.rules import compile_plan
-from leeward_masking.unmasking import unmask_tokens
+from leeward_masking.rules.plan import compile_plan
+from leeward_masking.tasks.unmasking import unmask_tokens
 from unit.masking.support import KEY_REF, MATERIAL, OUTPUT_KEY, Volume
 
 TEXTS = ["Ada", "", None, "Zebulon Quackenbush", "王小明", "x" * 5000, "4711"]
@@ -142,10 +142,20 @@ def test_a_list_of_tokens_becomes_a_sealed_table(volume: Volume) -> None:
     ]
 
 
+def test_a_token_in_a_note_is_led_back_by_tokenize() -> None:
+    found = {"freeText": {"languages": ["en"], "replacement": {"tokenize": {"key": KEY_REF}}}}
+    transform, key = MAKERS["tokenize"]
+    (note,) = led(found, key, pl.Series("v", ["write to ada@clinic.example"])).to_list()
+    token = note.partition("[MAIL:")[2].rstrip("]")
+    back = led(transform, key, pl.Series("v", [token]), undo=True)
+    assert back.to_list() == ["ada@clinic.example"]
+
+
 def test_one_token_that_the_key_did_not_make_leaves_nothing(volume: Volume) -> None:
     config = tokens_config(volume, [*tokens_of("4711"), "Zebulon"], "Parquet")
     with pytest.raises(JobError) as raised:
         unmask_tokens(config, lambda _: MATERIAL, OUTPUT_KEY)
-    assert raised.value.row == 2
+    assert raised.value.row is None
+    assert raised.value.message.startswith("token 2 of 2 was not made by this rule")
     assert "Zebulon" not in raised.value.message
     assert volume.nothing_written()

@@ -21,7 +21,7 @@ from leeward.formats.sealed import (
 )
 from leeward_masking.errors import JobError
 from leeward_masking.progress import Progress
-from leeward_masking.rewrapping import reencrypt_source, rewrap_source
+from leeward_masking.tasks.rewrapping import reencrypt_source, rewrap_source
 
 PLAIN = b"name,age\nSECRET-Ana,41\n" * 1000
 OLD, NEW = (ArtefactKey(letter * 16, letter * 32) for letter in (b"o", b"n"))

@@ -14,14 +14,16 @@ from leeward.formats.jobconfig import (
     OutputFile,
 )
 from leeward.formats.sealed import seal_file
-from leeward_masking.cleaning import clean
 from leeward_masking.errors import JobError
-from leeward_masking.preview import source_rows
 from leeward_masking.progress import Progress
-from leeward_masking.s3file import PIECE
-from leeward_masking.s3storage import S3Storage
-from leeward_masking.s3upload import PART, S3Upload
-from leeward_masking.workers import Worker
+from leeward_masking.storage.s3.file import PIECE
+from leeward_masking.storage.s3.storage import S3Storage
+from leeward_masking.storage.s3.upload import PART, S3Upload
+from leeward_masking.tasks.cleaning import clean
+from leeward_masking.tasks.preview import source_rows
+from leeward_masking.workers.worker import Worker
+from s3.proxy import LoopbackProxy
+from s3.server import VIRTUAL_DOMAIN
 from unit.masking.buckets import DATA, OUTPUT, RULES, Bucket, failure
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY
 
@@ -49,6 +51,23 @@ def test_a_job_reads_from_a_bucket_and_writes_into_one(bucket: Bucket, sealed: b
     assert bucket.server.uploads() == []
     rows = source_rows(bucket.source(key), [SOURCE_KEY] if sealed else None, 3, "receipt")
     assert b"SECRET2" in rows
+
+
+def test_a_bucket_before_the_name_of_the_host(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.server.put("raw/visits.csv", DATA)
+    host = f"{VIRTUAL_DOMAIN}:{bucket.server.port}"
+    changes = {"endpoint": f"https://{host}", "path_style": False}
+    with LoopbackProxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
+        monkeypatch.setenv("NO_PROXY", "")
+        store = bucket.store(**changes)
+        found = bucket.inspect("raw/visits.csv", **changes)
+        source = bucket.source("raw/visits.csv", found, store=store)
+        bucket.mask(source, **changes)
+    assert set(proxy.asked) == {f"clinic.{host}"}
+    assert bucket.masked()["age"].to_list() == list(range(500))
 
 
 def test_several_pods_read_from_a_bucket_and_what_they_wrote_is_read_from_one(

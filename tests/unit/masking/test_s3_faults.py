@@ -13,8 +13,8 @@ from leeward.formats.jobconfig import (
     GRACE_SECONDS,
     InspectConfig,
 )
-from leeward_masking.places import storage_of
-from leeward_masking.s3storage import S3Storage
+from leeward_masking.storage.places import storage_of
+from leeward_masking.storage.s3.storage import S3Storage
 from openbao.certificates import Authority
 from s3.server import SECRET_ACCESS_KEY
 from unit.masking.buckets import DATA, QUICK, Bucket, failure

@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError, ResponseStreamingError
 
 from leeward.formats.jobconfig import S3Store
 from leeward_masking.errors import OUTPUT, SOURCE, JobError
-from leeward_masking.s3client import Got
-from leeward_masking.s3errors import s3_errors
-from leeward_masking.s3file import AHEAD, PIECE, S3File
-from leeward_masking.s3storage import S3Storage
-from leeward_masking.s3upload import S3Upload
+from leeward_masking.storage.s3.client import Got
+from leeward_masking.storage.s3.errors import s3_errors
+from leeward_masking.storage.s3.file import AHEAD, PIECE, S3File
+from leeward_masking.storage.s3.storage import S3Storage
+from leeward_masking.storage.s3.upload import S3Upload
 
 DATA = bytes(range(256)) * (PIECE // 64)
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from leeward_masking.siv import MAX_LOCKSTEP, SLICE, BatchSiv
+from leeward_masking.ciphers.siv import MAX_LOCKSTEP, SLICE, BatchSiv
 
 KEY = bytes(range(64))
 

@@ -3,7 +3,7 @@ import pytest
 
 from leeward.formats.progress import ProgressReport
 from leeward_masking.progress import Progress
-from leeward_masking.stats import SKETCH_SIZE, DistinctSketch
+from leeward_masking.report.stats import SKETCH_SIZE, DistinctSketch
 
 
 def counted(*blocks: pl.Series) -> int:
@@ -35,3 +35,14 @@ def test_time_left() -> None:
     assert progress.report().eta_seconds is None
     now = 10.0
     assert progress.report() == ProgressReport(done=100, total=400, unit="bytes", eta_seconds=30)
+
+
+@pytest.mark.parametrize("sizes", [(10, 20), (5000, 3000), (9000, 9000), (0, 5000)])
+def test_sketches_of_parts_count_like_one_of_all(sizes: tuple[int, int]) -> None:
+    whole, left, right = DistinctSketch(), DistinctSketch(), DistinctSketch()
+    first, second = pl.Series(range(sizes[0])), pl.Series(range(sizes[0] // 2, sum(sizes)))
+    for sketch, parts in ((whole, (first, second)), (left, (first,)), (right, (second,))):
+        for part in parts:
+            sketch.add(part)
+    left.merge(right.hashes, estimated=right.estimated)
+    assert (left.count(), left.estimated) == (whole.count(), whole.estimated)

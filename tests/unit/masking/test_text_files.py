@@ -8,9 +8,10 @@ import pytest
 import zstandard
 
 from leeward.api.csvoptions import CsvOptions
-from leeward_masking.decompression import DecompressedStream
 from leeward_masking.errors import JobError
-from leeward_masking.structure import Dialect, without_comments
+from leeward_masking.sources.text.csvescapes import UnescapedStream
+from leeward_masking.sources.text.decompression import DecompressedStream
+from leeward_masking.sources.text.structure import Dialect, without_comments
 from unit.masking.support import Volume, keep
 
 SECRET = "SECRET-Žofie"
@@ -139,6 +140,37 @@ def test_escapes(volume: Volume) -> None:
     )
     volume.mask(volume.source(path, {"a": "String", "b": "String"}, csv=options), [keep("a", "b")])
     assert volume.masked().rows() == [('said "hi", left', "x\\y"), ("one,two", "two\nlines")]
+
+
+class Endless:
+    """The same bytes again and again."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.given = 0
+
+    def read(self, size: int) -> bytes:
+        start = self.given % len(self._data)
+        self.given += size
+        return (self._data * (2 + size // len(self._data)))[start : start + size]
+
+    def position(self) -> tuple[int, int]:
+        return self.given, 1 << 40
+
+
+def test_no_more_is_read_with_escapes_than_was_asked_for() -> None:
+    source = Endless(b"a" * (1 << 17) + b",b\n")
+    stream = UnescapedStream(source, CsvOptions(escape="\\"))
+    assert len(stream.read(1 << 20)) == 1 << 20
+    assert source.given <= 4 << 20
+
+
+def test_a_line_without_end_is_refused_with_escapes() -> None:
+    source = Endless(b"a")
+    stream = UnescapedStream(source, CsvOptions(escape="\\"), max_line=2 << 20)
+    with pytest.raises(JobError, match="line 1 is longer than 2 MiB"):
+        stream.read(1)
+    assert source.given <= 4 << 20
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 from leeward.api.plaintransforms import PartialMask
 from leeward.api.transforms import Generalize
-from leeward_masking import transforms
-from leeward_masking.canonical import canonical_text
-from leeward_masking.dates import DateShift
+from leeward_masking.ciphers.keys import derive
 from leeward_masking.errors import JobError
-from leeward_masking.keys import derive
-from leeward_masking.transforms import Transform
+from leeward_masking.transforms import basic
+from leeward_masking.transforms.basic import Transform
+from leeward_masking.transforms.dates import DateShift
+from leeward_masking.values.canonical import canonical_text
 from unit.masking.support import from_base64url
 
 MATERIAL = b"m" * 64
@@ -37,14 +37,14 @@ COLUMNS = {
     "empty": pl.Series("c", [], pl.String),
 }
 ANY_TEXT: dict[str, Transform] = {
-    "replace": transforms.replace("X"),
-    "partialMask": transforms.partial_mask(PartialMask(keep_first=1, keep_last=1)),
-    "hash": transforms.keyed_hash(MATERIAL, 32),
-    "tokenize": transforms.tokenize(MATERIAL),
-    "encrypt siv": transforms.encrypt_siv(MATERIAL),
-    "encrypt gcm": transforms.encrypt_gcm(MATERIAL),
-    "encrypt fernet": transforms.encrypt_fernet(MATERIAL[:32]),
-    "prefix": transforms.generalize(Generalize(prefix=1)),
+    "replace": basic.replace("X"),
+    "partialMask": basic.partial_mask(PartialMask(keep_first=1, keep_last=1)),
+    "hash": basic.keyed_hash(MATERIAL, 32),
+    "tokenize": basic.tokenize(MATERIAL),
+    "encrypt siv": basic.encrypt_siv(MATERIAL),
+    "encrypt gcm": basic.encrypt_gcm(MATERIAL),
+    "encrypt fernet": basic.encrypt_fernet(MATERIAL[:32]),
+    "prefix": basic.generalize(Generalize(prefix=1)),
 }
 
 
@@ -61,7 +61,7 @@ def test_text_comes_out_of_every_type_and_null_stays_null(
 
 @pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
 def test_redact_leaves_nulls_of_the_same_type(column: pl.Series) -> None:
-    masked = transforms.redact(column)
+    masked = basic.redact(column)
     assert masked.null_count() == len(masked) == len(column)
     assert (masked.dtype, masked.name) == (column.dtype, "c")
 
@@ -110,7 +110,7 @@ def test_partial_mask_hides_short_values_entirely(
     rule: PartialMask, expected: list[str | None]
 ) -> None:
     values = pl.Series("c", ["0123456789", "1234", "12345", "", None, "é€😀xyz"])
-    assert transforms.partial_mask(rule)(values).to_list() == expected
+    assert basic.partial_mask(rule)(values).to_list() == expected
 
 
 def test_hash_is_hmac_sha_256_of_the_canonical_text() -> None:
@@ -118,30 +118,30 @@ def test_hash_is_hmac_sha_256_of_the_canonical_text() -> None:
     values = ["", "a", "x" * 55, "x" * 64, "x" * 5000, "Žofie"]
     expected = [hmac.new(key, value.encode(), "sha256").hexdigest() for value in values]
     column = pl.Series("c", values)
-    assert transforms.keyed_hash(MATERIAL, 64)(column).to_list() == expected
-    assert transforms.keyed_hash(MATERIAL, 16)(column).to_list() == [e[:16] for e in expected]
+    assert basic.keyed_hash(MATERIAL, 64)(column).to_list() == expected
+    assert basic.keyed_hash(MATERIAL, 16)(column).to_list() == [e[:16] for e in expected]
 
 
 def test_tokens_lead_back_with_the_key() -> None:
     key = derive(MATERIAL, "tokenize", 64)
     values = ["Ana", "", "Žofie 😀"]
-    tokens = transforms.tokenize(MATERIAL)(pl.Series("c", values)).to_list()
+    tokens = basic.tokenize(MATERIAL)(pl.Series("c", values)).to_list()
     assert [AESSIV(key).decrypt(from_base64url(t), None).decode() for t in tokens] == values
 
 
 def test_a_number_has_the_token_of_its_text() -> None:
-    tokenize = transforms.tokenize(MATERIAL)
+    tokenize = basic.tokenize(MATERIAL)
     assert tokenize(pl.Series([4711])).to_list() == tokenize(pl.Series(["4711"])).to_list()
 
 
 def test_uses_of_one_key_are_independent() -> None:
     column = pl.Series(["Ana"])
-    assert transforms.tokenize(MATERIAL)(column)[0] != transforms.encrypt_siv(MATERIAL)(column)[0]
+    assert basic.tokenize(MATERIAL)(column)[0] != basic.encrypt_siv(MATERIAL)(column)[0]
 
 
 def test_gcm_uses_a_fresh_nonce_for_every_value() -> None:
     key = derive(MATERIAL, "encrypt", 32)
-    sealed = transforms.encrypt_gcm(MATERIAL)(pl.Series("c", ["Ana", "Ana", None, ""])).to_list()
+    sealed = basic.encrypt_gcm(MATERIAL)(pl.Series("c", ["Ana", "Ana", None, ""])).to_list()
     assert sealed[0] != sealed[1]
     assert sealed[2] is None
     for text, value in zip(sealed, ["Ana", "Ana", None, ""], strict=True):
@@ -155,7 +155,7 @@ def test_fernet_tokens_are_read_with_the_key_itself() -> None:
     values = ["Ana", "Ana", None, "", "Žofie 😀", "x" * 5000]
     fernet = Fernet(base64.urlsafe_b64encode(material))
     times = iter([1_800_000_000.9, 0])
-    encrypt = transforms.encrypt_fernet(material, lambda: next(times))
+    encrypt = basic.encrypt_fernet(material, lambda: next(times))
     tokens = encrypt(pl.Series("c", values)).to_list()
     assert [token and fernet.decrypt(token).decode() for token in tokens] == values
     assert tokens[0] != tokens[1]
@@ -165,11 +165,11 @@ def test_fernet_tokens_are_read_with_the_key_itself() -> None:
 
 def test_a_fernet_key_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="32"):
-        transforms.encrypt_fernet(MATERIAL)
+        basic.encrypt_fernet(MATERIAL)
 
 
 def test_bins_are_half_open() -> None:
-    bins = transforms.bins(["0", "20000", "50000.5"])
+    bins = basic.bins(["0", "20000", "50000.5"])
     numbers = [-1, 0, 19999, 20000, 50000, 50001, None]
     labels: list[str | None] = [
         "<0",
@@ -190,14 +190,14 @@ def test_bins_are_half_open() -> None:
 
 
 def test_bins_of_large_integers_are_exact() -> None:
-    bins = transforms.bins(["9007199254740993"])
+    bins = basic.bins(["9007199254740993"])
     near = pl.Series("c", [9007199254740992, 9007199254740993])
     assert bins(near).to_list() == ["<9007199254740993", ">=9007199254740993"]
     assert bins(pl.Series("c", [2**64 - 1], pl.UInt64)).to_list() == [">=9007199254740993"]
 
 
 def test_bins_of_decimals_are_exact() -> None:
-    bins = transforms.bins(["12345678901234567.89", "12345678901234567.895"])
+    bins = basic.bins(["12345678901234567.89", "12345678901234567.895"])
     near = [Decimal("12345678901234567.88"), Decimal("12345678901234567.89"), None]
     labels = ["<12345678901234567.89", "[12345678901234567.89, 12345678901234567.895)", None]
     assert bins(pl.Series("c", near, pl.Decimal(38, 2))).to_list() == labels
@@ -215,7 +215,7 @@ def test_bins_of_decimals_are_exact() -> None:
 )
 def test_date_to(unit: str, day: dt.date) -> None:
     dates = pl.Series("c", [dt.date(2026, 5, 17), None])
-    cut = transforms.date_to(unit)
+    cut = basic.date_to(unit)
     assert cut(dates).to_list() == [day, None]
     assert cut(dates.cast(pl.Datetime("ms"))).to_list() == [day, None]
 
@@ -223,7 +223,7 @@ def test_date_to(unit: str, day: dt.date) -> None:
 @pytest.mark.parametrize("unit", ["Day", "Week", "Month", "Quarter", "Year", "Decade"])
 def test_units_of_the_first_and_the_last_year_are_dates_that_all_readers_know(unit: str) -> None:
     ends = pl.Series("c", [dt.date(1, 1, 1), dt.date(9, 12, 31), dt.date(9999, 12, 31)])
-    first, ninth, last = transforms.date_to(unit)(ends).to_list()
+    first, ninth, last = basic.date_to(unit)(ends).to_list()
     assert first == dt.date(1, 1, 1)
     assert ninth.year in (1, 9)
     assert last.year in (9990, 9999)
@@ -231,7 +231,7 @@ def test_units_of_the_first_and_the_last_year_are_dates_that_all_readers_know(un
 
 def test_prefix() -> None:
     values = pl.Series("c", ["12345", "12", "", None, "é€😀x"])
-    assert transforms.prefix(3)(values).to_list() == ["123**", "**", "", None, "é€😀*"]
+    assert basic.prefix(3)(values).to_list() == ["123**", "**", "", None, "é€😀*"]
 
 
 class TestDateShift:
@@ -251,6 +251,22 @@ class TestDateShift:
         numbers = self.shift.days(pl.Series([1, 2, 3]))
         assert numbers.tolist() == self.shift.days(pl.Series(["1", "2", "3"])).tolist()
 
+    def test_nanoseconds_stay(self) -> None:
+        moments = pl.Series("d", [1, None, 1_600_000_000_123_456_789]).cast(pl.Datetime("ns"))
+        subjects = pl.Series(["a", "b", "c"])
+        moved = self.shift(moments, subjects)
+        assert moved.dtype == moments.dtype
+        by = moved.to_physical() - moments.to_physical()
+        days = self.shift.days(subjects).tolist()
+        assert by.to_list() == [days[0] * 86_400 * 10**9, None, days[2] * 86_400 * 10**9]
+
+    def test_no_moment_is_moved_out_of_what_nanoseconds_reach(self) -> None:
+        last = pl.Series("d", [0] * 9 + [2**63 - 1] * 9).cast(pl.Datetime("ns"))
+        with pytest.raises(JobError, match="1678 to 2261") as refused:
+            self.shift(last, pl.Series([f"{n}" for n in range(18)]))
+        assert refused.value.row is not None
+        assert refused.value.row > 9
+
     def test_every_shift_but_zero_is_equally_likely(self) -> None:
         days = pl.Series(self.shift.days(pl.Series(range(60_000)))).value_counts()
         assert sorted(days.get_column("")) == [d for d in range(-30, 31) if d]
@@ -265,10 +281,10 @@ class TestDateShift:
 @pytest.mark.parametrize(
     ("transform", "column"),
     [
-        (transforms.bins(["0"]), "text"),
-        (transforms.date_to("Month"), "integer"),
+        (basic.bins(["0"]), "text"),
+        (basic.date_to("Month"), "integer"),
         (lambda c: DateShift(MATERIAL, 3)(c, c), "text"),
-        (transforms.tokenize(MATERIAL), "list"),
+        (basic.tokenize(MATERIAL), "list"),
     ],
 )
 def test_unsuitable_columns_are_refused(transform: Transform, column: str) -> None:

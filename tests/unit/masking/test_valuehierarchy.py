@@ -9,7 +9,7 @@ import pytest
 from leeward.api.hierarchies import ValueHierarchy
 from leeward.formats.jobconfig import RuleConfig
 from leeward_masking.errors import JobError
-from leeward_masking.valuehierarchy import HierarchyMask
+from leeward_masking.transforms.valuehierarchy import HierarchyMask
 from unit.masking.support import Volume, column, keep, rule
 
 ICD = "J45.0;J45;Respiratory\nJ18;J18;Respiratory\nE11.9;E11;Endocrine\n;none;Nothing\n"

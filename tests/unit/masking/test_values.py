@@ -12,9 +12,9 @@ import pytest
 
 from leeward.api.transforms import Generalize, IpPrefix
 from leeward.api.valuetransforms import TimePart, TopBottomCode
-from leeward_masking import transforms
-from leeward_masking.dates import time_part
-from leeward_masking.topbottom import top_bottom_code
+from leeward_masking.transforms import basic
+from leeward_masking.transforms.dates import time_part
+from leeward_masking.transforms.topbottom import top_bottom_code
 from unit.masking.support import column, refused
 
 SUNDAY = dt.datetime(2027, 1, 3, 23, 59)
@@ -139,14 +139,14 @@ class TestTopBottomCode:
 
 
 def test_weeks_begin_on_monday() -> None:
-    found = transforms.date_to("Week")(column([SUNDAY.date(), dt.date(2027, 1, 4), None]))
+    found = basic.date_to("Week")(column([SUNDAY.date(), dt.date(2027, 1, 4), None]))
     assert found.to_list() == [dt.date(2026, 12, 28), dt.date(2027, 1, 4), None]
 
 
 class TestIpPrefix:
     def test_networks(self) -> None:
         values = ["192.0.2.17", "192.0.2.200", None, "2001:DB8:1:2::3", "::ffff:192.0.2.1"]
-        found = transforms.generalize(Generalize(ip_prefix=IpPrefix()))(column(values))
+        found = basic.generalize(Generalize(ip_prefix=IpPrefix()))(column(values))
         assert found.to_list() == [
             "192.0.2.0/24",
             "192.0.2.0/24",
@@ -156,12 +156,12 @@ class TestIpPrefix:
         ]
         assert found.name == "c"
         rule = Generalize(ip_prefix=IpPrefix(v4=9, v6=33))
-        odd = transforms.generalize(rule)(column(["10.255.0.1", "2001:db8:ffff::", "fe80::1%eth0"]))
+        odd = basic.generalize(rule)(column(["10.255.0.1", "2001:db8:ffff::", "fe80::1%eth0"]))
         assert odd.to_list() == ["10.128.0.0/9", "2001:db8:8000::/33", "fe80::/33"]
 
     @pytest.mark.parametrize("values", [[], [None, None]])
     def test_nothing(self, values: list[Any]) -> None:
-        masked = transforms.generalize(Generalize(ip_prefix=IpPrefix()))(column(values, pl.String))
+        masked = basic.generalize(Generalize(ip_prefix=IpPrefix()))(column(values, pl.String))
         assert masked.to_list() == values
         assert masked.dtype == pl.String
 
@@ -170,11 +170,11 @@ class TestIpPrefix:
     )
     def test_other_values_fail_or_are_removed(self, text: str) -> None:
         values = column([None, "192.0.2.1", text])
-        error = refused(transforms.generalize(Generalize(ip_prefix=IpPrefix())), values)
+        error = refused(basic.generalize(Generalize(ip_prefix=IpPrefix())), values)
         assert error.row == 3
         assert "SECRET" not in error.message
         rule = Generalize(ip_prefix=IpPrefix(unsuitable="Redact"))
-        assert transforms.generalize(rule)(values).to_list() == [None, "192.0.2.0/24", None]
+        assert basic.generalize(rule)(values).to_list() == [None, "192.0.2.0/24", None]
 
     def test_other_columns_are_refused(self) -> None:
-        refused(transforms.generalize(Generalize(ip_prefix=IpPrefix())), column([1]))
+        refused(basic.generalize(Generalize(ip_prefix=IpPrefix())), column([1]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
+from fakeapi.documents import clone
 from leeward.api.meta import API_VERSION
 from leeward.plans.shared.model import ArtefactKeyInfo, Manifest, ObjectRef
 from unit.plans.simulator import Engine
@@ -85,7 +85,7 @@ def job_spec(**changes: Any) -> Manifest:
     return {
         "purpose": "research",
         "source": {"name": "people"},
-        "columns": copy.deepcopy(RULES),
+        "columns": clone(RULES),
         "output": {
             "dataset": "people-masked",
             "location": {"volume": {"claimName": "data", "path": "masked/"}},

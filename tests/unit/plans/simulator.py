@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 
+from fakeapi.documents import clone
 from leeward.plans.dataset import DatasetPlanner
 from leeward.plans.datasetpreview import DatasetPreviewPlanner
 from leeward.plans.keydelivery import KeyDeliveryPlanner
@@ -49,6 +49,7 @@ class Engine:
             random=lambda size: next(self._draws).to_bytes(size, "little"),
             operator_namespace="leeward-system",
             masking_image=self.world.image,
+            masking_models_image=self.world.models_image,
             image_pull_secrets=self.world.image_pull_secrets,
             operator_pod_labels={"app.kubernetes.io/component": "operator"},
         )
@@ -60,7 +61,7 @@ class Engine:
             return None
         observed, context, planner = Observed(), self.context(), PLANNERS[ref.kind]
         for _ in range(20):
-            plan = planner.plan(copy.deepcopy(resource), observed, context)
+            plan = planner.plan(clone(resource), observed, context)
             needs = [need for need in plan.needs if not observed.has(need)]
             if needs:
                 observed.seen.update({need: self.world.look(need) for need in needs})
@@ -74,7 +75,7 @@ class Engine:
     def settle(self, ref: ObjectRef, times: int = 4) -> Manifest:
         """Reconcile until the status stands; the status."""
         for _ in range(times):
-            before = copy.deepcopy(self.world.objects[ref].get("status"))
+            before = clone(self.world.objects[ref].get("status"))
             self.reconcile(ref)
             if self.world.objects[ref].get("status") == before:
                 break
@@ -116,9 +117,9 @@ class Engine:
         version = resource["metadata"]["resourceVersion"]
         if stored is None or stored["metadata"]["resourceVersion"] != version:
             raise StaleError
-        self.world.change(ref, status=copy.deepcopy(status))
+        self.world.change(ref, status=clone(status))
         self.world.effect()
-        return copy.deepcopy(self.world.objects[ref])
+        return clone(self.world.objects[ref])
 
 
 def _ref(record: Manifest) -> ObjectRef:

@@ -222,6 +222,12 @@ DENIED: list[tuple[str, Setting, str, str]] = [
         "ColumnMissing",
         'no column "who"',
     ),
+    (
+        "neither granted nor ready",
+        both(data_grant(purposes=["marketing"]), source_says("ColumnMissing")),
+        "NotGranted",
+        "research",
+    ),
     ("nothing left", spec(columns=[], defaultAction="Drop"), "NoColumnsLeft", "at least one"),
     ("output name taken", name_taken, "OutputNameTaken", "people-masked"),
     (

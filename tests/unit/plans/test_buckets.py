@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from leeward.api.dataset import Location
 from leeward.api.meta import API_VERSION
@@ -104,12 +105,26 @@ def test_its_pods_reach_the_store_and_name_servers_alone() -> None:
     [
         ("https://s3.example", 443),
         ("https://s3.example:9000/", 9000),
+        ("https://s3.example:65535", 65535),
         ("https://[2001:db8::7]", 443),
         ("https://[2001:db8::7]:9000", 9000),
     ],
 )
 def test_the_port_of_an_endpoint(endpoint: str, port: int) -> None:
     assert S3.model_validate(STORE | {"endpoint": endpoint}).port == port
+
+
+def test_a_port_that_none_has_is_refused() -> None:
+    with pytest.raises(ValidationError, match="up to 65535"):
+        S3.model_validate(STORE | {"endpoint": "https://s3.example:65536"})
+
+
+def test_an_output_in_the_folder_of_its_source_is_refused() -> None:
+    world, engine = clinic()
+    world.change(SOURCE, spec=dataset_spec(location=bucket(path="raw/")))
+    inside = bucket(path="raw/masked/", endpoint="https://s3.example:9000")
+    world.change(JOB, spec=job_spec(output=job_spec()["output"] | {"location": inside}))
+    assert ready(engine.settle(JOB))[1] == "OutputPathIsSource"
 
 
 def test_a_file_that_is_not_there_yet_is_named_with_its_bucket() -> None:

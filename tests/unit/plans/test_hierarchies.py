@@ -37,8 +37,20 @@ def add(world: World, text: str, key: str = "wards.csv") -> None:
     ("text", "key", "level", "expected", "words"),
     [
         (None, "", 1, "HierarchyMissing", "ConfigMap wards does not exist"),
-        (TABLE, "other", 1, "HierarchyMissing", "ConfigMap wards has no text wards.csv"),
-        (TABLE, "wards.csv", 3, "HierarchyInvalid", 'has 2 levels, and rule "ward" asks for 3'),
+        (
+            TABLE,
+            "other",
+            1,
+            "HierarchyMissing",
+            "has no key wards.csv in its data (its keys: other)",
+        ),
+        (
+            TABLE,
+            "wards.csv",
+            3,
+            "HierarchyInvalid",
+            'has 2 levels, and rule "ward" asks for level 3: ask for level 2 or a lower one',
+        ),
         (
             "SECRET;x\nSECRET;y",
             "wards.csv",

@@ -338,3 +338,20 @@ def test_a_key_that_is_rotated_while_the_job_runs_changes_nothing() -> None:
     assert engine.settle(JOB)["admission"] == admission
     world.succeed(answer(world))
     assert ready(engine.settle(JOB))[1] == "Published"
+
+
+def test_a_key_that_is_rotated_while_the_job_is_suspended_changes_nothing() -> None:
+    world, engine = started()
+    spec = world.objects[JOB]["spec"]
+    world.change(JOB, spec={**spec, "suspend": True})
+    assert ready(engine.settle(JOB))[1] == "Suspended"
+    for key_id, info in list(world.keys.items()):
+        world.keys[key_id] = replace(info, version=2)
+    vault = copy.deepcopy(world.objects[VAULT]["status"])
+    for state in vault["keys"]:
+        state["primaryVersion"] = 2
+    world.change(VAULT, status=vault)
+    world.change(JOB, spec={**spec, "suspend": False})
+    engine.settle(JOB)
+    world.succeed(answer(world))
+    assert ready(engine.settle(JOB))[1] == "Published"

@@ -28,7 +28,7 @@ SUBJECT = {"subjectColumn": "patient"}
 
 
 def model(**changes: Any) -> Manifest:
-    anonymity = {"k": 5, "quasiIdentifiers": ["born", "ward"], "maxSuppression": "0.4"}
+    anonymity = {"k": 3, "quasiIdentifiers": ["born", "ward"], "maxSuppression": "0.4"}
     return {"kAnonymity": anonymity, **changes}
 
 
@@ -49,7 +49,23 @@ DENIED: list[tuple[str, Manifest, Manifest, Manifest, str, str]] = [
         {},
         SUBJECT,
         "ColumnMissing",
-        'no column "age", which spec.privacyModel names',
+        'no column "age", which spec.privacyModel names (it has "patient", "born",',
+    ),
+    (
+        "written otherwise",
+        k_anonymity(quasiIdentifiers=["Wards"]),
+        {},
+        SUBJECT,
+        "ColumnMissing",
+        '(it has "ward", "patient", "born", "income"): correct the name',
+    ),
+    (
+        "more people in a group than rows",
+        k_anonymity(k=50),
+        {},
+        SUBJECT,
+        "PrivacyModelUnmet",
+        "spec.privacyModel.kAnonymity.k = 50, but Dataset people has 3 rows, so no more people",
     ),
     (
         "no such sensitive column",
@@ -59,14 +75,14 @@ DENIED: list[tuple[str, Manifest, Manifest, Manifest, str, str]] = [
         "ColumnMissing",
         '"illness"',
     ),
-    ("dropped", model(), {"columns": ruled("ward", drop={})}, SUBJECT, "ColumnDropped", '"ward"'),
+    ("dropped", model(), {"columns": ruled("ward", drop={})}, SUBJECT, "ColumnDropped", "its rule"),
     (
         "dropped by default",
         model(),
         {"columns": RULES[:3], "defaultAction": "Drop"},
         SUBJECT,
         "ColumnDropped",
-        '"ward"',
+        '"ward", which has no rule, so that defaultAction Drop drops it',
     ),
     (
         "another value each time",
@@ -170,7 +186,7 @@ def test_tables_of_hierarchies_are_copied_when_the_job_is_admitted() -> None:
     world.change(SOURCE, spec=dataset_spec(**SUBJECT))
     _, reason, message = ready(engine.settle(JOB), "Admitted")
     assert reason == "HierarchyMissing"
-    assert 'in which privacyModel, for column "ward", looks for a hierarchy' in message
+    assert 'privacyModel, for column "ward", looks for a hierarchy, but ConfigMap' in message
     world.add(
         {
             "apiVersion": "v1",
@@ -206,7 +222,7 @@ def exposure(**changes: Any) -> Manifest:
 
 def privacy(**changes: Any) -> Manifest:
     return {
-        "k": 5,
+        "k": 3,
         "counted": "Subjects",
         "suppressedRows": 1,
         "suppressedClasses": 1,
@@ -258,7 +274,7 @@ def test_fewer_rows_than_the_source_has_are_published() -> None:
         (None, "does not say what became of privacyModel"),
         (privacy(k=4), "another k"),
         (privacy(columns=[]), "other columns"),
-        (privacy(after=exposure(smallest=4)), "do not keep to privacyModel"),
+        (privacy(after=exposure(smallest=2)), "do not keep to privacyModel"),
         (privacy(suppressedRows=2), "more rows were suppressed"),
     ],
 )

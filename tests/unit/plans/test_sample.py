@@ -11,11 +11,13 @@ from unit.plans.clinic import (
     JOB,
     NAMESPACE,
     RULES,
+    VAULT,
     clinic,
     dataset_spec,
     inspected,
     job_spec,
     resource,
+    vault_spec,
 )
 from unit.plans.simulator import ready
 from unit.plans.world import World
@@ -127,6 +129,7 @@ def test_known_column_that_is_not_there_is_refused() -> None:
     _, reason, message = ready(engine.settle(JOB), "Admitted")
     assert reason == "ColumnMissing"
     assert 'no column "who", which rule "ward" names in freeText.known' in message
+    assert '(it has "patient", "born", "income", "ward"): correct the name' in message
 
 
 def test_key_without_a_grant_opens_no_notes() -> None:
@@ -135,3 +138,27 @@ def test_key_without_a_grant_opens_no_notes() -> None:
     add_sample(world, sealedWith={"vault": {"name": "vault"}, "key": "tokens"})
     _, reason, _ = ready(engine.settle(JOB), "Admitted")
     assert reason == "KeyAlgorithmUnsuitable"
+
+
+def test_the_key_of_the_notes_counts_as_one_of_the_jobs() -> None:
+    world, engine = clinic()
+    spec = vault_spec()
+    grants = [{"name": "g", "kinds": ["MaskingJob"], "operations": ["Mask"]}]
+    many = [{"name": f"k{n}", "algorithm": "HMAC_SHA256", "grants": grants} for n in range(21)]
+    world.change(VAULT, spec={**spec, "keys": [*spec["keys"], *many]})
+    engine.settle(VAULT)
+    scopes = ("Vault", "Dataset", "Job")
+    hashes = [
+        {
+            "name": f"r{n}",
+            "hash": {
+                "key": {"vault": {"name": "vault"}, "key": f"k{n // 3}"},
+                "scope": scopes[n % 3],
+            },
+        }
+        for n in range(62)
+    ]
+    world.change(JOB, spec=job_spec(columns=hashes))
+    assert ready(engine.settle(JOB))[1] == "ColumnMissing"
+    world.change(JOB, spec=job_spec(columns=[*hashes, rule()]))
+    assert ready(engine.settle(JOB))[1] == "TooManyKeys"

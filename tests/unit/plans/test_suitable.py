@@ -65,22 +65,28 @@ def test_groups_of_a_shuffle(within: str, expected: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("transform", "kept"),
+    ("transform", "why"),
     [
-        ({"topBottomCode": {"top": "2000-01-01"}}, True),
-        ({"randomMask": {"suppress": "0.9"}}, True),
-        ({"randomMask": {"distribution": {}}}, True),
-        ({"shuffle": {}}, True),
-        ({"timePart": {"part": "Year"}}, False),
-        ({"generalize": {"dateTo": "Week"}}, False),
+        ({"keep": {}}, "keep leaves every value"),
+        ({"topBottomCode": {"top": "2000-01-01"}}, "the values between its borders"),
+        ({"randomMask": {"suppress": "0.9"}}, "the values that chance spares"),
+        ({"randomMask": {"distribution": {}}}, "values that people in the data have"),
+        ({"shuffle": {}}, "puts the values into other rows, and removes none"),
+        ({"generalize": {"dateTo": "Day"}}, "leaves dates as they are"),
+        ({"freeText": {"languages": ["en"]}}, "no detection is complete"),
+        ({"timePart": {"part": "Year"}}, None),
+        ({"generalize": {"dateTo": "Week"}}, None),
     ],
 )
 def test_identifiers_of_which_some_would_stay_are_refused(
-    transform: dict[str, Any], kept: bool
+    transform: dict[str, Any], why: str | None
 ) -> None:
     tagged = [{"name": "born", "tags": ["DirectIdentifier"]}]
-    reason, _ = denied("born", transform, columns=tagged)
-    assert (reason == "IdentifierKept") == kept
+    reason, message = denied("born", transform, columns=tagged)
+    assert (reason == "IdentifierKept") == (why is not None)
+    if why is not None:
+        assert why in message
+        assert "give it a rule with tokenize, hash, encrypt, fake, replace, redact or dr" in message
 
 
 FAKE = {"kind": "Name", "key": {"vault": {"name": "vault"}, "key": "tokens"}}

@@ -11,7 +11,7 @@ import pytest
 from leeward.api.meta import API_VERSION
 from leeward.formats.jobconfig import MaskingConfig, UnmaskTokensConfig, parse_job_config
 from leeward.plans.shared.conditions import condition_of
-from leeward.plans.shared.model import EnsureArtefactKey, Manifest, ObjectRef
+from leeward.plans.shared.model import Create, EnsureArtefactKey, Manifest, ObjectRef, Outcome
 from unit.plans.clinic import (
     COLUMNS,
     JOB,
@@ -149,6 +149,19 @@ def test_condition_and_event_say_who_asked_and_no_reason() -> None:
     assert 'column "patient" of Dataset people-masked' in told["message"]
     assert "ada@clinic.example asked for it, as they say" in told["message"]
     assert REASON not in told["message"]
+
+
+def test_what_was_admitted_and_never_ran_is_taken_back() -> None:
+    world, engine = masked()
+    world.refusals.append(
+        lambda action: Outcome("Forbidden") if isinstance(action, Create) else None
+    )
+    asked(world, engine)
+    granted(world)
+    world.refusals.clear()
+    told = condition_of(engine.settle(UNDO), "Unmasking")
+    assert told is not None
+    assert (told["status"], told["reason"]) == ("False", "NotAdmitted")
 
 
 def test_where_nobody_says_who_asked_the_audit_log_does() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from fakeapi.documents import clone
 from leeward.api.meta import API_VERSION
 from leeward.plans.shared.acknowledgements import targets
 from leeward.plans.shared.holders import names_secret
@@ -58,7 +58,7 @@ class WardWorld(World):
         match need:
             case PodsHolding(namespace, secret):
                 return [
-                    copy.deepcopy(pod)
+                    clone(pod)
                     for pod in self.of_kind("Pod")
                     if pod["metadata"]["namespace"] == namespace and names_secret(pod, secret)
                 ]
@@ -69,14 +69,14 @@ class WardWorld(World):
                 return {"formatVersion": 1, "keys": keys}
             case Listing(_, kind, namespace, "spec.secretName", name):
                 return [
-                    copy.deepcopy(one)
+                    clone(one)
                     for one in self.of_kind(kind)
                     if one["metadata"]["namespace"] == namespace
                     and one["spec"]["secretName"] == name
                 ]
             case DeliveriesOf(target):
                 found = self.of_kind("KeyDelivery")
-                return [copy.deepcopy(one) for one in found if target in targets(one)]
+                return [clone(one) for one in found if target in targets(one)]
         return super().look(need)
 
     def _perform(self, action: Action) -> Outcome:
@@ -96,7 +96,7 @@ class WardWorld(World):
     def _mark(self, action: MarkPod, ref: ObjectRef) -> Outcome:
         if ref not in self.objects:
             return Outcome("Missing")
-        metadata = copy.deepcopy(self.objects[ref]["metadata"])
+        metadata = clone(self.objects[ref]["metadata"])
         metadata["labels"] = {**metadata.get("labels", {}), **action.labels}
         metadata["annotations"] = {**metadata.get("annotations", {}), **action.annotations}
         self.change(ref, metadata=metadata)
@@ -174,14 +174,14 @@ def ward(**changes: Any) -> tuple[WardWorld, Engine, str]:
 def grant_all(world: World, **limits: Any) -> None:
     """Grant the Dataset and its key to KeyDeliveries."""
     vault_ref = ObjectRef(API_VERSION, "KeyVault", NAMESPACE, "vault")
-    spec = copy.deepcopy(world.objects[vault_ref]["spec"])
+    spec = clone(world.objects[vault_ref]["spec"])
     for key in spec["keys"]:
         if key["name"] == "intake":
             key["grants"] = [
                 {"name": "wards", "kinds": ["KeyDelivery"], "operations": ["Open"], **limits}
             ]
     world.change(vault_ref, spec=spec)
-    spec = copy.deepcopy(world.objects[SOURCE]["spec"])
+    spec = clone(world.objects[SOURCE]["spec"])
     spec["grants"] = [{"name": "wards", "kinds": ["KeyDelivery"], "purposes": ["research"]}]
     world.change(SOURCE, spec=spec)
 
@@ -189,7 +189,7 @@ def grant_all(world: World, **limits: Any) -> None:
 def revoke_key(world: World) -> None:
     """Take the grant of the key away."""
     vault_ref = ObjectRef(API_VERSION, "KeyVault", NAMESPACE, "vault")
-    spec = copy.deepcopy(world.objects[vault_ref]["spec"])
+    spec = clone(world.objects[vault_ref]["spec"])
     for key in spec["keys"]:
         if key["name"] == "intake":
             key["grants"] = []

@@ -6,7 +6,6 @@ any effect.
 
 from __future__ import annotations
 
-import copy
 import datetime
 import itertools
 import json
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from fakeapi.documents import clone
 from leeward.kube.resources import object_path
 from leeward.plans.shared.model import (
     AckResult,
@@ -60,6 +60,7 @@ class World(SimulatedKeys):
     before_effect: Callable[[], None] | None = None
     crash_after: int | None = None
     image: str = IMAGE
+    models_image: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -67,7 +68,7 @@ class World(SimulatedKeys):
 
     def add(self, manifest: Manifest) -> Manifest:
         """Put an object there."""
-        made = copy.deepcopy(manifest)
+        made = clone(manifest)
         number = next(self._numbers)
         made["metadata"].setdefault("uid", f"uid-{number}")
         made["metadata"].setdefault("generation", 1)
@@ -78,7 +79,8 @@ class World(SimulatedKeys):
 
     def change(self, ref: ObjectRef, **parts: Any) -> None:
         """Replace top-level parts of an object; a new spec is a new generation."""
-        made = {**copy.deepcopy(self.objects[ref]), **parts}
+        found = self.objects[ref]
+        made = {**found, "metadata": clone(found["metadata"]), **parts}
         if "spec" in parts:
             made["metadata"]["generation"] += 1
         made["metadata"]["resourceVersion"] = str(next(self._numbers))
@@ -86,7 +88,7 @@ class World(SimulatedKeys):
 
     def annotate(self, ref: ObjectRef, **annotations: str) -> None:
         """Set annotations (leeward.dev/NAME)."""
-        metadata = copy.deepcopy(self.objects[ref]["metadata"])
+        metadata = clone(self.objects[ref]["metadata"])
         named = {f"leeward.dev/{name}": value for name, value in annotations.items()}
         metadata["annotations"] = {**metadata.get("annotations", {}), **named}
         self.change(ref, metadata=metadata)
@@ -161,7 +163,7 @@ class World(SimulatedKeys):
                         }
                     ],
                 },
-                "spec": copy.deepcopy(template["spec"]),
+                "spec": clone(template["spec"]),
                 "status": {
                     "phase": "Running" if not container_state else "Pending",
                     "podIP": "10.244.0.9",
@@ -198,10 +200,10 @@ class World(SimulatedKeys):
         match need:
             case ObjectRef():
                 object_path(need)  # raises for a kind that the operator does not know
-                return copy.deepcopy(self.objects.get(need))
+                return clone(self.objects.get(need))
             case PodsOf(namespace, job):
                 return [
-                    copy.deepcopy(pod)
+                    clone(pod)
                     for pod in self.of_kind("Pod")
                     if pod["metadata"]["namespace"] == namespace
                     and pod["metadata"]["labels"].get("batch.kubernetes.io/job-name") == job
@@ -240,7 +242,7 @@ class World(SimulatedKeys):
                 if ref not in self.objects:
                     return Outcome("Missing")
                 before = self.objects[ref].get("status", {})
-                self.change(ref, status={**before, **copy.deepcopy(status)})
+                self.change(ref, status={**before, **clone(status)})
             case SetFinalizer():
                 self._set_finalizers(action)
             case AckResult(_, pod, _, _):
@@ -274,21 +276,21 @@ class World(SimulatedKeys):
             if ref.kind == "Job" and "template" not in manifest["spec"]:
                 return Outcome("Invalid", "spec.template: Required value")
             self.created[ref] += 1
-            return Outcome("Done", result=copy.deepcopy(self.add(manifest)))
+            return Outcome("Done", result=clone(self.add(manifest)))
         merged = merge(found, manifest)
         merged["metadata"]["resourceVersion"] = str(next(self._numbers))
         self.objects[ref] = merged
-        return Outcome("Done", result=copy.deepcopy(merged))
+        return Outcome("Done", result=clone(merged))
 
     def _create(self, manifest: Manifest) -> Outcome:
         ref = ref_of(manifest)
         found = self.objects.get(ref)
         if found is None:
             self.created[ref] += 1
-            return Outcome("Done", result=copy.deepcopy(self.add(manifest)))
+            return Outcome("Done", result=clone(self.add(manifest)))
         uid = manifest["metadata"]["annotations"][UID_ANNOTATION]
         ours = (found["metadata"].get("annotations") or {}).get(UID_ANNOTATION) == uid
-        return Outcome("Done" if ours else "Conflict", result=copy.deepcopy(found))
+        return Outcome("Done" if ours else "Conflict", result=clone(found))
 
 
 def condition(job: Manifest, type_: str, reason: str) -> None:
@@ -300,5 +302,5 @@ def condition(job: Manifest, type_: str, reason: str) -> None:
 def merge(target: Any, patch: Any) -> Any:
     """Server-side apply, as far as plans can tell."""
     if not isinstance(patch, dict) or not isinstance(target, dict):
-        return copy.deepcopy(patch)
+        return clone(patch)
     return {**target, **{name: merge(target.get(name), value) for name, value in patch.items()}}

@@ -2,7 +2,7 @@
 
 # ruff: noqa: E402 (the allocators are set up before Polars is imported)
 
-from leeward_masking.allocators import tune_allocators
+from leeward_masking.pod.allocators import tune_allocators
 
 tune_allocators()
 
@@ -27,17 +27,17 @@ from leeward.formats.jobconfig import (
 from leeward.formats.keyset import KEYSET_PATH, PodKeyset
 from leeward.formats.result import Result
 from leeward_masking.errors import JobError, interrupted
-from leeward_masking.logs import Log
-from leeward_masking.metrics import exposition
-from leeward_masking.program import (
+from leeward_masking.pod.logs import Log
+from leeward_masking.pod.metrics import exposition
+from leeward_masking.pod.program import (
     Pod,
     deliver,
     exit_code,
     run_until_stopped,
     wait_until_taken,
 )
+from leeward_masking.pod.server import EVERYWHERE, PodServer, ResultBox, listening, serving
 from leeward_masking.progress import Progress
-from leeward_masking.server import EVERYWHERE, PodServer, ResultBox, listening, serving
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,22 +17,22 @@ import polars as pl
 from leeward.formats.jobconfig import MaskingConfig, SourceFile
 from leeward.formats.result import MaskingReport, Result, ResultFile
 from leeward.formats.sealed import Recipient, Unwrapper
-from leeward_masking.blocks import BlockReader
-from leeward_masking.content import changed
-from leeward_masking.encoding import Encoder
 from leeward_masking.errors import JobError
 from leeward_masking.freetext import FreeTextMask, Measured, checked
-from leeward_masking.gathering import gather, merged
-from leeward_masking.labelled import labelled_notes
-from leeward_masking.places import storage_of
+from leeward_masking.output.encoding import Encoder
+from leeward_masking.output.sink import sealed_output
 from leeward_masking.progress import Progress, Told
 from leeward_masking.report.archive import archive
 from leeward_masking.report.building import large_report
-from leeward_masking.rules import MaskPlan, compile_plan, whole_columns
-from leeward_masking.ruletransforms import MaterialOf
-from leeward_masking.sink import sealed_output
-from leeward_masking.source import Source, open_source
-from leeward_masking.stats import ReportBuilder
+from leeward_masking.report.stats import ReportBuilder
+from leeward_masking.rules.plan import MaskPlan, compile_plan, whole_columns
+from leeward_masking.rules.ruletransforms import MaterialOf
+from leeward_masking.sources.blocks import BlockReader
+from leeward_masking.sources.labelled import labelled_notes
+from leeward_masking.sources.source import Source, open_source
+from leeward_masking.storage.content import changed
+from leeward_masking.storage.places import storage_of
+from leeward_masking.transforms.gathering import gather, merged
 
 WORKERS: Final = max(2, min(4, len(os.sched_getaffinity(0))))
 

@@ -43,16 +43,16 @@ class When(Model):
         default=None, description="True: its value is missing. False: it is there."
     )
     at_least: Border | None = Field(
-        default=None, description="Its value is not below this decimal number or date."
+        default=None, description="Its value is not below this decimal number or date, in quotes."
     )
     greater_than: Border | None = Field(
-        default=None, description="Its value is above this decimal number or date."
+        default=None, description="Its value is above this decimal number or date, in quotes."
     )
     at_most: Border | None = Field(
-        default=None, description="Its value is not above this decimal number or date."
+        default=None, description="Its value is not above this decimal number or date, in quotes."
     )
     less_than: Border | None = Field(
-        default=None, description="Its value is below this decimal number or date."
+        default=None, description="Its value is below this decimal number or date, in quotes."
     )
     cel: ClassVar = (
         Cel(_ANY, f"when says nothing of the column: give it one or more of {', '.join(_TESTS)}"),

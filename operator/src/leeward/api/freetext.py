@@ -30,6 +30,7 @@ EntityName = Annotated[
         "must be letters and digits that begin with a capital, as StaffNumber",
     ),
 ]
+DetectionEngine = Literal["Patterns", "Model"]
 MAX_PATTERNS: Final = 16
 MAX_DICTIONARIES: Final = 8
 MAX_TERMS: Final = 1000
@@ -137,6 +138,12 @@ class LabelledSample(Model):
     )
 
 
+_IDLE_MODEL: Final = (
+    "engine Model finds persons only, and entities does not name Person",
+    "add Person to entities, or remove engine",
+)
+
+
 class FreeText(Transform):
     """Personal data in notes is found and replaced. No detection is complete."""
 
@@ -145,6 +152,11 @@ class FreeText(Transform):
     )
     entities: Annotated[list[Entity], Field(min_length=1, max_length=16)] | None = Field(
         default=None, description="What is searched for. Left out: all of them."
+    )
+    engine: DetectionEngine = Field(
+        default="Patterns",
+        description="How persons are found: by patterns and lists of names; or Model: besides by a"
+        " language model, in an image of its own, which the installation must name.",
     )
     patterns: Annotated[list[TextPattern], Field(max_length=MAX_PATTERNS), ListMap()] = Field(
         default=[], description="Patterns besides."
@@ -166,13 +178,20 @@ class FreeText(Transform):
     min_recall: Probability | None = Field(
         default=None,
         description="Share of the values of every kind, marked in the labelled notes, of which"
-        " nothing may be left. Where detection does worse, the job fails before anything is"
-        " written.",
+        ' nothing may be left: above 0, at most 1, in quotes: "0.95". Where detection does worse,'
+        " the job fails before anything is written.",
     )
     sample: LabelledSample | None = Field(
         default=None,
         description="Labelled notes of your own; all rules of a job name the same Dataset. Left"
         " out: those that come with the image.",
+    )
+    cel: ClassVar = (
+        Cel(
+            "self.engine != 'Model' || !has(self.entities) || 'Person' in self.entities",
+            ": ".join(_IDLE_MODEL),
+            field_path=".engine",
+        ),
     )
 
     def fault(self) -> tuple[str, str] | None:
@@ -180,6 +199,11 @@ class FreeText(Transform):
         for name, given in (("languages", self.languages), ("entities", self.entities or [])):
             if len(set(given)) < len(given):
                 return f"freeText names one of its {name} twice", f"remove it from {name}"
+        blank = [one.name for one in self.dictionaries if not all(map(str.strip, one.terms))]
+        if blank:
+            return f'dictionary "{blank[0]}" has a term of spaces only', "remove that term"
+        if self.engine == "Model" and self.entities is not None and "Person" not in self.entities:
+            return _IDLE_MODEL
         if len(self.replacement.manifest()) != 1:
             return (
                 "replacement has not exactly one member",

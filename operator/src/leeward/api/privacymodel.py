@@ -57,7 +57,9 @@ class KAnonymity(Model):
         ),
     ] = Field(description="Columns that somebody may know of a person from elsewhere.")
     max_suppression: Share = Field(
-        default="0", description="Share of rows that may be left out so that the others keep more."
+        default="0",
+        description="Share of rows that may be left out so that the others keep more: from 0, below"
+        ' 1, in quotes: "0.02".',
     )
     count: Literal["Subjects", "Rows"] = Field(
         default="Subjects",
@@ -88,7 +90,7 @@ class TCloseness(Model):
     It is at most t away, by the earth mover's distance of rows.
     """
 
-    t: Distance = Field(description="The largest distance.")
+    t: Distance = Field(description='The largest distance: above 0, below 1, in quotes: "0.2".')
     column: ColumnName = Field(description="The sensitive column.")
     distance: Literal["Equal", "Ordered", "Hierarchical"] = Field(
         default="Equal",
@@ -121,7 +123,8 @@ class ColumnHierarchy(Model):
     )
     widths: Annotated[list[PositiveDecimal], Field(min_length=1, max_length=16)] | None = Field(
         default=None,
-        description="Widths of a number's intervals per level, each a multiple of the one before.",
+        description="Widths of a number's intervals per level, each a multiple of the one before,"
+        ' in quotes: ["5", "10"].',
     )
     table: HierarchyFile | None = Field(
         default=None, description="What each value is at each level, in a ConfigMap."
@@ -139,7 +142,7 @@ class ColumnWeight(Model):
     """How much the loss of one quasi-identifier counts."""
 
     name: ColumnName = Field(description="The quasi-identifier.")
-    weight: PositiveDecimal = Field(description="Others have 1.")
+    weight: PositiveDecimal = Field(description='Above 0, in quotes: "2". Others have 1.')
 
 
 class PrivacyModel(Model):

@@ -13,8 +13,10 @@ SESSION_TOKEN: Final = "sessionToken"  # noqa: S105
 HTTPS_PORT: Final = 443
 
 _ENDPOINT = Text(
-    r"^https://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(:[1-9][0-9]{0,4})?/?$",
-    "must begin with https:// and hold host and port only, as https://s3.example:9000",
+    r"^https://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])"
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?/?$",
+    "must begin with https:// and hold host and port (up to 65535) only, as"
+    " https://s3.example:9000",
 )
 _BUCKET = Text(
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",

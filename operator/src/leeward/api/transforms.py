@@ -143,7 +143,10 @@ class Generalize(Transform):
             ),
         ]
         | None
-    ) = Field(default=None, description="Borders of half-open intervals [a, b).")
+    ) = Field(
+        default=None,
+        description="Borders of half-open intervals [a, b): decimal numbers, each in quotes.",
+    )
     quantiles: Annotated[int, Field(ge=2, le=64)] | None = Field(
         default=None,
         description="So many half-open intervals with about as many rows in each: the source is"
@@ -239,6 +242,18 @@ _WHOLE: Final = (
 )
 
 
+_WHY_KEPT: Final = {
+    "keep": "keep leaves every value as it is",
+    "topBottomCode": "topBottomCode leaves the values between its borders as they are",
+    "noise": "noise that is rounded away leaves a value as it is",
+    "shuffle": "shuffle puts the values into other rows, and removes none",
+    "freeText": "freeText leaves all that it does not find, and no detection is complete",
+}
+"""Transforms after which a value may be what it was."""
+REMOVING: Final = ("tokenize", "hash", "encrypt", "fake", "replace", "redact", "drop")
+"""Transforms after which no value that names somebody is left."""
+
+
 class ColumnRule(Model):
     """What happens to one column, or to the columns of ``match``. Exactly one transform."""
 
@@ -328,21 +343,26 @@ class ColumnRule(Model):
         return (self.name,) if self.match is None else tuple(self.match.names or ())
 
     @property
-    def keeps_values(self) -> bool:
-        """Whether values may come out as they are.
+    def why_kept(self) -> str | None:
+        """Why values may come out as they are; None: none does.
 
-        Those of other rows do where ``otherwise`` keeps them. A date does when it is cut to its
-        day; a number between the borders of topBottomCode, or whose noise is rounded away; what
-        suppression leaves; a value that is shuffled, or drawn from the column's own distribution;
-        and a note in which nothing is found.
-        All other transforms change every value that is there: partialMask and prefix mask one
-        entirely that is not longer than what they keep.
+        All transforms that are not told of change every value that is there: partialMask and prefix
+        mask one entirely that is not longer than what they keep.
         """
-        cut = self.generalize is not None and self.generalize.date_to == "Day"
-        spared = self.random_mask is not None and self.random_mask.range is None
-        other = self.otherwise is not None and self.otherwise.keep is not None
-        kept = (self.keep, self.top_bottom_code, self.noise, self.shuffle, self.free_text)
-        return cut or spared or other or any(kept)
+        if self.otherwise is not None and self.otherwise.keep is not None:
+            return "otherwise keeps the values of all other rows"
+        if self.generalize is not None and self.generalize.date_to == "Day":
+            return "generalize with dateTo Day leaves dates as they are"
+        if self.random_mask is not None and self.random_mask.suppress is not None:
+            return "randomMask with suppress leaves the values that chance spares"
+        if self.random_mask is not None and self.random_mask.distribution is not None:
+            return "randomMask with distribution draws values that people in the data have"
+        return _WHY_KEPT.get(self.transform)
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether values may come out as they are."""
+        return self.why_kept is not None
 
     @property
     def by_subject(self) -> DateShift | Fake | None:

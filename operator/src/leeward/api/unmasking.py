@@ -18,11 +18,20 @@ REQUESTER_ANNOTATION: Final = "leeward.dev/unmask-requested-by"
 """Who asked for it, as they say; condition and event repeat it."""
 MAX_TOKENS: Final = 500
 
-Reason = Annotated[str, Field(min_length=8, max_length=512), IMMUTABLE]
+MIN_REASON: Final = 8
+MAX_REASON: Final = 512
+"""Characters."""
+Reason = Annotated[str, Field(min_length=MIN_REASON, max_length=MAX_REASON), IMMUTABLE]
 Tokens = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=1024)]],
     Field(max_length=MAX_TOKENS),
-    Rules(IMMUTABLE.rules),
+    Rules(
+        (
+            # Taken for a list that is left out, it would lead the whole source back.
+            Cel("self.size() > 0", "tokens is an empty list: name tokens in it, or remove it"),
+            *IMMUTABLE.rules,
+        )
+    ),
 ]
 
 

@@ -87,10 +87,12 @@ class TopBottomCode(Transform):
     """Values beyond a border become that border. At least one of the two."""
 
     bottom: Border | None = Field(
-        default=None, description="Values below become this: a decimal number or a date."
+        default=None,
+        description='Values below become this: a decimal number or a date, in quotes: "18".',
     )
     top: Border | None = Field(
-        default=None, description="Values above become this: a decimal number or a date."
+        default=None,
+        description='Values above become this: a decimal number or a date, in quotes: "90".',
     )
     cel: ClassVar = (
         Cel(
@@ -149,14 +151,19 @@ class Noise(Transform):
     )
     scale: PositiveDecimal = Field(
         description="Laplace: the scale b (mean absolute change). Gaussian: the standard deviation."
+        ' A decimal number in quotes: "500".'
     )
     round_to: PositiveDecimal | None = Field(
         default=None,
-        description="Results are rounded to multiples of this. Left out: whole numbers stay whole,"
-        " decimals keep their digits.",
+        description='Results are rounded to multiples of this, in quotes: "0.1". Left out: whole'
+        " numbers stay whole, decimals keep their digits.",
     )
-    lower: Decimal | None = Field(default=None, description="Smaller results become this.")
-    upper: Decimal | None = Field(default=None, description="Larger results become this.")
+    lower: Decimal | None = Field(
+        default=None, description='Smaller results become this, in quotes: "0".'
+    )
+    upper: Decimal | None = Field(
+        default=None, description='Larger results become this, in quotes: "100".'
+    )
     cel: ClassVar = (_not_above("lower", "upper"),)
 
     def fault(self) -> tuple[str, str] | None:
@@ -173,8 +180,8 @@ class Noise(Transform):
 class NumberRange(Model):
     """The numbers from ``lower`` to ``upper``."""
 
-    lower: Decimal = Field(description="The smallest.")
-    upper: Decimal = Field(description="The largest.")
+    lower: Decimal = Field(description='The smallest, in quotes: "0".')
+    upper: Decimal = Field(description='The largest, in quotes: "100".')
     cel: ClassVar = (_not_above("lower", "upper"),)
 
 
@@ -202,7 +209,9 @@ class RandomMask(Transform):
         " in lists, too. The source is read twice.",
     )
     suppress: Probability | None = Field(
-        default=None, description="Every value is removed (null) with this probability."
+        default=None,
+        description="Every value is removed (null) with this probability, above 0 and at most 1, in"
+        ' quotes: "0.25".',
     )
     cel: ClassVar = (
         Cel(

@@ -111,6 +111,12 @@ class Settings:
     )
     pod_name: str = _setting("Name of this process, unique among the replicas.", _text)
     masking_image: str = _setting("Image of the masking program: a full reference.", _text)
+    masking_models_image: str | None = _setting(
+        "Image of the masking program with language models, for freeText with engine Model. Empty:"
+        " such jobs are refused.",
+        _optional,
+        "",
+    )
     image_pull_policy: str = _setting(
         "Pull policy of workload pods.", _one_of("Always", "IfNotPresent", "Never"), "IfNotPresent"
     )

@@ -274,6 +274,7 @@ def _context(settings: Settings) -> Context:
         random=secrets.token_bytes,
         operator_namespace=settings.namespace,
         masking_image=settings.masking_image,
+        masking_models_image=settings.masking_models_image,
         image_pull_policy=settings.image_pull_policy,
         image_pull_secrets=settings.image_pull_secrets,
         operator_pod_labels=settings.operator_pod_labels,

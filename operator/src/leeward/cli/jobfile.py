@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,12 +65,24 @@ def read_job_file(path: Path) -> JobFile:
     Raises:
         CliError: It is no YAML, holds no MaskingJob or several, or one that is not valid.
     """
-    documents = _documents(path)
+    return job_file(_documents(path), str(path))
+
+
+def job_file(documents: list[Manifest], where: str) -> JobFile:
+    """The MaskingJob of some manifests, with what stands beside it.
+
+    Args:
+        documents: The manifests.
+        where: Where they are from, for errors.
+
+    Raises:
+        CliError: They hold no MaskingJob or several, or one that is not valid.
+    """
     jobs = [document for document in documents if document.get("kind") == "MaskingJob"]
     if len(jobs) != 1:
         held = f"{len(jobs)} MaskingJobs" if jobs else "no MaskingJob"
         raise CliError(
-            f"{path} holds {held}", "give a manifest, or a folder of them, with exactly one"
+            f"{where} holds {held}", "give a manifest, or a folder of them, with exactly one"
         )
     check_members(_name(jobs[0]), jobs[0].get("spec"))
     spec = _spec(jobs[0], MaskingJobSpec)
@@ -112,6 +125,18 @@ def _documents(path: Path) -> list[Manifest]:
     return [document for document in found if isinstance(document, dict)]
 
 
+def _named(document: Manifest, path: Sequence[str | int]) -> Iterator[str]:
+    """A path with items of lists by their names, where they have some."""
+    place: Any = document
+    for part in path:
+        try:
+            place = place[part]
+        except (KeyError, IndexError, TypeError):
+            place = None
+        name = place.get("name") if isinstance(part, int) and isinstance(place, dict) else None
+        yield f'"{name}"' if isinstance(name, str) else str(part)
+
+
 def _name(document: Manifest) -> str:
     metadata = document.get("metadata")
     return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
@@ -128,7 +153,7 @@ def _spec(document: Manifest, model: type[S]) -> S:
             message = f"there is no field {path.pop()} here"
         elif first["type"] == "model_type":
             message = "give fields, each with its value"
-        where = ".".join(map(str, path))
+        where = ".".join(_named(document, path))
         what = f"{document['kind']} {_name(document)}".rstrip()
         fields = ".".join(part for part in path if isinstance(part, str))
         raise CliError(

@@ -12,15 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from leeward.cli.errors import CliError
+from leeward.cli.jobfile import JobFile
 from leeward.cli.maskpreview import EXTRA_REMEDY
 from leeward.cli.options import RowsFormat
 from leeward.cli.output import counted, print_json, print_plainly, print_raw, printable
 from leeward.cli.port import Cluster
 from leeward.cli.reporting import ReportRequest, fetch_report
 from leeward.cli.session import Session
-from leeward.formats.report import Combination, LargeReport
+from leeward.formats.report import ColumnDetail, Combination, LargeReport
 
 if TYPE_CHECKING:
+    from leeward.api.csvoptions import CsvOptions
     from leeward.cli.maskprofile import FileProfile
 
 IDENTIFYING: Final = "identifying"
@@ -30,6 +32,8 @@ _MOST: Final = 0.5
 """Share of rows alone with their value from which on a column tells rows apart by itself."""
 _SOME: Final = 0.01
 _HARMLESS: Final = frozenset({"hash", "tokenize", "encrypt", "formatPreserving", "fake"})
+_OTHER_VALUES: Final = frozenset({"dateShift", "noise", "shuffle", "randomMask"})
+"""Transforms behind which the value that somebody knows does not lead to the row."""
 _CAVEAT: Final = (
     "no detection is complete, and nobody knows here what others know: that nothing is found proves"
     " nothing"
@@ -71,7 +75,7 @@ class Checked:
         return [one.column for one in self.findings if one.verdict == IDENTIFYING]
 
 
-def check_file(data: Path) -> Checked:
+def check_file(data: Path, csv: CsvOptions | None = None) -> Checked:
     """Check a file on this machine.
 
     Raises:
@@ -83,7 +87,23 @@ def check_file(data: Path) -> Checked:
         raise CliError(
             f"the masking engine is not installed ({error.name})", EXTRA_REMEDY
         ) from error
-    return of_file(profile_file(data))
+    return of_file(profile_file(data, csv))
+
+
+def check_job(session: Session, job: JobFile, data: Path) -> Checked:
+    """Check what a MaskingJob would leave of a file on this machine.
+
+    Raises:
+        CliError: The file cannot be read, or the rules do not fit it.
+    """
+    try:
+        from leeward.cli.maskprofile import ROWS
+        from leeward.cli.maskrows import report_on_rows
+    except ImportError as error:
+        raise CliError(
+            f"the masking engine is not installed ({error.name})", EXTRA_REMEDY
+        ) from error
+    return of_report(report_on_rows(job, data, ROWS, session.random))
 
 
 def check_dataset(session: Session, cluster: Cluster, request: ReportRequest) -> Checked:
@@ -111,19 +131,30 @@ def of_file(profile: FileProfile) -> Checked:
 
 def of_report(report: LargeReport) -> Checked:
     """What the report of a masked Dataset says."""
-    findings = []
-    for column in report.columns:
-        found = column.identifying
-        if found is None:
-            continue
-        name, unique = column.counts.name, float(found.unique)
-        if column.counts.transform in _HARMLESS:
-            findings.append(Finding(name, "", unique, f"pseudonyms ({column.counts.transform})"))
-            continue
-        share = float(found.detected_share or 0)
-        measured = _is_measure(column.counts.type_after or "")
-        findings.append(_finding(name, unique, found.detected, share, measured=measured))
-    return Checked(report.sampled, tuple(findings), tuple(report.combinations))
+    findings = [_of_column(column) for column in report.columns]
+    found = tuple(one for one in findings if one is not None)
+    return Checked(report.sampled, found, tuple(report.combinations))
+
+
+def _of_column(column: ColumnDetail) -> Finding | None:
+    """What the report says of one column; None: there are no values of it."""
+    counts, found = column.counts, column.identifying
+    name, unique = counts.name, float(found.unique) if found is not None else 0.0
+    if counts.not_searched:
+        languages = ", ".join(counts.not_searched)
+        told = f"holds notes in {languages}, which freeText does not search: add it to languages"
+        return Finding(name, IDENTIFYING, unique, told)
+    if found is None:
+        return None
+    share = float(found.detected_share or 0)
+    everywhere = counts.applied is None
+    if everywhere and counts.transform in _HARMLESS:
+        return Finding(name, "", unique, f"pseudonyms ({counts.transform})")
+    if everywhere and counts.transform == "freeText" and share < _SOME:
+        return Finding(name, TELLING, unique, "notes: what was not found in them is still there")
+    measured = _is_measure(counts.type_after or "")
+    measured = measured or (everywhere and counts.transform in _OTHER_VALUES)
+    return _finding(name, unique, found.detected, share, measured=measured)
 
 
 def print_checked(session: Session, checked: Checked, output: RowsFormat) -> None:

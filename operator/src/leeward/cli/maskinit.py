@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,16 +12,21 @@ import yaml
 
 from leeward.api.meta import API_VERSION, MAX_RESOURCE_NAME
 from leeward.cli.errors import CliError
+from leeward.cli.jobfile import job_file
 from leeward.cli.localfiles import STDIO, check_target, into_new_file, writing_to
+from leeward.cli.maskcheck import IDENTIFYING, check_job
 from leeward.cli.maskpreview import EXTRA_REMEDY
 from leeward.cli.output import counted, print_raw, printable
 from leeward.cli.proposing import TOKENS, Proposal, Proposals, propose
 from leeward.cli.session import Session
 
 if TYPE_CHECKING:
+    from leeward.api.csvoptions import CsvOptions
     from leeward.cli.maskprofile import FileProfile
 
 MOST_RULES: Final = 200
+_TRIES: Final = 3
+"""What is dropped changes how coarse a privacy model makes the rest, so it is looked at again."""
 _SUFFIX: Final = "-masked"
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
@@ -35,6 +40,7 @@ class InitRequest:
         vault: KeyVault that is there already; None: the manifest has one.
         claim: PersistentVolumeClaim with the data.
         target: Where the manifest goes; ``-`` is standard output.
+        csv: How the file is written, as far as that is said.
     """
 
     data: Path
@@ -44,6 +50,7 @@ class InitRequest:
     vault: str | None
     target: Path
     force: bool
+    csv: CsvOptions | None = None
 
 
 def write_manifest(session: Session, request: InitRequest) -> None:
@@ -60,7 +67,7 @@ def write_manifest(session: Session, request: InitRequest) -> None:
         ) from error
     check_target(request.target, force=request.force, source=request.data)
     name = _checked_name(request)
-    found = profile_file(request.data)
+    found = profile_file(request.data, request.csv)
     if len(found.columns) > MOST_RULES:
         raise CliError(
             f"{request.data} has {len(found.columns)} columns, and a job has {MOST_RULES} rules at"
@@ -68,14 +75,37 @@ def write_manifest(session: Session, request: InitRequest) -> None:
             "write rules that find several columns, by match: pattern, type or detected",
         )
     vault = request.vault or name
-    proposals = propose(found.columns, vault)
-    text = "".join(_documents(request, name, vault, found, proposals))
+
+    def text_of(proposals: Proposals) -> str:
+        return "".join(_documents(request, name, vault, found, proposals))
+
+    proposals = _checked(session, request.data, propose(found.columns, vault), text_of)
+    text = text_of(proposals)
     if request.target == STDIO:
         print_raw(session.out, text)
     else:
         with writing_to(request.target):
             into_new_file(session, request.target, lambda file: file.write(text.encode()), 0o644)
     _say(session, request, name, found, proposals)
+
+
+def _checked(
+    session: Session, data: Path, proposals: Proposals, text_of: Callable[[Proposals], str]
+) -> Proposals:
+    """The proposals, tried on the rows that they were made of, and mended."""
+    for _ in range(_TRIES):
+        manifests = [one for one in yaml.safe_load_all(text_of(proposals)) if one]
+        try:
+            checked = check_job(session, job_file(manifests, "the proposal"), data)
+        except CliError as error:
+            session.err.print(f"tried on these rows, it fails: {error.message}", markup=False)
+            return proposals
+        identifying = {f.column: f.reason for f in checked.findings if f.verdict == IDENTIFYING}
+        mended = proposals.mended(identifying)
+        if mended == proposals:
+            break
+        proposals = mended
+    return proposals
 
 
 def _say(
@@ -88,9 +118,15 @@ def _say(
         f" {counted(len(proposals.columns), 'column')}, {tagged} of them tagged",
         markup=False,
     )
+    flawed = [one.column for one in proposals.columns if one.flaw]
+    if flawed:
+        session.err.print(
+            f"still identifying behind their rules: {printable(', '.join(flawed))}", markup=False
+        )
     session.err.print(
         "it is a proposal, and no detection is complete: read every line of it. Then:\n"
         f"  leeward mask preview {request.data} -f {where}\n"
+        f"  leeward mask check {request.data} -f {where}\n"
         f"  kubectl apply -f {where}\n"
         f"  leeward dataset put {name} {request.data}",
         markup=False,
@@ -208,7 +244,8 @@ def _head(kind: str, name: str) -> str:
 
 
 def _comment(proposal: Proposal) -> str:
-    return printable(proposal.reason)
+    flaw = f"; mask check finds all the same: {proposal.flaw}" if proposal.flaw else ""
+    return printable(proposal.reason + flaw)
 
 
 def _flow(value: Any) -> str:

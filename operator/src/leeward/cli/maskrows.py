@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,15 +16,18 @@ from leeward.cli.errors import CliError
 from leeward.cli.jobfile import JobFile
 from leeward.formats.columnpaths import expand
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
+from leeward.formats.report import LargeReport, ReportSubject
 from leeward.plans.maskingjob.privacy import Asked
 from leeward.plans.maskingjob.selection import Selection, Traits, select
-from leeward_masking.canonical import column_type
-from leeward_masking.delimiter import DelimiterError
-from leeward_masking.detection import ContentSample, detect
 from leeward_masking.errors import JobError
-from leeward_masking.nesting import list_depth, values_of
-from leeward_masking.preview import ephemeral_keys, first_rows, preview_frame
-from leeward_masking.rules import MaskedBlock
+from leeward_masking.freetext import check_pattern
+from leeward_masking.freetext.detection import ContentSample, detect
+from leeward_masking.rules.plan import MaskedBlock
+from leeward_masking.rules.ruletransforms import MaterialOf
+from leeward_masking.sources.text.delimiter import DelimiterError
+from leeward_masking.tasks.preview import ephemeral_keys, first_rows, preview_frame, preview_report
+from leeward_masking.values.canonical import column_type
+from leeward_masking.values.nesting import list_depth, values_of
 
 TYPED_ROWS: Final = 10_000
 """Rows that types of CSV columns are inferred from, at least, and what else a job must know of all
@@ -55,6 +59,9 @@ REMEDIES: Final = {
 }
 """What to do here, where the engine would speak of a Dataset on a volume."""
 
+_OF_MANIFEST: Final = frozenset({"InvalidConfig", "RecallTooLow"})
+"""Codes of errors that no other data would mend."""
+
 Row = dict[str, Any]
 RuleOf = dict[str, ColumnRule]
 
@@ -79,31 +86,88 @@ def mask_rows(job: JobFile, data: Path, count: int, random: Callable[[int], byte
     Raises:
         CliError: The data cannot be read, or the rules do not fit it; row and column are named.
     """
-    form = FORMATS[checked_suffix(data)[0]]
-    csv = job.source.csv if job.source and form == "CSV" else None
-    try:
-        typed = first_rows(data, form, max(count, TYPED_ROWS), csv=csv)
-        selection = _selected(job, typed)
-        rule_of = selection.rule_of
-        _check_rules(job, rule_of, typed.columns)
-        _check_identifiers(job, rule_of, typed.columns)
-        rules = [_rule_config(job, rule, selection.columns_of(rule)) for rule in job.spec.columns]
-        if job.spec.default_action == "Keep":
-            rules.extend(_kept(rule_of, typed.columns))
-        keys = ephemeral_keys(rules, random)
-        privacy = _privacy(job, typed, rule_of)
-        masked = preview_frame(typed, rules, keys, count, privacy)
-        frame = typed.head(count)
-    except DelimiterError as error:
-        raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
-    except JobError as error:
-        remedy = REMEDIES.get(error.code, error.remedy)
-        raise CliError(f"{data}: {error.message}", remedy) from error
+    with _told_of(job, data):
+        tried = _tried(job, data, max(count, TYPED_ROWS), random)
+        masked = preview_frame(tried.frame, tried.rules, tried.keys, count, tried.privacy)
+    frame, rule_of = tried.frame.head(count), tried.rule_of
     rest = "keep" if job.spec.default_action == "Keep" else "drop"
     transforms = {
         name: rule_of[name].transform if name in rule_of else rest for name in frame.columns
     }
     return Masked(_texts(frame), _rows_after(masked), transforms)
+
+
+def report_on_rows(
+    job: JobFile, data: Path, rows: int, random: Callable[[int], bytes]
+) -> LargeReport:
+    """What the job would report, if the file had no more rows than these.
+
+    Raises:
+        CliError: As ``mask_rows``.
+    """
+    about = ReportSubject(job=job.name, source=data.name, output=job.spec.output.dataset)
+    with _told_of(job, data):
+        tried = _tried(job, data, rows, random)
+        return preview_report(about, tried.frame, tried.rules, tried.keys, tried.privacy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A job, resolved for the first rows of a file."""
+
+    frame: pl.DataFrame
+    rules: list[RuleConfig]
+    rule_of: RuleOf
+    keys: MaterialOf
+    privacy: PrivacyConfig | None
+
+
+def _tried(job: JobFile, data: Path, rows: int, random: Callable[[int], bytes]) -> _Tried:
+    form = FORMATS[checked_suffix(data)[0]]
+    csv = job.source.csv if job.source and form == "CSV" else None
+    _check_patterns(job)
+    typed = first_rows(data, form, rows, csv=csv)
+    selection = _selected(job, typed)
+    rule_of = selection.rule_of
+    _check_rules(job, rule_of, typed.columns)
+    _check_identifiers(job, rule_of, typed.columns)
+    rules = [_rule_config(job, rule, selection.columns_of(rule)) for rule in job.spec.columns]
+    if job.spec.default_action == "Keep":
+        rules.extend(_kept(rule_of, typed.columns))
+    keys = ephemeral_keys(rules, random)
+    return _Tried(typed, rules, rule_of, keys, _privacy(job, typed, rule_of))
+
+
+@contextmanager
+def _told_of(job: JobFile, data: Path) -> Iterator[None]:
+    """Errors of the engine as those of the file or of the manifest, whichever is at fault."""
+    try:
+        yield
+    except DelimiterError as error:
+        raise CliError(f"{data}: {error.message}", _delimiter_remedy(job, error)) from error
+    except JobError as error:
+        if error.code == "WrongEncoding" and job.source is None and _is_csv(data):
+            remedy = _beside(job, "encoding", "what it is")
+            raise CliError(f"{data}: {error.message}", remedy) from error
+        what = f"MaskingJob {job.name}" if error.code in _OF_MANIFEST else str(data)
+        raise CliError(
+            f"{what}: {error.message}", REMEDIES.get(error.code, error.remedy)
+        ) from error
+
+
+def _check_patterns(job: JobFile) -> None:
+    """Patterns of free text are in the syntax of the engine, which the API server does not know."""
+    for rule in job.spec.columns:
+        for one in rule.free_text.patterns if rule.free_text else ():
+            try:
+                check_pattern(one.name, one.pattern)
+            except JobError as error:
+                where = f'MaskingJob {job.name}, rule "{rule.name}"'
+                raise CliError(f"{where}: {error.message}", error.remedy) from error
+
+
+def _is_csv(data: Path) -> bool:
+    return FORMATS[checked_suffix(data)[0]] == "CSV"
 
 
 def checked_suffix(data: Path) -> tuple[str, str]:
@@ -156,9 +220,13 @@ def _tags(job: JobFile, columns: list[str]) -> dict[str, list[Tag]]:
 def _delimiter_remedy(job: JobFile, error: DelimiterError) -> str:
     if job.source is not None:
         return error.remedy
+    return _beside(job, "delimiter", error.likely)
+
+
+def _beside(job: JobFile, option: str, value: str) -> str:
     return (
         f"the manifest does not define Dataset {job.spec.source.name}: put it beside the job, with"
-        f" spec.csv.delimiter {error.likely}"
+        f" spec.csv.{option} {value}"
     )
 
 

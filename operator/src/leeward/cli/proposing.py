@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,10 +16,21 @@ TOKENS: Final = "tokens"
 """The vault key (AES256_SIV) of tokens and shifted dates."""
 MIN_ROWS: Final = 100
 """Rows from which on k-anonymity is proposed."""
-_ID: Final = re.compile(r"(?i)(?:^|_)(?:id|no|nr|number|code|key|uuid|guid)$|id$")
+_ID: Final = re.compile(
+    r"(?:^|[^A-Za-z])(?i:id|no|nr|number|code|key|uuid|guid)$|[a-z](?:Id|ID|No|Nr)$"
+    r"|(?i:patient|person|customer|client|user|member|employee|student)(?i:id|no|nr|number)$"
+)
+"""What columns with numbers of people or things are called; a column "paid" is none."""
 _SUBJECT: Final = re.compile(
     r"(?i)patient|subject|person|customer|client|user|member|employee|student|insured"
 )
+_PERSON_NAME: Final = re.compile(
+    r"(?i)(?:(?:full|first|middle|last|given|family|maiden|birth|nick|sur|fore|pre|patient|person"
+    r"|customer|client|user|member|employee|student|insured|doctor|physician|nurse|mother|father"
+    r"|spouse|kin|guardian|relative|contact|holder|owner|author)[ _.-]?)*names?"
+    r"|vorname|nachname|nom|pr[eé]nom|nombre|apellidos?|(?:患者|病人)?(?:姓名|名字)"
+)
+"""What columns with names of people are called."""
 _BIRTH: Final = re.compile(r"(?i)birth|born|\bdob\b|^dob$")
 _AGE: Final = re.compile(r"(?i)(?:^|_)age(?:$|_)")
 _QUASI: Final = re.compile(
@@ -38,6 +49,9 @@ _LARGEST: Final = 1e18
 """Numbers of the API have 19 digits before the point."""
 _NEARLY_ALL: Final = 0.5
 """Share of rows alone with their value from which on a text names whoever it is about."""
+_INTERVALS: Final = 20
+_SAID_ONLY: Final = ("generalize", "freeText")
+"""Transforms that are not exchanged for drop: more rows, or another parameter, may be enough."""
 _PEOPLE: Final = {
     "Person": ("redact", "names of people; fake makes up others"),
     "Mail": ("redact", "mail addresses; hash keeps which are equal"),
@@ -58,6 +72,7 @@ class Proposal:
         transform: Name of the transform.
         parameters: Of it.
         reason: Why, in a few words.
+        flaw: What ``mask check`` says of the column all the same.
     """
 
     column: str
@@ -65,6 +80,7 @@ class Proposal:
     transform: str
     parameters: dict[str, Any]
     reason: str
+    flaw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,22 @@ class Proposals:
         """Whether a rule needs the key ``TOKENS``."""
         return any("key" in proposal.parameters for proposal in self.columns)
 
+    def mended(self, identifying: Mapping[str, str]) -> Proposals:
+        """The same without values that ``mask check`` finds identifying behind these rules.
+
+        What was kept or coded is dropped; what was made coarser or searched stays, and says so.
+
+        Args:
+            identifying: Columns, and why.
+        """
+        columns = tuple(
+            _mended(one, identifying[one.column]) if one.column in identifying else one
+            for one in self.columns
+        )
+        dropped = {one.column for one in columns if one.transform == "drop"}
+        quasi = tuple(name for name in self.quasi_identifiers if name not in dropped)
+        return Proposals(columns, self.subject, quasi if len(quasi) > 1 else ())
+
 
 def propose(profiles: Sequence[ColumnProfile], vault: str) -> Proposals:
     """A tag, a transform and a reason for each column.
@@ -99,6 +131,12 @@ def propose(profiles: Sequence[ColumnProfile], vault: str) -> Proposals:
     quasi = [one.column for one in columns if one.tag == "QuasiIdentifier"]
     enough = bool(profiles) and profiles[0].rows >= MIN_ROWS and len(quasi) > 1
     return Proposals(columns, subject, tuple(quasi) if enough else ())
+
+
+def _mended(proposal: Proposal, why: str) -> Proposal:
+    if proposal.transform in _SAID_ONLY:
+        return replace(proposal, flaw=why)
+    return Proposal(proposal.column, None, "drop", {}, f"{why}, also behind {proposal.transform}")
 
 
 def _subject(profiles: Sequence[ColumnProfile]) -> str | None:
@@ -140,14 +178,9 @@ def _propose(profile: ColumnProfile, subject: str | None, key: dict[str, Any]) -
         )
     if profile.type == "Other":
         return proposal(None, "drop", "binary or other values: not looked into")
+    if (direct := _direct(profile, key)) is not None:
+        return direct
     entity = profile.looks.entity if profile.looks is not None else ""
-    if entity in _PEOPLE:
-        transform, reason = _PEOPLE[entity]
-        return proposal("DirectIdentifier", transform, f"looks like {reason}")
-    if entity in ("NationalId", "MedicalRecordNumber"):
-        return proposal(
-            "DirectIdentifier", "tokenize", f"looks like {entity}: one token per value", **key
-        )
     if entity == "FreeText":
         return _text(profile)
     if entity == "Ip":
@@ -156,7 +189,42 @@ def _propose(profile: ColumnProfile, subject: str | None, key: dict[str, Any]) -
         return proposal("QuasiIdentifier", "generalize", "postcodes: their first three", prefix=3)
     if profile.type in _DATES:
         return _date(profile, subject, key)
+    if _is_number_of_something(profile):
+        return proposal(None, "tokenize", "called as numbers of people or things are", **key)
     return _number(profile) if profile.type in _NUMBERS else _category(profile)
+
+
+def _direct(profile: ColumnProfile, key: dict[str, Any]) -> Proposal | None:
+    """For what names people by itself; None: it does not, as far as that is known."""
+    entity = profile.looks.entity if profile.looks is not None else ""
+    transform, parameters, reason = "redact", {}, ""
+    if entity in _PEOPLE:
+        transform, reason = _PEOPLE[entity]
+        reason = f"looks like {reason}"
+    elif profile.type == "String" and _is_name(profile.name):
+        # Rare names look like notes, or like nothing: what the column is called says more.
+        reason = "called as names of people are"
+    elif entity in ("NationalId", "MedicalRecordNumber"):
+        transform, parameters, reason = "tokenize", key, f"looks like {entity}: one token per value"
+    else:
+        return None
+    return Proposal(profile.name, "DirectIdentifier", transform, parameters, reason)
+
+
+def _is_name(column: str) -> bool:
+    """Whether a column, or a member of an object, is called as names of people are."""
+    return _PERSON_NAME.fullmatch(column.rpartition(".")[2].rstrip("[]")) is not None
+
+
+def _is_number_of_something(profile: ColumnProfile) -> bool:
+    """Whether it is called so, and has many values that rows share: a person may have many rows."""
+    return (
+        profile.type in ("String", "Integer")
+        and profile.distinct > _FEW
+        and profile.unique < _NEARLY_ALL
+        and _ID.search(profile.name) is not None
+        and _SENSITIVE.search(profile.name) is None
+    )
 
 
 def _text(profile: ColumnProfile) -> Proposal:
@@ -166,14 +234,14 @@ def _text(profile: ColumnProfile) -> Proposal:
         profile.name,
         "Sensitive",
         "freeText",
-        {"languages": ["en"]},
+        {"languages": list(profile.looks.languages if profile.looks else ()) or ["en"]},
         f"notes{held}: no detection is complete, so redact what nobody needs",
     )
 
 
 def _date(profile: ColumnProfile, subject: str | None, key: dict[str, Any]) -> Proposal:
     looks = profile.looks.entity if profile.looks is not None else ""
-    if _BIRTH.search(profile.name) or (looks == "DateOfBirth" and subject is None):
+    if _BIRTH.search(profile.name) or looks == "DateOfBirth":
         return Proposal(
             profile.name, "QuasiIdentifier", "generalize", {"dateTo": "Year"}, "birthdays: the year"
         )
@@ -207,6 +275,14 @@ def _number(profile: ColumnProfile) -> Proposal:
     if profile.distinct <= _FEW or tails is None or max(map(abs, tails)) >= _LARGEST:
         return _category(profile)
     whole = profile.type == "Integer"
+    if whole and profile.unique >= _NEARLY_ALL:
+        return Proposal(
+            profile.name,
+            tag,
+            "generalize",
+            {"quantiles": _INTERVALS},
+            "numbers that most rows are alone with: intervals of as many rows each",
+        )
     low, high = (str(round(edge)) if whole else _decimal(edge) for edge in tails)
     return Proposal(
         profile.name,

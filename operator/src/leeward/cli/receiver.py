@@ -81,7 +81,7 @@ def receive_object(store: str, path: str, replace: bool, pieces: Pieces) -> dict
     """Write the object; returns the answer."""
     from leeward.formats.jobconfig import S3Store
     from leeward_masking.errors import JobError
-    from leeward_masking.places import storage_of
+    from leeward_masking.storage.places import storage_of
 
     digest = hashlib.sha256()
     try:

@@ -191,6 +191,9 @@ def _notes(columns: list[ColumnDetail]) -> Iterator[str]:
             share = f"{float(column.identifying.detected_share or 0):.0%}"
             kind = column.identifying.detected
             yield f"{name}: {share} of its values still look like {kind}: mask or drop it"
+        if column.counts.not_searched:
+            languages = ", ".join(column.counts.not_searched)
+            yield f"{name}: notes in {languages} were not searched: add it to freeText.languages"
 
 
 def _print_part(session: Session, part: ReportTable) -> None:

@@ -98,6 +98,7 @@ class ColumnReport(Document):
         linkable: True where equal values have equal results of their own, so that it can be seen
             which rows are equal and how often; left out elsewhere.
         note: What the transform does not give, where it could be taken for more.
+        not_searched: Of notes: languages that occur in them, and that the rule does not search.
     """
 
     name: str
@@ -114,6 +115,7 @@ class ColumnReport(Document):
     distinct_estimated: Literal[True] | None = None
     linkable: Literal[True] | None = None
     note: str | None = None
+    not_searched: list[str] | None = None
 
 
 class RecallReport(Document):
@@ -184,7 +186,8 @@ class ExposureReport(Document):
         marketer: Share of people whom a guess in each class finds.
         at_risk: Share of people in classes of fewer than 20.
         unique: Share of people who are alone in their class.
-        estimated: True where only some of the classes were counted; left out where all were.
+        estimated: True where only some of the classes were counted, or of the people in the largest
+            ones; left out where all were.
     """
 
     classes: int

@@ -43,8 +43,8 @@ SERVE_SECONDS: Final = 300
 CHECKS: Final[tuple[Callable[[Case], Verdict], ...]] = (
     check_source_exists,
     check_source_namespace,
-    check_source_ready,
     check_data_grant,
+    check_source_ready,
     check_source_key,
     check_source_claim,
     check_source_artefact_key,
@@ -71,7 +71,8 @@ class DatasetPreviewPlanner:
         if isinstance(known, Plan):
             return known
         spec, draft = known
-        run = Run(resource, Owner.of(resource), spec, draft, observed, context)
+        owner, image = Owner.of(resource), context.masking_image
+        run = Run(resource, owner, spec, draft, observed, context, image)
         return plan_workload(_Preview(spec), run)
 
 

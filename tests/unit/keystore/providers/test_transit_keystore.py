@@ -40,7 +40,9 @@ from unit.keystore.providers.bao_world import BaoWorld
 from unit.keystore.providers.transit_keystore import TEND, TransitKeyWorld, fault_of, look
 
 PLACE = (CLINIC, "vault", "data")
-ONCE = Limits(request=0.3, deadline=0.4, backoff=0.01, cool_down=0.0)
+SHORT = Limits(request=0.3, deadline=0.4, cool_down=0.0)
+# Six attempts, each with more real time than a busy machine takes; pauses are of the test's clock.
+CUT = Limits(request=60.0, deadline=1280.0, backoff=32.0, longest_backoff=512.0, cool_down=0.0)
 
 
 @pytest.fixture
@@ -56,13 +58,10 @@ def keyset(world: TransitKeyWorld) -> WrappedKeyset:
 
 def wrapped_by(world: TransitKeyWorld) -> set[int]:
     """Versions of the Transit key that wrap something."""
-    found = set()
-    for key in keyset(world).keys:
-        for version in key.history:
-            if version.wrapped is not None:
-                assert isinstance(version.wrapped, TransitWrapped)
-                found.add(version.wrapped.key_version)
-    return found
+    versions = [version.wrapped for key in keyset(world).keys for version in key.history]
+    wrapped = [version for version in versions if version is not None]
+    assert all(isinstance(version, TransitWrapped) for version in wrapped)
+    return {version.key_version for version in wrapped if isinstance(version, TransitWrapped)}
 
 
 async def material(world: TransitKeyWorld, store: EmbeddedKeyStore) -> str:
@@ -229,7 +228,7 @@ async def test_a_network_cut_at_any_point_of_a_rotation_loses_nothing(
 ) -> None:
     """Answers are cut one after the other; between two of them it goes on by what is stored."""
     async with Proxy(bao.server.port) as proxy:
-        world = TransitKeyWorld(bao, proxy.address, ONCE)
+        world = TransitKeyWorld(bao, proxy.address, CUT)
         try:
             store = await world.ready()
             for number in range(3):
@@ -261,7 +260,7 @@ async def test_a_network_cut_at_any_point_of_a_rotation_loses_nothing(
 async def test_artefact_keys_are_moved_on_after_a_cut(bao: BaoWorld, cuts: int) -> None:
     """By a process that has no vault key open yet, so that it asks in the middle of the work."""
     async with Proxy(bao.server.port) as proxy:
-        world = TransitKeyWorld(bao, proxy.address, ONCE)
+        world = TransitKeyWorld(bao, proxy.address, CUT)
         try:
             store = await world.ready()
             for number in range(20):
@@ -284,12 +283,14 @@ async def test_artefact_keys_are_moved_on_after_a_cut(bao: BaoWorld, cuts: int) 
 
 async def test_a_server_that_does_not_answer_holds_nobody_up_for_long(bao: BaoWorld) -> None:
     async with Proxy(bao.server.port) as proxy:
-        world = TransitKeyWorld(bao, proxy.address, ONCE)
+        world = TransitKeyWorld(bao, proxy.address)
         try:
             await world.ready()
             proxy.held.clear()
+            world.limits = SHORT
             async with asyncio.timeout(20):
                 assert await reason_of(world.store()) == "ProviderUnreachable"
+            world.limits = CUT
             proxy.held.set()
             assert (await look(world.store())).readable
         finally:
@@ -322,7 +323,7 @@ async def test_keys_are_wrapped_by_a_newer_version_of_the_transit_key(
 
 async def test_rewrapping_that_breaks_off_changes_nothing_and_is_done_again(bao: BaoWorld) -> None:
     async with Proxy(bao.server.port) as proxy:
-        world = TransitKeyWorld(bao, proxy.address, ONCE)
+        world = TransitKeyWorld(bao, proxy.address, CUT)
         try:
             store = await world.ready()
             good = keyset(world)

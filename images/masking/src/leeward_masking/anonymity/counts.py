@@ -215,43 +215,31 @@ def merge(tables: Sequence[CountTable], limit: int = MAX_ENTRIES) -> CountTable:
         np.concatenate([table.open_subject for table in tables]),
         sensitive,
     ).joined(codes, first.sizes)
-    most = max(len(merged), len(merged.open_entry), *(len(s.entry) for s in merged.sensitive), 0)
-    if most > limit:
+    _check_size(merged, limit)
+    return merged
+
+
+def _check_size(table: CountTable, limit: int) -> None:
+    if len(table) > limit:
         raise JobError(
             "TooLarge",
             f"the quasi-identifiers have more than {limit:,} combinations",
             "let the hierarchies begin coarser (years for days, say), or name fewer columns",
         )
-    return merged
-
-
-class Counter:
-    """Merges the tables of blocks as they come; some twice the merged table is in memory."""
-
-    def __init__(self, limit: int = MAX_ENTRIES) -> None:
-        self._limit = limit
-        self._tables: list[CountTable] = []
-
-    def add(self, table: CountTable) -> None:
-        """Take another block. Small tables wait until they are as large as the merged one.
-
-        Raises:
-            JobError: ``TooLarge``.
-        """
-        self._tables.append(table)
-        if sum(part.entries for part in self._tables[1:]) >= self._tables[0].entries:
-            self._tables = [merge(self._tables, self._limit)]
-
-    def table(self) -> CountTable:
-        """The table of all blocks, settled.
-
-        Raises:
-            JobError: ``TooLarge``.
-            ValueError: No block was added.
-        """
-        if not self._tables:
-            raise ValueError("no block was counted")
-        return merge(self._tables, self._limit).settle()
+    if len(table.open_entry) > limit:
+        raise JobError(
+            "TooLarge",
+            f"privacyModel: there are more than {limit:,} people, or people in combinations of the"
+            " quasi-identifiers",
+            "set kAnonymity.count to Rows where every row is of another person; or split the data",
+        )
+    if any(len(counts.entry) > limit for counts in table.sensitive):
+        raise JobError(
+            "TooLarge",
+            f"the quasi-identifiers have more than {limit:,} combinations with values of the"
+            " sensitive column",
+            "generalize the sensitive column, or let the hierarchies begin coarser",
+        )
 
 
 def _distinct_pairs(

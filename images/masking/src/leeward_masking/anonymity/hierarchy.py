@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from leeward_masking.anonymity.grouping import CodeArray
-from leeward_masking.canonical import canonical_text
 from leeward_masking.errors import JobError
 
 ANY: Final = "*"
@@ -98,32 +97,6 @@ class Hierarchy:
             (*self.levels, np.zeros(self.values, np.int32)),
             (*self.labels, pl.Series([ANY])),
         )
-
-    def encode(self, column: pl.Series, first_row: int = 1) -> CodeArray:
-        """The codes of a block at level 0; shape (rows,).
-
-        Args:
-            column: Values of any type that has a canonical text.
-            first_row: Row of the data that the block begins with.
-
-        Raises:
-            JobError: ``UnsuitableColumn``: a value is lacking; its row is named.
-        """
-        known = pl.DataFrame({"text": self.labels[0], "code": self.levels[0]})
-        given = pl.DataFrame({"text": canonical_text(column)})
-        codes = given.join(
-            known, on="text", how="left", nulls_equal=True, maintain_order="left"
-        ).get_column("code")
-        if codes.null_count():
-            row = first_row + int(codes.is_null().arg_max() or 0)
-            raise JobError(
-                "UnsuitableColumn",
-                f'row {row}: the hierarchy of column "{self.name}" lacks this value',
-                "add the value (or the missing value) to the hierarchy, with its group per level",
-                row=row,
-                column=self.name,
-            )
-        return codes.to_numpy().astype(np.int32, copy=False)
 
 
 def from_columns(name: str, columns: Sequence[pl.Series]) -> Hierarchy:

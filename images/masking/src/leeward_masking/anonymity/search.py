@@ -23,7 +23,6 @@ from leeward_masking.anonymity.counts import CountTable
 from leeward_masking.anonymity.grouping import BoolArray, CodeArray, IntArray, group
 from leeward_masking.anonymity.lattice import MAX_ROWS, Lattice, Node
 from leeward_masking.anonymity.models import Model, broken_by
-from leeward_masking.anonymity.risk import ClassStatistics, class_statistics
 from leeward_masking.errors import JobError
 
 _NEVER: Final = 1 << 61
@@ -55,10 +54,6 @@ class Answer:
         """The level of each column."""
         names = (hierarchy.name for hierarchy in self.lattice.hierarchies)
         return dict(zip(names, self.node, strict=True))
-
-    def statistics(self, threshold: float = 0.05) -> ClassStatistics:
-        """Sizes and risks of the classes that stay."""
-        return class_statistics(self.table, self.suppressed, threshold)
 
     def apply(self, codes: CodeArray) -> tuple[CodeArray, BoolArray]:
         """Generalize a block of the rows that were counted.

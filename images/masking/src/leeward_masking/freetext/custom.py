@@ -1,6 +1,5 @@
 """What the author of a job adds: patterns of their own, and dictionaries."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,12 +7,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from leeward.api.rustregex import search_fault
 from leeward_masking.errors import JobError
-from leeward_masking.freetext.spans import SPAN_SCHEMA, locate, spans
+from leeward_masking.freetext.spans import SPAN_SCHEMA, folded, locate, spans
 
 MAX_PATTERN: Final = 4096
 _NAME_WORD: Final = r"[\p{L}--\p{Han}][\p{L}\p{M}'\u2019\-]{2,}"
-_REASON: Final = re.compile(r"^error: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +63,19 @@ class CustomDictionary:
             )
 
     def find(self, notes: pl.DataFrame) -> pl.DataFrame:
-        """Its terms in the notes: one pass, however many terms there are (Aho-Corasick)."""
+        """Its terms in the notes: one pass, however many terms there are (Aho-Corasick).
+
+        Also those that overlap: one that turns out to be part of a word must not hide another.
+        """
         options = {"ascii_case_insensitive": self.ignore_case}
-        terms = list(dict.fromkeys(self.terms))
-        hits = notes.filter(pl.col("raw").str.contains_any(terms, **options))
+        terms = folded(pl.Series(self.terms, dtype=pl.String)).unique(maintain_order=True).to_list()
         raw = pl.col("raw")
+        hits = notes.select("row", raw="text").filter(raw.str.contains_any(terms, **options))
         found = hits.select(
             "row",
             "raw",
-            offset=raw.str.find_many(terms, leftmost=True, **options),
-            text=raw.str.extract_many(terms, leftmost=True, **options),
+            offset=raw.str.find_many(terms, overlapping=True, **options),
+            text=raw.str.extract_many(terms, overlapping=True, **options),
         )
         return spans(_whole(found), self.entity, self.name, self.confidence)
 
@@ -97,7 +99,9 @@ class KnownValues:
             values: String, one for each note; null: nothing is known.
         """
         value = pl.col("value").str.strip_chars()
-        frame = notes.select("row", "raw", value=values).filter(value.str.len_chars() > 1)
+        # Folded on both sides: programs for letters write O'Brien with another apostrophe.
+        frame = notes.select("row", raw="text", value=folded(values))
+        frame = frame.filter(value.str.len_chars() > 1)
         if frame.is_empty():
             return SPAN_SCHEMA.to_frame()
         text = value.str
@@ -106,13 +110,14 @@ class KnownValues:
             word = value.str.extract_all(_NAME_WORD)
             cased = (pl.element().str.to_titlecase(), pl.element().str.to_uppercase())
             terms = pl.concat_list(terms, word, *(word.list.eval(case) for case in cased))
-        frame = frame.with_columns(terms=terms)
+        frame = frame.with_columns(terms=terms.list.unique())
         raw = pl.col("raw")
+        # Overlapping: the John of John Johnson must not hide Johnson.
         found = frame.select(
             "row",
             "raw",
-            offset=raw.str.find_many(pl.col("terms"), leftmost=True),
-            text=raw.str.extract_many(pl.col("terms"), leftmost=True),
+            offset=raw.str.find_many(pl.col("terms"), overlapping=True),
+            text=raw.str.extract_many(pl.col("terms"), overlapping=True),
         )
         return spans(_whole(found), self.entity, self.name, 1.0)
 
@@ -165,24 +170,24 @@ def _in_characters(found: pl.DataFrame) -> pl.DataFrame:
 def check_pattern(name: str, pattern: str) -> None:
     """Refuse a pattern that does not compile, is too long, or matches the empty text.
 
+    The operator has refused such ones before, but for what differs between its regex crate and that
+    of Polars, which searches.
+
     Raises:
         JobError: ``InvalidConfig``, with the name of the pattern and the reason.
     """
     if len(pattern) > MAX_PATTERN:
-        raise _refused(name, f"has more than {MAX_PATTERN} characters")
+        raise _refused(name, f"has more than {MAX_PATTERN} characters", "make it shorter")
+    fault = search_fault(pattern)
+    if fault is not None:
+        raise _refused(name, *fault)
     try:
-        empty = bool(pl.Series([""]).str.contains(pattern)[0])
-    except pl.exceptions.ComputeError as error:
-        found = _REASON.search(str(error))
-        reason = found[1] if found else "it is too large when compiled"
-        raise _refused(name, f"does not compile: {reason}") from None
-    if empty:
-        raise _refused(name, "matches the empty text, so it would match everywhere")
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.ComputeError:
+        raise _refused(
+            name, "does not compile", "correct it; it is in the syntax of Rust's regex crate"
+        ) from None
 
 
-def _refused(name: str, reason: str) -> JobError:
-    return JobError(
-        "InvalidConfig",
-        f'the pattern "{name}" {reason}',
-        "correct it; it is in the syntax of Rust's regex crate",
-    )
+def _refused(name: str, reason: str, remedy: str) -> JobError:
+    return JobError("InvalidConfig", f'the pattern "{name}" of freeText.patterns {reason}', remedy)

@@ -7,6 +7,7 @@ import polars as pl
 
 from leeward_masking.errors import JobError
 from leeward_masking.freetext.custom import CustomDictionary, CustomPattern, KnownValues
+from leeward_masking.freetext.modelpersons import PERSON, ModelPersons, united
 from leeward_masking.freetext.national import find_national_ids
 from leeward_masking.freetext.numbers import (
     find_cards,
@@ -54,6 +55,7 @@ class FreeTextDetector:
         min_confidence: Spans that are less sure are left out, from 0 to 1.
         languages: Which of ``LANGUAGES``.
         known: What is known of each note besides, and given with it.
+        model: Finds persons besides, where Person is among the entities; None: nothing does.
 
     Raises:
         JobError: ``InvalidConfig``: an entity is unknown, or nothing is to be found.
@@ -66,6 +68,7 @@ class FreeTextDetector:
         min_confidence: float = 0.0,
         languages: Collection[str] = LANGUAGES,
         known: Sequence[KnownValues] = (),
+        model: ModelPersons | None = None,
     ) -> None:
         unknown = sorted(set(entities) - set(ENTITIES))
         if unknown:
@@ -84,6 +87,7 @@ class FreeTextDetector:
             else:
                 self._finders.append(finder)
         self._known: Final = tuple(known)
+        self._model: Final = model if PERSON in entities else None
         self._min_confidence: Final = min_confidence
 
     def find(self, notes: pl.Series, beside: Sequence[pl.Series] = ()) -> pl.DataFrame:
@@ -97,6 +101,7 @@ class FreeTextDetector:
         Returns:
             Spans in the form of ``SPAN_SCHEMA``, by row and place, without overlap: the longest of
             those that overlap is kept, then the one whose entity comes first in ``PRIORITY``.
+            What a model finds adds to these, and takes nothing from them.
         """
         frame = prepared(notes)
         if frame.is_empty():
@@ -110,4 +115,5 @@ class FreeTextDetector:
                 ),
             ]
         )
-        return resolved(found.filter(pl.col("confidence") >= self._min_confidence))
+        fast = resolved(found.filter(pl.col("confidence") >= self._min_confidence))
+        return fast if self._model is None else united(frame, fast, self._model.find(frame))

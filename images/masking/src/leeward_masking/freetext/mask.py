@@ -9,11 +9,15 @@ import numpy as np
 import polars as pl
 
 from leeward.api.freetext import FreeText
-from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.freetext.custom import CustomDictionary, CustomPattern, KnownValues
-from leeward_masking.freetext.detector import ENTITIES, FreeTextDetector
+from leeward_masking.freetext.detector import ENTITIES, LANGUAGES, FreeTextDetector
+from leeward_masking.freetext.installedmodels import installed_model
+from leeward_masking.freetext.languages import OCCURS, notes_in
+from leeward_masking.freetext.modelpersons import ModelPersons, NameModel
 from leeward_masking.freetext.replacement import Replace, label, replaced
+from leeward_masking.values.canonical import canonical_text, column_type, unsuitable
 
+_NOTES: Final = "notes"
 SLICE_NOTES: Final = 50_000
 SLICE_BYTES: Final = 4 << 20
 """Notes, and bytes of them, that are searched at once: every detector makes copies of a slice."""
@@ -28,12 +32,18 @@ class FreeTextMask:
     Args:
         rule: What is searched, and what is put in its place.
         pseudonyms: Makes the tokens, where the rule wants some.
+        model_of: Language model by language, where the rule wants one.
 
     Raises:
-        JobError: ``InvalidConfig``: a pattern cannot be used.
+        JobError: ``InvalidConfig``: a pattern cannot be used, or there is no such model.
     """
 
-    def __init__(self, rule: FreeText, pseudonyms: Pseudonyms | None = None) -> None:
+    def __init__(
+        self,
+        rule: FreeText,
+        pseudonyms: Pseudonyms | None = None,
+        model_of: Callable[[str], NameModel] = installed_model,
+    ) -> None:
         self.rule: Final = rule
         self.entities: Final = tuple(e for e in ENTITIES if e in (rule.entities or ENTITIES))
         custom: list[CustomPattern | CustomDictionary] = [
@@ -47,11 +57,16 @@ class FreeTextMask:
         own = {one.entity for one in custom} - set(self.entities)
         self.custom: Final = tuple(sorted(own))
         self.known: Final = tuple(sorted({one.entity for one in known} - own - set(self.entities)))
+        model = None
+        if rule.engine == "Model":
+            model = ModelPersons({language: model_of(language) for language in rule.languages})
         self.detector: Final = FreeTextDetector(
-            self.entities, custom, languages=rule.languages, known=known
+            self.entities, custom, languages=rule.languages, known=known, model=model
         )
         self._replace: Final = _replacement(rule, pseudonyms)
+        self._unsearched: Final = tuple(one for one in LANGUAGES if one not in rule.languages)
         self._found: Final[Counter[str]] = Counter()
+        self._seen: Final[Counter[str]] = Counter()
         self._lock: Final = threading.Lock()
 
     def __call__(self, values: pl.Series, *beside: pl.Series) -> pl.Series:
@@ -82,17 +97,41 @@ class FreeTextMask:
         with self._lock:
             self._found.update(found)
 
+    def forget(self) -> None:
+        """Count anew: the same notes are searched once more."""
+        with self._lock:
+            self._found.clear()
+
     def found(self) -> dict[str, int]:
         """Findings so far, by kind; kinds of which nothing was found, too."""
         with self._lock:
             names = (*self.entities, *self.custom, *self.known)
             return {name: self._found[name] for name in names}
 
+    def add_seen(self, seen: Mapping[str, int]) -> None:
+        """Count what notes another pod has seen, too."""
+        with self._lock:
+            self._seen.update(seen)
+
+    def seen(self) -> dict[str, int]:
+        """Notes so far, and how many of them hold a language that is not searched."""
+        with self._lock:
+            return {name: self._seen[name] for name in (_NOTES, *self._unsearched)}
+
+    @property
+    def not_searched(self) -> list[str]:
+        """Languages that the rule does not search, and that are in enough notes to tell."""
+        seen = self.seen()
+        least = max(1.0, OCCURS * seen[_NOTES])
+        return [language for language in self._unsearched if seen[language] >= least]
+
     def _masked(self, notes: pl.Series, beside: Sequence[pl.Series]) -> pl.Series:
         spans = self.detector.find(notes, beside)
         counts = dict(spans.group_by("entity").len().iter_rows())
+        seen = {_NOTES: len(notes) - notes.null_count(), **notes_in(notes, self._unsearched)}
         with self._lock:
             self._found.update(counts)
+            self._seen.update(seen)
         return replaced(notes, spans, {}, self._replace)
 
 

@@ -16,7 +16,9 @@ from leeward_masking.anonymity.counts import (
     merge,
 )
 from leeward_masking.anonymity.grouping import CodeArray
-from leeward_masking.canonical import canonical_text, column_type
+from leeward_masking.values.canonical import canonical_text, column_type
+from leeward_masking.values.detaching import detached
+from leeward_masking.values.joining import joinable
 
 _VALUE: Final = "value"
 
@@ -155,8 +157,9 @@ class Counter:
 
 def encode(column: pl.Series, known: pl.Series) -> CodeArray:
     """The place of each value among the known ones, -1 where it is none; shape (rows,)."""
-    places = pl.DataFrame({_VALUE: known, "code": np.arange(len(known), dtype=np.int32)})
-    found = _plain(column).alias(_VALUE).to_frame()
+    code = np.arange(len(known), dtype=np.int32)
+    places = pl.DataFrame({_VALUE: joinable(known), "code": code})
+    found = joinable(_plain(column)).alias(_VALUE).to_frame()
     joined = found.join(places, on=_VALUE, how="left", nulls_equal=True, maintain_order="left")
     codes: CodeArray = joined.get_column("code").fill_null(-1).to_numpy()
     return codes
@@ -180,7 +183,7 @@ def _plain(column: pl.Series) -> pl.Series:
 def distinct(column: pl.Series) -> pl.Series:
     """Each value once, categories as text."""
     column = _plain(column)
-    return column.unique(maintain_order=True)
+    return detached(column.unique(maintain_order=True).to_frame()).to_series()
 
 
 def _union(columns: Sequence[pl.Series]) -> pl.Series:

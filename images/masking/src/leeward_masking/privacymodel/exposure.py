@@ -3,6 +3,9 @@
 A linkage attack: somebody who knows the quasi-identifiers of everybody in the source joins them
 with a table, and names, for each person, one of those who are alike there at random. Each class
 that is there then gives one right answer on average, whatever its size.
+
+The risks are those of El Emam and Dankar (2008) and Dankar and El Emam (2010): of one person who is
+known to be in the table (prosecutor), and of as many as possible (marketer).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +15,7 @@ from typing import Final, Self
 import numpy as np
 import polars as pl
 
-from leeward_masking.anonymity.grouping import FloatArray
+from leeward_masking.anonymity.grouping import BoolArray, FloatArray
 from leeward_masking.privacymodel.classes import distinct, encode, stable_hash
 
 SAMPLE: Final = 1 << 20
@@ -22,6 +25,8 @@ _RANGE: Final = 1 << 64
 _MIXED: Final = np.uint64(0x9E3779B97F4A7C15)
 _MISSING: Final = 0xBF58476D1CE4E5B9
 _AT_RISK: Final = 20
+_DEVIATIONS: Final = 6
+"""Standard deviations, of one in the root of ``MOST_PER_CLASS`` each, that no estimate is off."""
 _CLASS, _SUBJECT, _ROWS = "class", "subject", "rows"
 
 
@@ -37,7 +42,7 @@ class Exposure:
         risk_mean: Of a subject, on average: the share of subjects whom a guess finds.
         at_risk: Share of subjects in classes of fewer than 20.
         unique: Share of subjects who are alone in their class.
-        estimated: Whether classes were sampled; sizes of the largest ones may be estimates, too.
+        estimated: Whether classes were sampled, or people of the largest ones.
     """
 
     classes: int
@@ -111,11 +116,12 @@ class ClassSample:
     def exposure(self) -> Exposure:
         """What the sample says of all classes."""
         self._compact()
-        sizes = self._sizes()
+        sizes, _ = self._sizes()
         scale = _RANGE / self._bound
         subjects = float(sizes.sum())
+        estimated = scale > 1 or self._capped
         if not len(sizes):
-            return Exposure(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, estimated=scale > 1)
+            return Exposure(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, estimated=estimated)
         return Exposure(
             classes=round(len(sizes) * scale),
             smallest=round(sizes.min()),
@@ -125,8 +131,18 @@ class ClassSample:
             risk_mean=len(sizes) / subjects,
             at_risk=float(sizes[sizes < _AT_RISK].sum()) / subjects,
             unique=float(np.count_nonzero(sizes == 1)) / subjects,
-            estimated=scale > 1,
+            estimated=estimated,
         )
+
+    def breaks(self, k: int) -> bool:
+        """Whether a class of the sample surely has fewer than ``k`` subjects.
+
+        Of an estimated size, that is: even ``_DEVIATIONS`` standard deviations above.
+        """
+        self._compact()
+        sizes, estimated = self._sizes()
+        most = np.where(estimated, sizes * (1 + _DEVIATIONS / MOST_PER_CLASS**0.5), sizes)
+        return bool((most < k).any())
 
     def _take(self, pairs: pl.DataFrame) -> None:
         self._parts.append(self._below(pairs))
@@ -151,7 +167,8 @@ class ClassSample:
     def _compact(self) -> None:
         """Keep each pair once; of too many, fewer of large classes, then fewer classes."""
         pairs = self._folded(self._below(pl.concat([self._pairs().clear(), *self._parts])))
-        if self._by_subject and pairs.height > self._sample // 2:
+        if self._by_subject and (self._capped or pairs.height > self._sample // 2):
+            # Once and again: a size is estimated from the smallest hashes of all, and no others.
             pairs = self._without_most_of_large_classes(pairs)
         while pairs.height > self._sample // 2:
             self._bound //= 2
@@ -170,21 +187,25 @@ class ClassSample:
         )
         return pl.concat([pairs.join(large, on=_CLASS, how="anti"), few])
 
-    def _sizes(self) -> FloatArray:
-        """Size per class of the sample. A class without any known subject counts as one subject."""
+    def _sizes(self) -> tuple[FloatArray, BoolArray]:
+        """Size per class of the sample, and whether it is an estimate.
+
+        A class without any known subject counts as one subject.
+        """
         pairs = self._pairs()
         if not self._by_subject:
             rows: FloatArray = pairs[_ROWS].cast(pl.Float64).to_numpy()
-            return rows
+            return rows, np.zeros(len(rows), np.bool_)
         known = pl.col(_SUBJECT).count().alias("known")
         last = pl.col(_SUBJECT).max().alias("last")
         classes = pairs.group_by(_CLASS).agg(known, last)
         counts = classes["known"].cast(pl.Float64).to_numpy()
         last_hash = classes["last"].cast(pl.Float64).fill_null(1.0).to_numpy()
         estimate = (MOST_PER_CLASS - 1) / (last_hash + 1) * _RANGE
-        capped = self._capped & (counts >= MOST_PER_CLASS)
-        sizes: FloatArray = np.where(capped, estimate, counts)
-        return np.maximum(sizes, 1.0)
+        capped: BoolArray = self._capped & (counts >= MOST_PER_CLASS)
+        # So many were seen, whatever the estimate says.
+        sizes: FloatArray = np.where(capped, np.maximum(estimate, counts), counts)
+        return np.maximum(sizes, 1.0), capped
 
 
 def _class_ids(quasi_identifiers: pl.DataFrame) -> pl.Series:

@@ -7,9 +7,9 @@ import polars as pl
 
 from leeward.api.privacymodel import PrivacyModel
 from leeward.api.transforms import ColumnRule
-from leeward_masking.gathering import Tables
 from leeward_masking.privacymodel.classes import Counted, Counter, count_rows, merge_counts
 from leeward_masking.privacymodel.release import Release, decide
+from leeward_masking.transforms.gathering import Tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ import polars as pl
 from leeward.api.privacymodel import DATE_UNITS, ColumnHierarchy, DateUnit
 from leeward.api.transforms import ColumnRule, IpPrefix
 from leeward_masking.anonymity.hierarchy import ANY, Hierarchy, from_columns
-from leeward_masking.canonical import canonical_text, column_type, unsuitable
 from leeward_masking.errors import JobError
-from leeward_masking.ipprefix import IpPrefixMask
 from leeward_masking.privacymodel.tables import Steps, levels_above, table_levels
-from leeward_masking.transforms import bins, date_to, interval_labels
-from leeward_masking.valuehierarchy import hierarchy_columns
+from leeward_masking.transforms.basic import bins, date_to, interval_labels
+from leeward_masking.transforms.ipprefix import IpPrefixMask
+from leeward_masking.transforms.valuehierarchy import hierarchy_columns
+from leeward_masking.values.canonical import canonical_text, column_type, unsuitable
 
 NUMBERS: Final = frozenset({"Integer", "Float", "Decimal"})
 DATES: Final = frozenset({"Date", "Datetime"})

@@ -22,10 +22,10 @@ from leeward_masking.anonymity.models import (
     TCloseness,
 )
 from leeward_masking.anonymity.search import Answer, search
-from leeward_masking.canonical import column_type, unsuitable
 from leeward_masking.errors import JobError
 from leeward_masking.privacymodel.classes import Counted, encode
 from leeward_masking.privacymodel.levels import DATES, NUMBERS, Ladder, make_ladder
+from leeward_masking.values.canonical import column_type, unsuitable
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,7 @@ def decide(
     )
     table, models = _models(counted, model, tables)
     limit = Fraction(model.k_anonymity.max_suppression)
+    _check_enough(table, model)
     try:
         return Release(values, ladders, search(table.settle(), lattice, models, limit))
     except JobError as error:
@@ -105,15 +106,43 @@ def decide(
         raise error.with_note(_all_there_is(table, model)) from None
 
 
+def _check_enough(table: CountTable, model: PrivacyModel) -> None:
+    """Refuse what not even one class of all rows could keep to; a table without rows has none."""
+    people, has = _people(table, model)
+    k, diverse = model.k_anonymity.k, model.l_diversity
+    if 0 < people < k:
+        raise JobError(
+            "PrivacyModelUnmet",
+            f"privacyModel.kAnonymity.k = {k:,}, but the data has {has}",
+            "choose a smaller k, or mask a source with more people",
+        )
+    if diverse is None or not people:
+        return
+    values = np.count_nonzero(table.sensitive[model.sensitive.index(diverse.column)].totals())
+    if values < diverse.l:
+        raise JobError(
+            "PrivacyModelUnmet",
+            f'privacyModel.lDiversity.l = {diverse.l:,}, but column "{diverse.column}" has'
+            f" {values:,} different value{'' if values == 1 else 's'}",
+            "choose a smaller l, or another column",
+            column=diverse.column,
+        )
+
+
+def _people(table: CountTable, model: PrivacyModel) -> tuple[int, str]:
+    """How many k counts in the whole table, and that in words."""
+    people = int(table.settled.sum()) + len(np.unique(table.open_subject))
+    one, more = ("row", "rows") if model.k_anonymity.count == "Rows" else ("person", "people")
+    return people, f"{people:,} {one if people == 1 else more}"
+
+
 def _all_there_is(table: CountTable, model: PrivacyModel) -> str:
     """What the whole table has of that which every class must have."""
-    people = int(table.settled.sum()) + len(np.unique(table.open_subject))
-    what = "rows" if model.k_anonymity.count == "Rows" else "people"
     values = [
         f'{np.count_nonzero(counts.totals()):,} values of "{column}"'
         for column, counts in zip(model.sensitive, table.sensitive, strict=True)
     ]
-    return f"there are {', '.join([f'{people:,} {what}', *values])}"
+    return f"there are {', '.join([_people(table, model)[1], *values])}"
 
 
 def _models(

@@ -70,7 +70,7 @@ class PrivacyMeasure:
             JobError: ``Internal``: the rows that were written do not keep to k-anonymity.
         """
         answer, after = self._release.answer, self._after.exposure()
-        if after.classes and after.smallest < self._k:
+        if self._after.breaks(self._k):
             raise JobError(
                 "Internal",
                 "the rows that were written do not keep to privacyModel, so they are not published",

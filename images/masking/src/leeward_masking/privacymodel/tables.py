@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 import polars as pl
 
-from leeward_masking.canonical import canonical_text
 from leeward_masking.errors import JobError
+from leeward_masking.values.canonical import canonical_text
 
 Steps: TypeAlias = Sequence[tuple[str, pl.Series]]
 """Name and labels, one per value, of every level between the values and ``*``."""

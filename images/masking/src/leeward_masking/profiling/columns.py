@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 
 from leeward.api.dataset import ColumnType
-from leeward_masking.canonical import column_type
-from leeward_masking.nesting import list_depth, values_of
 from leeward_masking.profiling.looks import Looks, looks
 from leeward_masking.profiling.uniqueness import unique_share
+from leeward_masking.values.canonical import column_type
+from leeward_masking.values.nesting import list_depth, values_of
 
 _TAIL: Final = 0.01
 """Share of rows at each end that a proposal codes as one value."""

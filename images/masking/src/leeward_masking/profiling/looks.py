@@ -6,9 +6,9 @@ from typing import Final
 
 import polars as pl
 
-from leeward_masking.canonical import column_type
-from leeward_masking.detection import ContentSample, detect
-from leeward_masking.freetext import ENTITIES, FreeTextDetector
+from leeward_masking.freetext import ENTITIES, FreeTextDetector, language_shares
+from leeward_masking.freetext.detection import ContentSample, detect
+from leeward_masking.values.canonical import column_type
 
 POSTCODE: Final = "Postcode"
 FREE_TEXT: Final = "FreeText"
@@ -21,6 +21,8 @@ _WORDS: Final = 4.0
 """Words of a value, on average, from which on it is text and not a name."""
 _SOME_WORDS: Final = 1.5
 """From here on a search within values can find more than one of the values as a whole did."""
+_HAN_PER_WORD: Final = 3
+"""Chinese has no spaces between words; a name of three characters is to count as one."""
 _CODE: Final = r"^(?:\d{4,6}|\d{5}-\d{4}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})$"
 _CODE_NAMES: Final = r"(?i)(?:^|_|\b)(?:zip|post|plz|postal)"
 _DETECTOR: Final = FreeTextDetector(ENTITIES)
@@ -34,11 +36,13 @@ class Looks:
         entity: An entity of free text, or ``POSTCODE`` or ``FREE_TEXT``.
         within: Of text: the entity that most of the texts hold that hold one.
         share: Of text: how many hold it, from 0 to 1.
+        languages: Of text: those that can be searched, and occur.
     """
 
     entity: str
     within: str | None = None
     share: float = 1.0
+    languages: tuple[str, ...] = ()
 
 
 def looks(columns: Sequence[pl.Series]) -> dict[str, Looks]:
@@ -71,12 +75,16 @@ def _otherwise(column: pl.Series) -> Looks | None:
     if column_type(column.dtype) != "String":
         return None
     words = int(texts.str.count_matches(r"\s+").sum()) / len(texts) + 1
+    words = max(words, int(texts.str.count_matches(r"\p{Han}").sum()) / len(texts) / _HAN_PER_WORD)
     if words < _SOME_WORDS:
         return None
     within = _within(texts)
-    if words >= _WORDS:
-        return Looks(FREE_TEXT, *within) if within else Looks(FREE_TEXT, share=0.0)
-    return Looks(FREE_TEXT, *within) if within is not None and within[1] >= _SOME else None
+    if words < _WORDS and (within is None or within[1] < _SOME):
+        return None
+    shares = language_shares(column.drop_nulls().cast(pl.String))
+    occurring = tuple(language for language, share in shares.items() if share)
+    entity, share = within or (None, 0.0)
+    return Looks(FREE_TEXT, entity, share, occurring)
 
 
 def _within(texts: pl.Series) -> tuple[str, float] | None:

@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from leeward.formats.report import Combination
-from leeward_masking.canonical import column_type
+from leeward_masking.values.canonical import column_type
 
 MOST_COLUMNS: Final = 8
 """Columns that are tried together: 28 pairs and 56 triples."""

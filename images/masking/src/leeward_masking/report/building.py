@@ -13,7 +13,6 @@ from leeward.formats.report import (
     ReportSubject,
 )
 from leeward.formats.result import ColumnReport, MaskingReport
-from leeward_masking.canonical import column_type
 from leeward_masking.profiling.looks import FREE_TEXT, Looks, looks
 from leeward_masking.profiling.uniqueness import telling, unique_share, worst_combinations
 from leeward_masking.report.distributions import frequencies, scale_of, spread, summary
@@ -21,7 +20,8 @@ from leeward_masking.report.relations import relations
 from leeward_masking.report.sample import PRIORITY, RowSample, Share
 from leeward_masking.report.sections import sections_of
 from leeward_masking.report.utility import outliers, utility
-from leeward_masking.rules import MaskPlan
+from leeward_masking.rules.plan import MaskPlan
+from leeward_masking.values.canonical import column_type
 
 COMPARED: Final = frozenset(
     {

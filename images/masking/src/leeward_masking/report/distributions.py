@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from leeward.formats.report import THRESHOLD, Bar, Distribution, Summary
-from leeward_masking.canonical import canonical_text, column_type
+from leeward_masking.values.canonical import canonical_text, column_type
 
 BARS: Final = 16
 """Bars of a histogram, about."""
@@ -21,8 +21,8 @@ FEW: Final = 12
 """Numbers with no more distinct values are shown one by one."""
 _LABEL: Final = 40
 _TAIL: Final = 0.01
-"""Share of rows at each end that a histogram puts into its first and last bar: where its scale
-ends must not depend on a single row."""
+"""Share of rows at each end that a histogram puts into its first and last bar, and ``THRESHOLD``
+rows at least: neither where its scale ends nor a mean may depend on a single row."""
 _LARGEST: Final = 1e300
 """Numbers beyond are taken for infinite: what is reckoned of others does not overflow."""
 _UNITS: Final = (
@@ -88,7 +88,7 @@ def scale_of(sides: Sequence[pl.Series]) -> Scale | None:
     pooled = np.concatenate(numbers)
     if len(np.unique(pooled)) <= FEW:
         return None
-    low, high = (float(edge) for edge in np.quantile(pooled, (_TAIL, 1 - _TAIL)))
+    low, high = _ends(pooled, len(sides))
     if kinds == {True}:
         return _dates(low, high)
     whole = all(column_type(side.dtype) == "Integer" for side in sides)
@@ -121,12 +121,16 @@ def frequencies(values: pl.Series) -> Distribution:
 
 
 def summary(values: pl.Series) -> Summary | None:
-    """Mean, spread and quantiles, rounded; None: no numbers, or too few of them."""
+    """Mean, spread and quantiles, rounded; None: no numbers, or too few of them.
+
+    Winsorized (Tukey 1962): what lies beyond ``_ends`` counts as these.
+    """
     if column_type(values.dtype) not in ("Integer", "Float", "Decimal"):
         return None
     numbers = numbers_of(values)
     if numbers is None or len(numbers) < 10 * THRESHOLD:
         return None
+    numbers = numbers.clip(*_ends(numbers))
     unit = float(np.abs(numbers).max()) or 1.0
     scaled = numbers / unit
     low, median, high = (float(q) for q in np.quantile(scaled, (0.1, 0.5, 0.9)))
@@ -166,6 +170,19 @@ def _hidden(labels: Sequence[str], counts: Sequence[int]) -> list[tuple[str, int
         (label, None if place in few else rows)
         for place, (label, rows) in enumerate(zip(labels, counts, strict=True))
     ]
+
+
+def _ends(numbers: Floats, sides: int = 1) -> tuple[float, float]:
+    """Two of the numbers, beyond each of which others of enough rows lie, if there are so many.
+
+    Args:
+        numbers: At least one.
+        sides: How often each row is among them.
+    """
+    ordered = np.sort(numbers)
+    beyond = max(sides * THRESHOLD, math.ceil(_TAIL * len(ordered)))
+    beyond = min(beyond, (len(ordered) - 1) // 2)
+    return float(ordered[beyond]), float(ordered[-1 - beyond])
 
 
 def _numbers(low: float, high: float, whole: bool) -> Scale:

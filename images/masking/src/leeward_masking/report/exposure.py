@@ -8,12 +8,12 @@ import polars as pl
 from leeward.formats.jobconfig import ReportFile
 from leeward.formats.report import ReportSection
 from leeward.formats.result import ExposureReport
-from leeward_masking.canonical import column_type
 from leeward_masking.privacymodel.classes import stable_hash
 from leeward_masking.privacymodel.exposure import ClassSample
 from leeward_masking.privacymodel.section import exposure_report
-from leeward_masking.report.sections import exposure_table
-from leeward_masking.rules import MaskPlan
+from leeward_masking.report.sections import ESTIMATES, exposure_table
+from leeward_masking.rules.plan import MaskPlan
+from leeward_masking.values.canonical import column_type
 
 _SAMPLE: Final = 1 << 17
 """Pairs of class and subject that are kept, at most: few, so that masking is not held up; what is
@@ -115,7 +115,7 @@ class Exposures:
                 " once."
             )
         if before.estimated or after.estimated:
-            notes.append("Figures of classes are estimates: not all classes were kept.")
+            notes.append(ESTIMATES)
         return _section(notes, before, after)
 
 

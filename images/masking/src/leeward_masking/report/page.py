@@ -35,6 +35,7 @@ def page(report: LargeReport) -> str:
     body = [
         f"<h1>{escape(title)}</h1>",
         _facts(report),
+        _standing_out(report.columns),
         _overview(report.columns),
         _combinations(report),
         *(_section(section) for section in report.sections),
@@ -66,6 +67,16 @@ def _facts(report: LargeReport) -> str:
     ]
     shown = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in pairs)
     return f"<dl>{shown}</dl>"
+
+
+def _standing_out(columns: Sequence[ColumnDetail]) -> str:
+    """What somebody should do something about, before a long table hides it."""
+    found = [
+        f'<li><a href="#c{place}">{escape(column.counts.name)}</a>: {escape(" ".join(told))}</li>'
+        for place, column in enumerate(columns)
+        if (told := list(_warnings(column)))
+    ]
+    return f"<h2>What stands out</h2><ul>{''.join(found)}</ul>" if found else ""
 
 
 def _overview(columns: Sequence[ColumnDetail]) -> str:
@@ -112,7 +123,7 @@ def _combinations(report: LargeReport) -> str:
     ]
     table = ReportTable(
         caption="Columns of the output that tell most rows apart when somebody knows them together,"
-        " in the rows that were looked at.",
+        " in the rows that were looked at; without columns that tell most rows apart alone.",
         header=["Columns", "Smallest class", "Rows alone"],
         rows=rows,
     )
@@ -144,7 +155,7 @@ def _column(place: int, column: ColumnDetail) -> str:
 
 def _measures(column: ColumnDetail) -> str:
     notes: list[str] = []
-    utility, outliers, identifying = column.utility, column.outliers, column.identifying
+    utility = column.utility
     if utility is not None:
         text = f"Loss {utility.loss}; bits per value {utility.entropy_before} →"
         text += f" {utility.entropy_after}"
@@ -156,17 +167,28 @@ def _measures(column: ColumnDetail) -> str:
         f" median {one.median}, one tenth above {one.high}."
         for name, one in _summaries(column)
     )
+    return _list([*notes, *_warnings(column)])
+
+
+def _warnings(column: ColumnDetail) -> Iterable[str]:
+    """What somebody should do something about."""
+    outliers, identifying = column.outliers, column.identifying
     if outliers is not None:
-        notes.append(
+        yield (
             f"{outliers.rows:,} rows ({outliers.share}) stand far from all others in the output:"
             f" {outliers.remedy}."
         )
     if identifying is not None and identifying.detected is not None:
-        notes.append(
+        yield (
             f"In the output, a share of {identifying.detected_share} of its values look like"
             f" {identifying.detected}: mask or drop the column, or say why it may stay."
         )
-    return _list(notes)
+    if column.counts.not_searched:
+        yield (
+            f"Languages that occur in these notes and were not searched:"
+            f" {', '.join(column.counts.not_searched)}. Names and addresses in them stay: add them"
+            " to languages of the rule."
+        )
 
 
 def _summaries(column: ColumnDetail) -> Iterable[tuple[str, Summary]]:

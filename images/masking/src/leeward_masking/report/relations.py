@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from leeward.formats.report import ReportSection, ReportTable
-from leeward_masking.canonical import column_type
 from leeward_masking.report.distributions import Floats
+from leeward_masking.values.canonical import column_type
 
 FEWEST_ROWS: Final = 100
 """Rows from which on a correlation is told."""

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from leeward_masking.canonical import column_type
+from leeward_masking.values.canonical import column_type
+from leeward_masking.values.detaching import detached
 
 MAX_ROWS: Final = 50_000
 MAX_BYTES: Final = 32 << 20
@@ -23,7 +24,7 @@ _WHOLE: Final = 1 << 64
 _NOTHING: Final = pl.DataFrame({PRIORITY: []}, {PRIORITY: pl.UInt64})
 
 _FEWEST: Final = 64
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 1
 """Times as many rows as are kept in the end are looked at, about, of one block at most."""
 Side = Mapping[str, bool]
 """Columns that are sampled; True: their values, False: hashes, which tell only what is equal."""
@@ -157,7 +158,7 @@ def _picked(
         frame = frame.select(list(side))[places]
         priorities = priorities[places]
     columns = [_bounded(frame.get_column(name), side[name], seed) for name in side]
-    return pl.DataFrame([*columns, pl.Series(PRIORITY, priorities, pl.UInt64)])
+    return detached(pl.DataFrame([*columns, pl.Series(PRIORITY, priorities, pl.UInt64)]))
 
 
 def _bounded(values: pl.Series, shown: bool, seed: int) -> pl.Series:

@@ -1,5 +1,7 @@
 """What privacy models and free text have to say, for people to read."""
 
+from typing import Final
+
 from leeward.formats.report import ReportSection, ReportTable
 from leeward.formats.result import ExposureReport, FreeTextReport, MaskingReport, PrivacyReport
 
@@ -15,6 +17,9 @@ _EXPOSURE = (
     ("Journalist's risk, mean", "journalist_mean"),
     ("Marketer's risk", "marketer"),
     ("In classes of fewer than 20", "at_risk"),
+)
+ESTIMATES: Final = (
+    "Figures of classes are estimates: not all classes, or people in them, were kept."
 )
 
 
@@ -38,7 +43,7 @@ def privacy_section(report: PrivacyReport) -> ReportSection:
         f"Note: {report.note}.",
     ]
     if report.before.estimated or report.after.estimated:
-        notes.append("Figures of classes are estimates: not all classes were kept.")
+        notes.append(ESTIMATES)
     columns = [
         [column.name, column.generalized_to, f"{column.level} of {column.levels}"]
         for column in report.columns

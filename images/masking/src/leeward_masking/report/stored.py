@@ -8,9 +8,9 @@ from typing import Final
 
 from leeward.formats.report import REPORT_HTML, REPORT_JSON
 from leeward.formats.sealed import Unwrapper
-from leeward_masking.content import check_digest, open_content
 from leeward_masking.errors import SOURCE, JobError
-from leeward_masking.storage import Storage
+from leeward_masking.storage.content import check_digest, open_content
+from leeward_masking.storage.port import Storage
 
 MAX_SIZE: Final = 64 << 20
 """Bytes of a report; one of ours has a hundredth of that."""

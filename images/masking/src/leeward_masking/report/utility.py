@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from leeward.formats.report import THRESHOLD, Outliers, Utility
-from leeward_masking.canonical import column_type
 from leeward_masking.report.distributions import Floats, numbers_of
+from leeward_masking.values.canonical import column_type
 
 _FENCE: Final = 3.0
 """Interquartile ranges beyond the quartiles that make an outlier (Tukey 1977: "far out")."""

@@ -18,6 +18,26 @@ from leeward.cli.options import (
     Timeout,
 )
 
+_ANY_FORMAT = (
+    "CSV, JSON Lines, Parquet or Arrow, by the end of its name; CSV and JSON Lines also .gz or .zst"
+)
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="Of CSV: what stands between fields, \\t for a tab. Left out: the comma, or what the"
+        " header shows.",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of CSV: UTF-8, Latin-1, Windows-1252, UTF-16 or GB18030. Left out: UTF-8, or what a"
+        " byte order mark says.",
+    ),
+]
+Rows = Annotated[RowsFormat, typer.Option("--output", "-o", help="How to print.")]
 NameArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Name of the Dataset.")]
 dataset = typer.Typer(no_args_is_help=True, help="Look into datasets, and bring data into them.")
 mask = typer.Typer(no_args_is_help=True, help="Try masking rules on this machine, without cluster.")
@@ -32,9 +52,7 @@ def preview(
         str, typer.Option(help="What you need the rows for; a grant of the Dataset names it.")
     ],
     rows: Annotated[int, typer.Option(min=1, max=100, help="How many rows, from the first.")] = 20,
-    output: Annotated[
-        RowsFormat, typer.Option("--output", "-o", help="How to print.")
-    ] = RowsFormat.TABLE,
+    output: Rows = RowsFormat.TABLE,
     timeout: Timeout = "2m",
     namespace: Namespace = None,
     context: Context = None,
@@ -167,16 +185,12 @@ def rewrap(
 @guarded
 def mask_preview(
     context_: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file of any format with a few rows or many.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=f"The data: {_ANY_FORMAT}.")],
     job: Annotated[
         Path, typer.Option("--file", "-f", help="Manifest (YAML) with a MaskingJob in it.")
     ],
     rows: Annotated[int, typer.Option(min=1, max=1000, help="How many rows, from the first.")] = 5,
-    output: Annotated[
-        RowsFormat, typer.Option("--output", "-o", help="How to print.")
-    ] = RowsFormat.TABLE,
+    output: Rows = RowsFormat.TABLE,
 ) -> None:
     """Show first rows before and after masking.
 
@@ -196,40 +210,57 @@ def mask_check(
         str,
         typer.Argument(
             metavar="FILE|dataset/NAME",
-            help="A file of any format on this machine, or a Dataset that a MaskingJob made.",
+            help=f"A file on this machine ({_ANY_FORMAT}), or a Dataset that a MaskingJob made.",
         ),
     ],
+    job: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Of a file: manifest (YAML) with a MaskingJob; checks what that would leave.",
+        ),
+    ] = None,
     purpose: Annotated[
         str | None, typer.Option(help="Of a Dataset: what for; a grant of it names that.")
     ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 1 where a column is identifying.")
     ] = False,
-    output: Annotated[
-        RowsFormat, typer.Option("--output", "-o", help="How to print.")
-    ] = RowsFormat.TABLE,
+    output: Rows = RowsFormat.TABLE,
     timeout: Timeout = "2m",
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Say which columns can still tell who somebody is, alone or together."""
+    from leeward.cli.csvfile import csv_options
     from leeward.cli.errors import UsageError
-    from leeward.cli.maskcheck import check_dataset, check_file, print_checked
+    from leeward.cli.jobfile import read_job_file
+    from leeward.cli.maskcheck import check_dataset, check_file, check_job, print_checked
     from leeward.cli.port import Target
     from leeward.cli.reporting import ReportRequest
     from leeward.cli.session import parse_duration, session_of
 
     session = session_of(context_)
-    if Path(what).exists() or "/" not in what:
-        checked = check_file(Path(what))
+    csv = csv_options(delimiter, encoding)
+    if job is not None and csv is not None:
+        raise UsageError(
+            "--delimiter and --encoding do not go with --file", "set csv of the Dataset in it"
+        )
+    if job is not None:
+        checked = check_job(session, read_job_file(job), Path(what))
+    elif Path(what).exists() or "/" not in what:
+        checked = check_file(Path(what), csv)
     elif purpose is None:
         raise UsageError(f"there is no file {what}", "of a Dataset say what for, with --purpose")
     else:
-        seconds = parse_duration(timeout)
         cluster = session.connect(Target(kubeconfig, context))
-        request = ReportRequest(namespace or cluster.namespace, what, purpose, seconds)
-        checked = check_dataset(session, cluster, request)
+        place, seconds = namespace or cluster.namespace, parse_duration(timeout)
+        checked = check_dataset(session, cluster, ReportRequest(place, what, purpose, seconds))
     print_checked(session, checked, output)
     if exit_code and checked.identifying:
         raise typer.Exit(1)
@@ -251,9 +282,7 @@ def report(
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
-    output: Annotated[
-        RowsFormat, typer.Option("--output", "-o", help="How to print.")
-    ] = RowsFormat.TABLE,
+    output: Rows = RowsFormat.TABLE,
     timeout: Timeout = "2m",
     namespace: Namespace = None,
     context: Context = None,
@@ -280,9 +309,7 @@ def report(
 @guarded
 def mask_init(
     context_: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file of any format on this machine.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=f"The data: {_ANY_FORMAT}.")],
     name: Annotated[
         str, typer.Option(help="Name of the Dataset and the job. Left out: that of the file.")
     ] = "",
@@ -297,6 +324,8 @@ def mask_init(
             " manifest has one."
         ),
     ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="The manifest; - for standard output."),
@@ -307,10 +336,12 @@ def mask_init(
 
     Nothing leaves this machine. The manifest holds no values of rows.
     """
+    from leeward.cli.csvfile import csv_options
     from leeward.cli.maskinit import InitRequest, write_manifest
     from leeward.cli.session import session_of
 
-    request = InitRequest(file, name, purpose, claim, vault, output, force)
+    csv = csv_options(delimiter, encoding)
+    request = InitRequest(file, name, purpose, claim, vault, output, force, csv)
     write_manifest(session_of(context_), request)
 
 

@@ -23,7 +23,9 @@ def unmask(
     purpose: Annotated[
         str, typer.Option(help="What you need the values for; a grant of the Dataset names it.")
     ],
-    reason: Annotated[str, typer.Option(help="Why they are led back; it is kept.")],
+    reason: Annotated[
+        str, typer.Option(help="Why they are led back, in 8 characters or more; it is kept.")
+    ],
     output: Annotated[
         RowsFormat, typer.Option("--output", "-o", help="How to print.")
     ] = RowsFormat.TABLE,
@@ -34,8 +36,9 @@ def unmask(
 ) -> None:
     """Lead tokens of a masked dataset back to what they stand for.
 
-    Their key must be granted for Unmask. A MaskingJob does it, and stays as a record; the values
-    travel sealed to a key that exists only while this command runs.
+    Their key must be granted for Unmask. A MaskingJob does it, and stays as a record; where it is
+    refused, or this command ends before it, it is deleted. The values travel sealed to a key that
+    exists only while this command runs.
     """
     from leeward.cli.port import Target
     from leeward.cli.session import parse_duration, session_of

@@ -6,16 +6,18 @@ from typing import Final
 from leeward.api.conditions import When
 from leeward.api.dataset import DATASET, Location
 from leeward.api.meta import API_VERSION
-from leeward.api.transforms import ColumnRule
+from leeward.api.transforms import REMOVING, ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.maskingjob.groups import check_groups
 from leeward.plans.maskingjob.hierarchies import check_hierarchies
+from leeward.plans.maskingjob.models import check_models
 from leeward.plans.maskingjob.privacy import check_privacy_model
+from leeward.plans.maskingjob.rules import check_patterns, check_rules
 from leeward.plans.maskingjob.samples import check_known, check_sample
 from leeward.plans.maskingjob.unmasking import check_masked, check_unmasking_keys
 from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
-from leeward.plans.shared.listing import listed
+from leeward.plans.shared.listing import listed, those_there_are
 from leeward.plans.shared.model import Manifest, ObjectRef
 from leeward.plans.shared.names import UID_ANNOTATION
 from leeward.plans.shared.sources import (
@@ -65,7 +67,8 @@ def check_rule_keys(case: MaskingCase) -> Verdict:
         if verdict is not None:
             return verdict
     keys = {(key.vault_ref, key.ref.key, scope) for key, scope in uses}
-    most = MAX_KEYS - (2 if case.spec.parallelism == 1 else 3)
+    # Beside those of the rules: of source and output, what parts are sealed with, of the notes.
+    most = MAX_KEYS - 2 - (case.spec.parallelism > 1) - bool(case.samples)
     if len(keys) > most:
         return Denied(
             "TooManyKeys",
@@ -82,8 +85,9 @@ def check_columns_exist(case: MaskingCase) -> Verdict:
         return None
     return Denied(
         "ColumnMissing",
-        f"{case.source_label} has no {_columns(missing)} (it has {_listed(case.types)}): correct"
-        " the name in spec.columns, or remove the rule",
+        f"{case.source_label} has no {_columns(missing)}"
+        f" ({those_there_are(case.types, missing[0])}): correct the name in"
+        " spec.columns, or remove the rule",
     )
 
 
@@ -108,25 +112,33 @@ def check_every_column_has_a_rule(case: MaskingCase) -> Verdict:
 
 def check_identifiers(case: MaskingCase) -> Verdict:
     """No column that names a person is kept as it is."""
-    kept = [
-        name
+    kept = {
+        name: why
         for name in case.types
-        if "DirectIdentifier" in case.tags.get(name, []) and _stays_whole(case, name)
-    ]
+        if "DirectIdentifier" in case.tags.get(name, []) and (why := _why_kept(case, name))
+    }
     if not kept:
         return None
+    one = len(kept) == 1
+    reasons = listed(list(dict.fromkeys(kept.values())), _SHOWN)
+    them = "it" if one else "each"
+    remedy = f"give {them} a rule with {', '.join(REMOVING[:-1])} or {REMOVING[-1]}"
+    if case.undoes:
+        remedy = f"give {them} a rule that leads back, or drop"
     return Denied(
         "IdentifierKept",
-        f"{_columns(kept)} of {case.source_label} would be kept and"
-        f" {'is' if len(kept) == 1 else 'are'} tagged DirectIdentifier: give"
-        f" {'it' if len(kept) == 1 else 'each'} a rule that masks or drops it",
+        f"{_columns(list(kept))} of {case.source_label} {'is' if one else 'are'} tagged"
+        f" DirectIdentifier, and values of {'it' if one else 'them'} would come out as they are"
+        f" ({reasons}): {remedy}",
     )
 
 
-def _stays_whole(case: MaskingCase, name: str) -> bool:
-    """Whether values of the column may come out as they are."""
+def _why_kept(case: MaskingCase, name: str) -> str | None:
+    """Why values of the column may come out as they are; None: none does."""
     rule = case.rule_of.get(name)
-    return case.spec.default_action == "Keep" if rule is None else rule.keeps_values
+    if rule is not None:
+        return rule.why_kept
+    return "no rule, and defaultAction is Keep" if case.spec.default_action == "Keep" else None
 
 
 def check_suitable(case: MaskingCase) -> Verdict:
@@ -193,8 +205,8 @@ def check_subjects(case: MaskingCase) -> Verdict:
             return Denied(
                 "ColumnMissing",
                 f'{case.source_label} has no column "{subject}", which rule "{rule.name}" names as'
-                f" subject (it has {_listed(case.types)}): correct {rule.transform}.subject or"
-                " spec.subjectColumn",
+                f" subject ({those_there_are(case.types, subject)}): correct"
+                f" {rule.transform}.subject or spec.subjectColumn",
             )
     return None
 
@@ -209,7 +221,8 @@ def check_conditions(case: MaskingCase) -> Verdict:
             return Denied(
                 "ColumnMissing",
                 f'{case.source_label} has no column "{rule.when.column}", which rule'
-                f' "{rule.name}" looks at (it has {_listed(case.types)}): correct when.column',
+                f' "{rule.name}" looks at ({those_there_are(case.types, rule.when.column)}):'
+                " correct when.column",
             )
         wanted, what = _compared(rule.when)
         if wanted and kind not in wanted:
@@ -235,8 +248,8 @@ def check_something_left(case: MaskingCase) -> Verdict:
         return None
     return Denied(
         "NoColumnsLeft",
-        "every column would be dropped, so there is nothing to write: give at least one column"
-        " another rule",
+        "every column would be dropped (by its rule or, where it has none, by defaultAction Drop),"
+        " so there is nothing to write: give at least one column another rule",
     )
 
 
@@ -272,9 +285,16 @@ def check_output_path(case: MaskingCase) -> Verdict:
 
 
 def _lies_in(output: Location, folder: Location) -> bool:
-    if output.volume is None or folder.volume is None:
-        return False
-    same = output.volume.claim_name == folder.volume.claim_name
+    if output.s3 is not None and folder.s3 is not None:
+        ours, theirs = output.s3, folder.s3
+        same = (ours.endpoint.rstrip("/"), ours.bucket) == (
+            theirs.endpoint.rstrip("/"),
+            theirs.bucket,
+        )
+    elif output.volume is not None and folder.volume is not None:
+        same = output.volume.claim_name == folder.volume.claim_name
+    else:
+        same = False
     return same and f"{output.path.rstrip('/')}/".startswith(folder.path)
 
 
@@ -291,13 +311,15 @@ def check_output_claim(case: MaskingCase) -> Verdict:
 CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_source_exists,
     check_source_namespace,
-    check_source_ready,
     check_data_grant,
+    check_source_ready,
     check_source_key,
     check_output_key,
     check_rule_keys,
     check_masked,
     check_unmasking_keys,
+    check_rules,
+    check_patterns,
     check_columns_exist,
     check_selection,
     check_every_column_has_a_rule,
@@ -308,6 +330,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_hierarchies,
     check_known,
     check_sample,
+    check_models,
     check_conditions,
     check_something_left,
     check_privacy_model,
@@ -329,13 +352,17 @@ _IN_THE_SPEC: Final = frozenset(
         "NoColumnsLeft",
         "OutputNameTaken",
         "OutputPathIsSource",
+        "PatternInvalid",
         "PrivacyModelInvalid",
+        "PrivacyModelUnmet",
         "QuasiIdentifierLeftOut",
+        "RuleInvalid",
         "RulesClash",
         "SamplesDiffer",
         "ScopeUnknown",
         "SubjectMissing",
         "TooManyKeys",
+        "TooManyPatterns",
         "UnsuitableColumn",
     }
 )

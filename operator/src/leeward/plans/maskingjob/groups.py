@@ -2,10 +2,8 @@
 
 from leeward.api.transforms import ColumnRule
 from leeward.plans.maskingjob.case import MaskingCase
-from leeward.plans.shared.listing import listed
+from leeward.plans.shared.listing import those_there_are
 from leeward.plans.shared.verdict import Denied, Verdict
-
-_SHOWN = 10
 
 
 def check_groups(case: MaskingCase) -> Verdict:
@@ -28,11 +26,10 @@ def check_groups(case: MaskingCase) -> Verdict:
 
 def _check_group(case: MaskingCase, name: str, rule: ColumnRule, other: str) -> Denied | None:
     if other not in case.types:
-        known = listed([f'"{column}"' for column in case.types], _SHOWN)
         return Denied(
             "ColumnMissing",
             f'{case.source_label} has no column "{other}", which rule "{rule.name}" names in'
-            f" shuffle.within (it has {known}): correct it",
+            f" shuffle.within ({those_there_are(case.types, other)}): correct it",
         )
     if other != name and other not in case.in_lists and case.types[other] != "Other":
         return None

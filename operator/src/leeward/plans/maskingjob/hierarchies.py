@@ -7,12 +7,14 @@ from leeward.formats.document import canonical_json
 from leeward.formats.hierarchytable import HierarchyError, read_hierarchy
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.shared.jobs import config_ref
+from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import Manifest, ObjectRef
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
 MAX_BYTES: Final = 768 << 10
 """Of all tables together: they stand in one ConfigMap with the rest of what the pod is told, and
 that holds 1 MiB."""
+_SHOWN: Final = 10
 
 
 def check_hierarchies(case: MaskingCase) -> Verdict:
@@ -65,15 +67,11 @@ def check_table(case: MaskingCase, file: HierarchyFile, who: str, level: int) ->
     key = file.config_map
     where = f"ConfigMap {key.name}"
     found: Manifest | None = case.observed.get(_ref(case, file))
-    if found is None or key.key not in (found.get("data") or {}):
-        what = f"{where} does not exist" if found is None else f"{where} has no text {key.key}"
-        return Denied(
-            "HierarchyMissing",
-            f"{what}, in which {who} looks for a hierarchy: create it in namespace"
-            f" {case.owner.namespace} (kubectl create configmap {key.name} --from-file={key.key})",
-        )
+    missing = _missing(case, file, found)
+    if missing is not None:
+        return Denied("HierarchyMissing", f"{who} looks for a hierarchy, but {missing}")
     try:
-        columns = read_hierarchy(found["data"][key.key], file.delimiter)
+        columns = read_hierarchy(table_text(case, file), file.delimiter)
     except HierarchyError as error:
         return Denied(
             "HierarchyInvalid",
@@ -83,9 +81,33 @@ def check_table(case: MaskingCase, file: HierarchyFile, who: str, level: int) ->
         return None
     return Denied(
         "HierarchyInvalid",
-        f"{key.key} of {where} has {len(columns) - 1} levels, and {who} asks for {level}:"
-        " add it there",
+        f"{key.key} of {where} has {_counted(len(columns) - 1, 'level')}, and {who} asks for level"
+        f" {level}: ask for level {len(columns) - 1} or a lower one, or add columns there",
     )
+
+
+def _missing(case: MaskingCase, file: HierarchyFile, found: Manifest | None) -> str | None:
+    """What of the ConfigMap or its key is not there, and what to do; None: nothing."""
+    key, namespace = file.config_map, case.owner.namespace
+    if found is None:
+        return (
+            f"ConfigMap {key.name} does not exist in namespace {namespace}: create it (kubectl -n"
+            f" {namespace} create configmap {key.name} --from-file={key.key})"
+        )
+    texts = found.get("data") or {}
+    if key.key in texts:
+        return None
+    if key.key in (found.get("binaryData") or {}):
+        return f"{key.key} of ConfigMap {key.name} is binary (binaryData): write the table in UTF-8"
+    has = f"its keys: {listed(sorted(texts), _SHOWN)}" if texts else "it has none"
+    return (
+        f"ConfigMap {key.name} in namespace {namespace} has no key {key.key} in its data ({has}):"
+        " correct configMap.key, or add that key there"
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def table_text(case: MaskingCase, file: HierarchyFile) -> str:

@@ -12,6 +12,7 @@ from leeward.formats.progress import ProgressReport
 from leeward.formats.result import AnyResult, DetachedResult, Result
 from leeward.plans.maskingjob.admission import check, output_name_taken
 from leeward.plans.maskingjob.case import MaskingCase, output_location
+from leeward.plans.maskingjob.models import image_of
 from leeward.plans.maskingjob.publishing import (
     commit,
     dataset_manifest,
@@ -23,7 +24,7 @@ from leeward.plans.maskingjob.publishing import (
     stored_result,
 )
 from leeward.plans.maskingjob.recipe import is_own, is_published, recipe
-from leeward.plans.maskingjob.unmasking import tell
+from leeward.plans.maskingjob.unmasking import take_back, tell
 from leeward.plans.shared.claims import claim_of
 from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.following import RUNNING_INTERVAL, fail, plan_workload
@@ -76,7 +77,8 @@ class MaskingJobPlanner:
         if isinstance(known, Plan):
             return known
         spec, draft = known
-        run = Run(resource, Owner.of(resource), spec, draft, observed, context)
+        owner, image = Owner.of(resource), image_of(spec, context)
+        run = Run(resource, owner, spec, draft, observed, context, image)
         return plan_workload(_Masking(spec), run)
 
 
@@ -94,6 +96,8 @@ class _Masking:
         made = check(case) or recipe(case, run.status.get("admission"))
         if isinstance(made, Recipe):
             tell(run, case)
+        elif isinstance(made, Denied):
+            take_back(run)
         return made
 
     def serving(self, run: Run, pod: Manifest, report: ProgressReport) -> Plan | None:

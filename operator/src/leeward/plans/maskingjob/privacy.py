@@ -11,7 +11,7 @@ from leeward.api.privacymodel import ColumnHierarchy, PrivacyModel
 from leeward.api.transforms import ColumnRule
 from leeward.formats.result import MaskingReport
 from leeward.plans.maskingjob.case import MaskingCase
-from leeward.plans.shared.listing import listed
+from leeward.plans.shared.listing import listed, those_there_are
 from leeward.plans.shared.model import Manifest
 from leeward.plans.shared.verdict import Denied, Verdict
 
@@ -41,6 +41,7 @@ class Asked:
         subject: The column that says whose row it is, where the Dataset names one.
         label: The source, in words.
         lists: Columns of which a row may have several values.
+        rows: Of the source; None: nobody has counted them.
     """
 
     model: PrivacyModel
@@ -51,6 +52,7 @@ class Asked:
     subject: str | None
     label: str
     lists: frozenset[str]
+    rows: int | None = None
 
     @property
     def counted_subject(self) -> str | None:
@@ -75,6 +77,7 @@ class Asked:
         return (
             _check_columns(self)
             or _check_subject(self)
+            or _check_people(self)
             or _check_left_out(self)
             or _check_types(self)
         )
@@ -94,6 +97,7 @@ def asked_of(case: MaskingCase) -> Asked | None:
         subject=case.dataset.subject_column,
         label=case.source_label,
         lists=case.in_lists,
+        rows=case.dataset_status.rows,
     )
 
 
@@ -140,15 +144,15 @@ def _check_columns(asked: Asked) -> Denied | None:
         if name not in asked.types:
             return Denied(
                 "ColumnMissing",
-                f'{asked.label} has no column "{name}", which spec.privacyModel names:'
-                " correct the name, or remove it there",
+                f'{asked.label} has no column "{name}", which spec.privacyModel names'
+                f" ({those_there_are(asked.types, name)}): correct the name, or remove it there",
             )
         transform = asked.transform(name)
         if transform == "drop":
             return Denied(
                 "ColumnDropped",
-                f'{_BEFORE} column "{name}", which is dropped: remove it there, or give the column'
-                " another rule",
+                f'{_BEFORE} column "{name}", which {_dropped_by(asked, name)}: remove it there, or'
+                " give the column a rule that leaves it",
             )
         if transform in _RANDOM:
             return Denied(
@@ -164,6 +168,25 @@ def _check_columns(asked: Asked) -> Denied | None:
                 " structs or binary values: remove it there, or drop the column",
             )
     return None
+
+
+def _dropped_by(asked: Asked, name: str) -> str:
+    if name in asked.rules:
+        return "its rule drops"
+    return "has no rule, so that defaultAction Drop drops it"
+
+
+def _check_people(asked: Asked) -> Denied | None:
+    """There are as many rows as people are wanted in one group; a source without rows is none."""
+    k, rows = asked.model.k_anonymity.k, asked.rows
+    if not rows or rows >= k:
+        return None
+    people = "rows" if asked.counted_subject is None else "rows, so no more people"
+    return Denied(
+        "PrivacyModelUnmet",
+        f"spec.privacyModel.kAnonymity.k = {k:,}, but {asked.label} has {rows:,} {people}: no group"
+        f" of {k:,} can be made of them: choose a smaller k, or mask a source with more people",
+    )
 
 
 def _check_subject(asked: Asked) -> Denied | None:

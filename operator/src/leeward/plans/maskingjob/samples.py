@@ -1,6 +1,7 @@
 """What rules for free text look at besides: labelled notes, and other columns of the row."""
 
 from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.shared.listing import those_there_are
 from leeward.plans.shared.sources import (
     check_data_grant,
     check_source_artefact_key,
@@ -16,8 +17,8 @@ from leeward.plans.shared.verdict import Denied, Verdict
 _CHECKS = (
     check_source_exists,
     check_source_namespace,
-    check_source_ready,
     check_data_grant,
+    check_source_ready,
     check_source_key,
     check_source_claim,
     check_source_artefact_key,
@@ -50,7 +51,8 @@ def check_known(case: MaskingCase) -> Verdict:
                 return Denied(
                     "ColumnMissing",
                     f'{case.source_label} has no column "{one.column}", which rule "{rule.name}"'
-                    " names in freeText.known: correct the name",
+                    f" names in freeText.known ({those_there_are(case.types, one.column)}): correct"
+                    " the name",
                 )
     return None
 
@@ -66,7 +68,8 @@ def _check_columns(case: MaskingCase) -> Verdict:
             return Denied(
                 "ColumnMissing",
                 f'{sample.source_label} has no column "{one.column}", which rule "{rule.name}"'
-                " names in freeText.sample: correct the name",
+                f" names in freeText.sample ({those_there_are(types, one.column)}): correct the"
+                " name",
             )
         if found != "String":
             return Denied(

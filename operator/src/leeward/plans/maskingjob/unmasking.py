@@ -7,6 +7,7 @@ from leeward.api.transformbase import Scope
 from leeward.api.transforms import ColumnRule
 from leeward.api.unmasking import REQUESTER_ANNOTATION
 from leeward.plans.maskingjob.case import MaskingCase, rule_key_id
+from leeward.plans.shared.conditions import condition_of
 from leeward.plans.shared.keys import KeyUse, ready_key
 from leeward.plans.shared.listing import listed
 from leeward.plans.shared.model import ArtefactKeyInfo, ArtefactKeyOf
@@ -95,6 +96,14 @@ def tell(run: Run, case: MaskingCase) -> None:
     )
 
 
+def take_back(run: Run) -> None:
+    """Say that no value is led back after all: it was admitted once, and is no longer."""
+    if condition_of(run.status, UNMASKING) is not None:
+        run.draft.set(
+            UNMASKING, False, "NotAdmitted", "no value is led back: condition Admitted says why"
+        )
+
+
 def _what(case: MaskingCase) -> str:
     number = len(case.spec.tokens)
     if number:
@@ -105,7 +114,8 @@ def _what(case: MaskingCase) -> str:
 
 
 def _who(run: Run) -> str:
-    asked = run.owner.annotations.get(REQUESTER_ANNOTATION, "")[:_MAX_NAME]
+    told = run.owner.annotations.get(REQUESTER_ANNOTATION, "")[:_MAX_NAME]
+    asked = "".join(letter for letter in told if letter.isprintable())
     if asked:
         return f"{asked} asked for it, as they say"
     return "who asked for it stands in the audit log of the API server"

@@ -315,6 +315,7 @@ class Context:
         random: ``random(n)`` yields n random bytes.
         operator_namespace: Where the operator runs and keeps wrapped keys.
         masking_image: Image of the masking program.
+        masking_models_image: The same with language models; None: the installation has none.
         image_pull_policy: For pods of ours.
         image_pull_secrets: Names of Secrets in the workload's namespace.
         operator_pod_labels: Labels of the operator's pods, for NetworkPolicies.
@@ -325,6 +326,7 @@ class Context:
     random: Callable[[int], bytes]
     operator_namespace: str
     masking_image: str
+    masking_models_image: str | None = None
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     operator_pod_labels: Mapping[str, str] = field(default_factory=dict)

@@ -119,7 +119,7 @@ def _settle(run: Run, recipe: Recipe) -> None:
         return
     admission = {
         "jobName": name,
-        "image": run.context.masking_image,
+        "image": run.image,
         "configDigest": digest,
         "keys": keys,
         "admittedAt": timestamp(run.context.now),
@@ -154,7 +154,7 @@ KEYS_READ: Final = ("sourceKeyId", "sampleKeyId")
 
 
 def _job_name(run: Run, digest: str, keys: list[Manifest]) -> str:
-    image, secrets = run.context.masking_image, run.context.image_pull_secrets
+    image, secrets = run.image, run.context.image_pull_secrets
     parts = [digest, image, secrets, keys, run.owner.uid]
     if _is_repeated(run):
         parts.append(REPEATED)
@@ -209,9 +209,12 @@ def is_outdated(run: Run) -> bool:
 
 
 def is_as_admitted(recipe: Recipe, admission: Manifest) -> bool:
-    """Whether what would be run now is what was decided to be run."""
-    keys = [(key.role, key.id, key.version) for key in recipe.keys]
-    decided = [(key["role"], key["id"], key["version"]) for key in admission["keys"]]
+    """Whether what would be run now is what was decided to be run.
+
+    Not by the versions of the vault keys: rotating one wraps the same artefact keys anew.
+    """
+    keys = [(key.role, key.id) for key in recipe.keys]
+    decided = [(key["role"], key["id"]) for key in admission["keys"]]
     return admission["configDigest"] == recipe.config.content_digest() and decided == keys
 
 

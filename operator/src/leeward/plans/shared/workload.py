@@ -104,7 +104,13 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Run(Look[WorkloadSpec]):
-    """One look at one workload."""
+    """One look at one workload.
+
+    Attributes:
+        image: That its pods run, where it is admitted now.
+    """
+
+    image: str
 
     @property
     def report_name(self) -> str:

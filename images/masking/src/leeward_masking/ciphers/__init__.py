@@ -1,0 +1,1 @@
+"""Ciphers over many values at once, and the keys that they take."""

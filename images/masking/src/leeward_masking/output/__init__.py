@@ -1,0 +1,1 @@
+"""Writing blocks as one sealed file."""

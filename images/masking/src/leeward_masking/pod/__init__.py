@@ -1,0 +1,1 @@
+"""The pod around a task: program, HTTP port, metrics, logs."""

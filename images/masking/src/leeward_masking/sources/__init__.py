@@ -1,0 +1,1 @@
+"""Sources as blocks of rows, whatever their format, packing and seal."""

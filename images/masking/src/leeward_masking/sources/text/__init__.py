@@ -1,0 +1,1 @@
+"""Text formats: CSV and JSON Lines, however they are packed and encoded."""

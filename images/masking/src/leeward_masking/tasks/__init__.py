@@ -1,0 +1,1 @@
+"""What a pod can be asked for, besides masking."""

@@ -1,0 +1,1 @@
+"""The transforms: each takes a column of a block and gives it back masked."""

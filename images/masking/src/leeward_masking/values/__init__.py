@@ -1,0 +1,1 @@
+"""What values are: their canonical text, exact numbers, nested columns, randomness."""
