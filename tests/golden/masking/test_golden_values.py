@@ -12,6 +12,7 @@ import pytest
 
 from leeward.api.valuetransforms import Noise, NumberRange, Shuffle
 from leeward.formats.jobconfig import RuleConfig
+from leeward_masking.errors import FIRST
 from leeward_masking.tasks.preview import first_rows, preview_frame
 from leeward_masking.transforms.gathering import RuleGathering, gather
 from leeward_masking.transforms.noise import NoiseMask
@@ -65,7 +66,7 @@ def of_rules(frame: pl.DataFrame) -> dict[str, pl.Series]:
 
 
 def finished(made: RuleGathering, frame: pl.DataFrame) -> Callable[..., pl.Series]:
-    (tables,) = gather([made], [frame])
+    (tables,) = gather([made], [(frame, FIRST)])
     return made.finish(made.merge([tables]), 0)[0]
 
 

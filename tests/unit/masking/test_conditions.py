@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from leeward.formats.jobconfig import RuleConfig
-from leeward_masking.errors import JobError
+from leeward_masking.errors import JobError, Place
 from leeward_masking.report.stats import ReportBuilder
 from leeward_masking.rules.conditions import condition
 from leeward_masking.rules.plan import compile_plan
@@ -173,7 +173,7 @@ def test_a_value_that_does_not_suit_is_named_by_its_own_row() -> None:
     )
     plan = compile_plan([config], FRAME.schema, lambda _: MATERIAL[:32])
     with pytest.raises(JobError) as raised:
-        plan.mask(FRAME, first_row=101)
+        plan.mask(FRAME, Place(101))
     assert raised.value.row == 102
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from math import nan
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ from leeward.formats.jobconfig import (
     RuleConfig,
     SourceFile,
 )
-from leeward.formats.result import Result
+from leeward.formats.result import Result, ResultError
 from leeward_masking.errors import JobError
 from leeward_masking.sources.source import open_source
 from leeward_masking.tasks.inspection import inspect_file
@@ -80,30 +81,80 @@ def test_all_files_are_one_table(volume: Volume, form: str) -> None:
     assert result.source.digest == source.digest
 
 
-def shared(volume: Volume, source: SourceFile, rules: list[RuleConfig]) -> Result:
+def shared(
+    volume: Volume, source: SourceFile, rules: list[RuleConfig], output: str = "Parquet"
+) -> Result:
     """What one of several pods makes of it."""
     config = MaskingConfig(
         source=source,
         rules=rules,
-        output=OutputFile(path=str(volume.output), format="Parquet"),
+        output=OutputFile.model_validate({"path": str(volume.output), "format": output}),
         workers=2,
     )
     keys = (None, lambda role: MATERIAL, OUTPUT_KEY, bytes(32))
     return Worker(config, *keys, 0, volume.progress, min_shard=1 << 10).run()
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_several_pods_name_rows_as_one_does(volume: Volume, form: str) -> None:
-    first = pl.DataFrame({"ip": ["192.0.2.1"] * 500})
-    second = pl.DataFrame({"ip": ["192.0.2.1", SECRET, "192.0.2.1"]})
-    source = pinned(volume, folder(volume, form, first, second))
-    rules = [rule("ip", "generalize", {"ipPrefix": {"v4": 24, "v6": 48}})]
+def failure(
+    volume: Volume, source: SourceFile, rules: list[RuleConfig], output: str = "Parquet"
+) -> ResultError:
+    """What one pod says, which is what one of several says."""
     with pytest.raises(JobError) as alone:
-        volume.mask(source, rules)
+        volume.mask(source, rules, form=output)
     with pytest.raises(JobError) as one_of_several:
-        shared(volume, source, rules)
-    assert alone.value.row == 502
-    assert one_of_several.value.result() == alone.value.result()
+        shared(volume, source, rules, output)
+    told = alone.value.result()
+    assert one_of_several.value.result() == told
+    assert SECRET not in told.model_dump_json()
+    return told
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_row_that_a_rule_does_not_take_is_counted_in_its_file(volume: Volume, form: str) -> None:
+    first = pl.DataFrame({"ip": ["192.0.2.1"] * 500})
+    second = pl.DataFrame({"ip": ["192.0.2.1"] * 400 + [SECRET, "192.0.2.1"]})
+    source = pinned(volume, folder(volume, form, first, second))
+    told = failure(volume, source, [rule("ip", "generalize", {"ipPrefix": {"v4": 24, "v6": 48}})])
+    assert told.row == 401
+    assert told.message.startswith("row 401: ")
+    assert told.message.endswith(f" (in file part-1.{ENDINGS[form]})")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_row_that_cannot_be_read_is_counted_in_its_file(volume: Volume, form: str) -> None:
+    dates = pl.Series("seen", [0] * 500, pl.Int32).cast(pl.Date).to_frame()
+    source = pinned(volume, folder(volume, form, dates, dates))
+    path = Path(source.path, f"part-1.{ENDINGS[form]}")
+    if form in ("CSV", "JSONL"):
+        lines = path.read_bytes().splitlines(keepends=True)
+        lines[-100] = f'"{SECRET}"{SECRET}\n'.encode()
+        path.write_bytes(b"".join(lines))
+    else:
+        far = pl.Series("seen", [0] * 400 + [2**31 - 1] + [0] * 99, pl.Int32).cast(pl.Date)
+        path.write_bytes(encoded(far.to_frame(), form))
+    told = failure(volume, source.model_copy(update={"digest": None}), [keep("seen")])
+    assert (told.code, told.row) == ("MalformedData", 401)
+    assert told.message.count("row 401") == 1
+    assert told.message.endswith(f" (in file part-1.{ENDINGS[form]})")
+
+
+def test_a_row_that_cannot_be_written_is_counted_in_its_file(volume: Volume) -> None:
+    weights = pl.Series("kg", [n / 7 for n in range(1000)]).to_frame()
+    wrong = pl.Series("kg", [n / 7 if n != 700 else nan for n in range(1000)]).to_frame()
+    source = folder(volume, "Parquet", weights, wrong)
+    wrong.write_parquet(Path(source.path, "part-1.parquet"), row_group_size=200)
+    told = failure(volume, pinned(volume, source), [keep("kg")], "JSONL")
+    assert told.row == 701
+    assert told.message.startswith("row 701: ")
+    assert told.message.endswith(" (in file part-1.parquet)")
+
+
+def test_a_file_that_cannot_be_opened_is_named(volume: Volume) -> None:
+    frame = pl.DataFrame({"a": [1]})
+    source = pinned(volume, folder(volume, "CSV", frame, frame))
+    Path(source.path, "part-1.csv").write_text("")
+    told = failure(volume, source, [keep("a")])
+    assert told.message == "the source is empty (0 bytes) (in file part-1.csv)"
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -7,7 +7,7 @@ import pytest
 
 from leeward.formats.jobconfig import RuleConfig
 from leeward.formats.result import ColumnReport, Result
-from leeward_masking.errors import JobError
+from leeward_masking.errors import FIRST, JobError
 from leeward_masking.progress import Progress
 from leeward_masking.rules.plan import MaskPlan, compile_plan
 from leeward_masking.transforms.gathering import gather, merged
@@ -157,7 +157,8 @@ def test_values_in_lists(volume: Volume) -> None:
     ]
     plan = compile_plan(rules, frame.schema, lambda role: MATERIAL)
     while plan.gatherings:
-        plan = plan.finished(merged(plan.gatherings, [gather(plan.gatherings, [frame])]))
+        tables = gather(plan.gatherings, [(frame, FIRST)])
+        plan = plan.finished(merged(plan.gatherings, [tables]))
     masked = plan.mask(frame).frame
     assert masked["visits[].day"].to_list() == [["<3"] * 2, [], None, [">=3", None, ">=3"]]
     assert masked["codes[]"].to_list() == [[7]] * 4

@@ -14,7 +14,7 @@ import pytest
 
 from leeward.api.privacymodel import PrivacyModel
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
-from leeward_masking.errors import JobError
+from leeward_masking.errors import JobError, Place
 from leeward_masking.rules.plan import compile_plan
 from leeward_masking.transforms.gathering import gather, merged
 from unit.masking.support import MATERIAL, keep, rule
@@ -103,7 +103,7 @@ def masked(
 ) -> pl.DataFrame:
     plan = compile_plan(rules, frame.schema, lambda role: MATERIAL, privacy)
     while plan.gatherings:
-        blocks = list(frame.iter_slices(1))
+        blocks = [(block, Place()) for block in frame.iter_slices(1)]
         plan = plan.finished(merged(plan.gatherings, [gather(plan.gatherings, blocks)]))
     return plan.mask(frame).frame
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from math import nan
 from typing import Any
 
 import polars as pl
@@ -54,6 +55,18 @@ def people_per_class(written: pl.DataFrame) -> pl.DataFrame:
     """Distinct people of each combination, found by the row numbers that were kept."""
     joined = written.join(PEOPLE.select("row", "who"), on="row")
     return joined.group_by(QUASI).agg(pl.col("who").n_unique().alias("people"))
+
+
+def test_a_row_is_named_by_its_number_in_the_source_where_others_are_left_out(
+    volume: Volume,
+) -> None:
+    frame = pl.DataFrame({"ward": ["a", "b", "b"], "kg": [60.0, 70.0, nan]})
+    model = {"k": 2, "quasiIdentifiers": ["ward"], "maxSuppression": "0.5"}
+    asked = PrivacyConfig(model=PrivacyModel.model_validate({"kAnonymity": model}))
+    source = volume.source(volume.write_frame(frame), frame.schema)
+    with pytest.raises(JobError) as caught:
+        volume.mask(source, [keep("ward", "kg")], privacy=asked, form="JSONL")
+    assert caught.value.row == 3
 
 
 def test_every_combination_is_shared_by_k_people(volume: Volume) -> None:

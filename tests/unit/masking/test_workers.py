@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gzip
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +13,6 @@ import pytest
 from leeward.api.privacymodel import PrivacyModel
 from leeward.formats.jobconfig import (
     CleanConfig,
-    InspectConfig,
     MaskingConfig,
     OutputFile,
     PrivacyConfig,
@@ -28,10 +25,7 @@ from leeward.formats.sealed import Unwrapper, open_reader
 from leeward.formats.sealed import inspect_file as inspect_file_headers
 from leeward_masking.errors import JobError
 from leeward_masking.progress import Progress
-from leeward_masking.sources.source import open_source
 from leeward_masking.tasks.cleaning import clean
-from leeward_masking.tasks.inspection import inspect_file
-from leeward_masking.tasks.preview import source_rows
 from leeward_masking.workers.worker import Worker
 from leeward_masking.workers.workfolder import work_folder
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, Volume, keep, rule
@@ -114,14 +108,18 @@ def parts_of(volume: Volume) -> list[Path]:
     return [folder / part.name for part in manifest.parts]
 
 
-def rows_of(volume: Volume) -> pl.DataFrame:
+def frames_of(volume: Volume) -> list[pl.DataFrame]:
     with open_reader(volume.output, [OUTPUT_KEY]) as reader:
         manifest = parse_manifest(reader.read())
     frames = []
     for part in parts_of(volume):
         with open_reader(part, [manifest.part_key]) as reader:
             frames.append(pl.read_parquet(reader.read()))
-    return pl.concat(frames)
+    return frames
+
+
+def rows_of(volume: Volume) -> pl.DataFrame:
+    return pl.concat(frames_of(volume))
 
 
 def report_of(result: Result) -> list[dict[str, object]]:
@@ -335,62 +333,6 @@ def test_values_change_places_between_shards(volume: Volume) -> None:
     grouped = FRAME.filter(pl.col("name").is_duplicated())["age"]
     assert found["age"].drop_nulls().sort().equals(grouped.drop_nulls().sort())
     assert found["name"].is_in(FRAME["name"].implode()).all()
-
-
-def test_the_output_is_a_source_like_any_other(volume: Volume) -> None:
-    source = csv_source(volume)
-    result = worker(volume, source).run()
-    assert result.output is not None
-    path = str(volume.output)
-    plain = SourceFile(path=path, format="Parquet", key_role="output")
-    inspected = inspect_file(
-        InspectConfig(source=plain, sealed=True), [OUTPUT_KEY], Progress()
-    ).source
-    assert inspected is not None
-    assert (inspected.digest, inspected.rows) == (result.output.digest, ROWS)
-    assert inspected.bytes == result.output.bytes
-    assert inspected.columns == result.output.columns
-    rows = json.loads(source_rows(plain, [OUTPUT_KEY], 3, "receipt"))["rows"]
-    assert [row[2] for row in rows] == [None, "1", "2"]
-
-    further = plain.model_copy(
-        update={"digest": result.output.digest, "columns": result.output.columns}
-    )
-    next_volume = dataclasses.replace(volume, folder=volume.folder / "next")
-    again = worker(next_volume, further, rules=[keep("age")], keys=[OUTPUT_KEY]).run()
-    assert again.output is not None
-    assert again.output.rows == ROWS
-    assert again.source is not None
-    assert again.source.digest == result.output.digest
-    assert rows_of(next_volume)["age"].equals(rows_of(volume)["age"])
-
-
-@pytest.mark.parametrize("how", ["missing", "swapped", "tampered"])
-def test_parts_that_are_not_as_their_manifest_says(volume: Volume, how: str) -> None:
-    result = worker(volume, csv_source(volume)).run()
-    assert result.output is not None
-    first, second = parts_of(volume)[:2]
-    if how == "missing":
-        first.unlink()
-    elif how == "swapped":
-        first.write_bytes(second.read_bytes())
-    else:
-        data = bytearray(first.read_bytes())
-        data[-40] ^= 1
-        first.write_bytes(data)
-    source = SourceFile(
-        path=str(volume.output),
-        format="Parquet",
-        key_role="output",
-        columns=result.output.columns,
-    )
-    with (
-        pytest.raises(JobError) as caught,
-        open_source(source, [OUTPUT_KEY], typed=True) as opened,
-    ):
-        list(opened.reader.blocks())
-    expected = {"missing": "FileMissing", "swapped": "SourceChanged", "tampered": "Tampered"}
-    assert caught.value.code == expected[how]
 
 
 def test_what_is_left_is_removed(volume: Volume) -> None:

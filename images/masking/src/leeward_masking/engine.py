@@ -17,7 +17,7 @@ import polars as pl
 from leeward.formats.jobconfig import MaskingConfig, SourceFile
 from leeward.formats.result import MaskingReport, Result, ResultFile
 from leeward.formats.sealed import Recipient, Unwrapper
-from leeward_masking.errors import JobError
+from leeward_masking.errors import JobError, Place
 from leeward_masking.freetext import FreeTextMask, Measured, checked
 from leeward_masking.output.encoding import Encoder
 from leeward_masking.output.sink import sealed_output
@@ -27,7 +27,7 @@ from leeward_masking.report.building import large_report
 from leeward_masking.report.stats import ReportBuilder
 from leeward_masking.rules.plan import MaskPlan, compile_plan, whole_columns
 from leeward_masking.rules.ruletransforms import MaterialOf
-from leeward_masking.sources.blocks import BlockReader
+from leeward_masking.sources.blocks import PlacedReader
 from leeward_masking.sources.labelled import labelled_notes
 from leeward_masking.sources.source import Source, open_source
 from leeward_masking.storage.content import changed
@@ -100,7 +100,7 @@ def _write(
     schema = masked_schema(plan, source.reader.schema)
     encoder = Encoder(config.output.format, source.reader.layout)
     with sealed_output(storage_of(config.output.store), config.output.path, recipient) as output:
-        frames = masked_blocks(source.reader, plan, report, reading)
+        frames = masked_blocks(source.reader, plan, report, reading, encoder)
         with closing(frames):
             output.write_frames(frames, schema, encoder)
         found = source.verify()
@@ -167,24 +167,31 @@ class Reading:
         self.progress.check()
 
 
-def blocks_ahead(reader: BlockReader, told: Told) -> Generator[pl.DataFrame, None, None]:
+def blocks_ahead(
+    reader: PlacedReader, told: Told
+) -> Generator[tuple[pl.DataFrame, Place], None, None]:
     """The blocks of a source, read by a thread while who iterates works on the one before."""
     blocks = reader.blocks()
+
+    def read() -> tuple[pl.DataFrame, Place] | None:
+        block = next(blocks, None)
+        return None if block is None else (block, reader.place)
+
     with ThreadPoolExecutor(1, "read") as pool:
         try:
-            ahead = pool.submit(next, blocks, None)
+            ahead = pool.submit(read)
             while (block := ahead.result()) is not None:
                 told.advance(reader.position()[0])
-                ahead = pool.submit(next, blocks, None)
+                ahead = pool.submit(read)
                 yield block
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def masked_blocks(
-    reader: BlockReader, plan: MaskPlan, report: ReportBuilder, told: Told, first_row: int = 1
+    reader: PlacedReader, plan: MaskPlan, report: ReportBuilder, told: Told, encoder: Encoder
 ) -> Generator[pl.DataFrame, None, None]:
-    """The masked blocks in the order of the source.
+    """The masked blocks in the order of the source, ready to be written.
 
     One thread reads ahead, ``WORKERS`` mask, and who iterates writes: a few blocks are in memory.
 
@@ -193,13 +200,16 @@ def masked_blocks(
         plan: What happens to them.
         report: Told of every block, before and after.
         told: How many bytes are read.
-        first_row: Number of the first row, in errors.
+        encoder: Of the output.
     """
 
-    def work(block: pl.DataFrame, first_row: int) -> pl.DataFrame:
-        masked = plan.mask(block, first_row)
+    def work(block: pl.DataFrame, place: Place) -> pl.DataFrame:
+        masked = plan.mask(block, place)
         report.add(block, masked)
-        return masked.frame
+        try:
+            return encoder.ready(masked.frame)
+        except JobError as error:
+            raise masked.in_source(error).in_block(place) from None
 
     pending: deque[Future[pl.DataFrame]] = deque()
     with (
@@ -207,9 +217,8 @@ def masked_blocks(
         ThreadPoolExecutor(WORKERS, "mask") as pool,
     ):
         try:
-            for block in blocks:
-                pending.append(pool.submit(work, block, first_row))
-                first_row += block.height
+            for block, place in blocks:
+                pending.append(pool.submit(work, block, place))
                 if len(pending) > WORKERS:
                     yield pending.popleft().result()
             while pending:

@@ -8,6 +8,7 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from leeward.formats.result import ErrorCode, ResultError
@@ -18,6 +19,25 @@ SOURCE: Final = "the source"
 OUTPUT: Final = "the output"
 """And the one that is written."""
 _REMEDY: Final = re.compile(r"[:;] ((?:use|copy|check) [^:;]*)$")
+_SHOWN: Final = 100
+"""Characters of the name of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a block of rows begins.
+
+    Attributes:
+        row: Number of its first row in the file, from 1; a CSV header is not counted.
+        file: Name of the file, where the source has several; empty: it is the only one.
+    """
+
+    row: int = 1
+    file: str = ""
+
+
+FIRST: Final = Place()
+"""The first row of the only file."""
 
 
 class JobError(Exception):
@@ -26,8 +46,10 @@ class JobError(Exception):
     Attributes:
         code: Stable name of the failure.
         remedy: What to do.
-        row: Row of the data, from 1; a CSV header is not counted.
+        row: Row of the data, from 1; a CSV header is not counted. Of a source of several files:
+            row of the file that the message names.
         key_ids: Keys that a sealed file names, where the pod has none of them.
+        file: Which of several files the message names.
     """
 
     def __init__(
@@ -39,6 +61,7 @@ class JobError(Exception):
         row: int | None = None,
         column: str | None = None,
         key_ids: list[str] | None = None,
+        file: str = "",
     ) -> None:
         super().__init__(message)
         self.code: Final = code
@@ -47,9 +70,15 @@ class JobError(Exception):
         self.row: Final = row
         self.column: Final = column
         self.key_ids: Final = key_ids or []
+        self.file: Final = file
 
-    def with_note(self, note: str) -> "JobError":
-        """The same, with something more said in brackets."""
+    def with_note(self, note: str, *, file: str = "") -> "JobError":
+        """The same, with something more said in brackets.
+
+        Args:
+            note: What is said.
+            file: Which file that names.
+        """
         return JobError(
             self.code,
             f"{self.message} ({note})",
@@ -57,18 +86,26 @@ class JobError(Exception):
             row=self.row,
             column=self.column,
             key_ids=self.key_ids,
+            file=file or self.file,
         )
 
-    def in_block(self, first_row: int) -> "JobError":
+    def in_block(self, place: Place) -> "JobError":
         """The same, where its row was counted from the first one of a block.
 
         Args:
-            first_row: Row of the data that the block begins with.
+            place: Where the block begins.
         """
-        if self.row is None:
+        error = self
+        if self.row is not None:
+            row = place.row + self.row - 1
+            error = self.at_row(row, f"row {row}")
+        return error.in_file(place.file)
+
+    def in_file(self, name: str) -> "JobError":
+        """The same with the name of the file, once; empty: it is the only one, and is not named."""
+        if not name or self.file:
             return self
-        row = first_row + self.row - 1
-        return self.at_row(row, f"row {row}")
+        return self.with_note(f"in file {name[:_SHOWN]}", file=name)
 
     def at_row(self, row: int, where: str = "") -> "JobError":
         """The same at another row of the data.
@@ -185,6 +222,15 @@ def _in_two(error: SealedError) -> tuple[str, str]:
     """What is wrong, and what to do, which stands behind it in texts of the sealed format."""
     found = _REMEDY.search(str(error))
     return (str(error)[: found.start()], found[1]) if found else (str(error), "")
+
+
+@contextmanager
+def in_file(name: str) -> Iterator[None]:
+    """Name the file in errors; see ``JobError.in_file``."""
+    try:
+        yield
+    except JobError as error:
+        raise error.in_file(name) from None
 
 
 @contextmanager

@@ -41,31 +41,35 @@ class Encoder:
         self._layout = layout
 
     def written(self, frames: Iterator[pl.DataFrame]) -> tuple[int, Iterator[pl.DataFrame]]:
-        """Blocks as the file holds them, and the rows of its row groups or record batches.
+        """Blocks as they are written, and the rows of row groups or record batches.
 
         The first blocks are read to tell. Here and later:
 
-        Raises:
-            JobError: ``UnsuitableColumn``: the format cannot hold a column, or one of its values;
-                ``TooLarge``: rows grow too long for row groups.
-        """
-        ready = self._written(frames)
-        if self._form in _TEXT_FORMATS:
-            return 0, ready
-        return cut(ready, ARROW_ROWS if self._form == "ArrowIPC" else MAX_ROWS)
+        Args:
+            frames: The blocks, as ``ready`` gives them.
 
-    def _written(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        row = 1
-        for frame in frames:
-            try:
-                yield self._ready(frame)
-            except JobError as error:
-                raise error.in_block(row) from None
-            row += frame.height
+        Raises:
+            JobError: ``TooLarge``: rows grow too long for row groups.
+        """
+        if self._form in _TEXT_FORMATS:
+            return 0, frames
+        return cut(frames, ARROW_ROWS if self._form == "ArrowIPC" else MAX_ROWS)
+
+    def ready(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A flat block as the file holds it.
+
+        Raises:
+            JobError: ``UnsuitableColumn``: the format cannot hold a column, or one of its values.
+        """
+        if self._form == "CSV":
+            return pl.DataFrame([_csv_column(column) for column in frame.iter_columns()])
+        if self._form == "JSONL":
+            frame = pl.DataFrame([_json_column(column) for column in frame.iter_columns()])
+        return self._layout.nest(frame)
 
     def written_schema(self, schema: pl.Schema) -> pl.Schema:
         """The schema of such blocks; ``schema`` is that of flat ones."""
-        return self._ready(pl.DataFrame(schema=schema)).schema
+        return self.ready(pl.DataFrame(schema=schema)).schema
 
     def columns(self, schema: pl.Schema, report: MaskingReport) -> list[SchemaColumn]:
         """The leaves of the file, for the Dataset that is published.
@@ -122,13 +126,6 @@ class Encoder:
                     statistics=False,
                     row_group_size=rows,
                 )
-
-    def _ready(self, frame: pl.DataFrame) -> pl.DataFrame:
-        if self._form == "CSV":
-            return pl.DataFrame([_csv_column(column) for column in frame.iter_columns()])
-        if self._form == "JSONL":
-            frame = pl.DataFrame([_json_column(column) for column in frame.iter_columns()])
-        return self._layout.nest(frame)
 
     def _type(self, dtype: pl.DataType) -> ColumnType:
         """What a column is read back as."""

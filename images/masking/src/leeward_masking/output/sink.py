@@ -26,7 +26,12 @@ class SealedOutput:
     def write_frames(
         self, frames: Iterator[pl.DataFrame], schema: pl.Schema, encoder: Encoder
     ) -> None:
-        """Encode the frames, which are flat, in order.
+        """Encode the frames in order.
+
+        Args:
+            frames: As ``Encoder.ready`` gives them.
+            schema: Of flat ones.
+            encoder: Of the format.
 
         Raises:
             JobError: The volume is full or read-only, or whatever ``frames`` raises.

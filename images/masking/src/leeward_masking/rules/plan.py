@@ -9,7 +9,7 @@ import polars as pl
 from leeward.api.transforms import ColumnRule
 from leeward.formats.columnpaths import below, enclosing, expand
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
-from leeward_masking.errors import JobError
+from leeward_masking.errors import FIRST, JobError, Place
 from leeward_masking.freetext import FreeTextMask
 from leeward_masking.privacymodel.gathering import ClassGathering
 from leeward_masking.privacymodel.release import Release
@@ -94,6 +94,12 @@ class MaskedBlock:
     frame: pl.DataFrame
     stays: pl.Series | None = None
 
+    def in_source(self, error: JobError) -> JobError:
+        """An error whose row is one of these, by its row in the block that they come from."""
+        if self.stays is None or error.row is None:
+            return error
+        return error.at_row(int(self.stays.arg_true()[error.row - 1]) + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class AskedOfAll:
@@ -174,12 +180,12 @@ class MaskPlan:
         known = tuple(column for column in self.columns if column.apply is not None)
         MaskPlan(known, ()).mask(pl.DataFrame(schema=schema))
 
-    def mask(self, frame: pl.DataFrame, first_row: int = 1) -> MaskedBlock:
+    def mask(self, frame: pl.DataFrame, place: Place = FIRST) -> MaskedBlock:
         """What is written of a block.
 
         Args:
             frame: The block.
-            first_row: Row of the data that it begins with.
+            place: Where it begins.
 
         Raises:
             JobError: ``UnsuitableColumn``, with the row where it is for one value;
@@ -188,7 +194,7 @@ class MaskPlan:
         try:
             masked = pl.DataFrame([column.mask(frame) for column in self.columns])
         except JobError as error:
-            raise error.in_block(first_row) from None
+            raise error.in_block(place) from None
         if self.release is None:
             return MaskedBlock(masked)
         return MaskedBlock(*self.release.apply(masked))

@@ -5,6 +5,8 @@ from typing import Final, Protocol
 
 import polars as pl
 
+from leeward_masking.errors import Place
+
 BLOCK_BYTES: Final = 16 << 20
 """Bytes of a block in memory, about; several are there at once."""
 
@@ -24,4 +26,13 @@ class BlockReader(Protocol):
 
     def position(self) -> tuple[int, int]:
         """Bytes read, and bytes in all: how far it is."""
+        ...
+
+
+class PlacedReader(BlockReader, Protocol):
+    """The same, of all files of a source."""
+
+    @property
+    def place(self) -> Place:
+        """Where the block that was given last begins, as errors tell it."""
         ...

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import polars as pl
@@ -10,9 +11,9 @@ from leeward.api.dataset import DataFormat
 from leeward.formats.document import canonical_json
 from leeward.formats.jobconfig import SourceFile
 from leeward.formats.result import ResultFile
-from leeward_masking.errors import JobError
+from leeward_masking.errors import FIRST, JobError, Place, in_file
 from leeward_masking.sources.readers import FlatReader, reader_of
-from leeward_masking.storage.content import changed, open_content
+from leeward_masking.storage.content import Content, changed, open_content
 from leeward_masking.storage.places import storage_of
 
 MAX_FILES: Final = 10_000
@@ -88,12 +89,29 @@ def describe_folder(config: SourceFile, found: Mapping[str, ResultFile]) -> Resu
     )
 
 
+@contextmanager
+def open_file(config: SourceFile, name: str) -> Iterator[Content]:
+    """Open one of the files.
+
+    Raises:
+        JobError: It cannot be opened; the message names it.
+    """
+    with ExitStack() as stack:
+        with in_file(name):
+            opened = open_content(storage_of(config.store), config.path + name, None)
+            content = stack.enter_context(opened)
+        yield content
+
+
 class FolderReader:
     """The rows of all files in order.
 
     Args:
         config: The source.
         typed: Whether its schema is pinned.
+
+    Attributes:
+        place: See ``PlacedReader``.
 
     Raises:
         JobError: There are no files, or the first one cannot be opened.
@@ -107,9 +125,15 @@ class FolderReader:
         self._done = 0
         self._current: FlatReader | None = None
         self._found: dict[str, ResultFile] = {}
-        with open_content(storage_of(config.store), config.path + self._names[0], None) as first:
-            self.layout = reader_of(config, first, self._columns).layout
+        with open_file(config, self._names[0]) as first:
+            begin = Place(file=self._names[0])
+            self.layout = reader_of(config, first, self._columns, begin=begin).layout
         self.schema = self.layout.schema
+
+    @property
+    def place(self) -> Place:
+        """See ``PlacedReader``."""
+        return self._current.place if self._current else FIRST
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""
@@ -119,15 +143,13 @@ class FolderReader:
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
         for name in self._names:
-            try:
+            with in_file(name):
                 yield from self._blocks_of(name)
-            except JobError as error:
-                raise error.with_note(f"in file {name[:_SHOWN]}") from None
 
     def _blocks_of(self, name: str) -> Iterator[pl.DataFrame]:
-        storage = storage_of(self._config.store)
-        with open_content(storage, self._config.path + name, None) as content:
-            reader = self._current = reader_of(self._config, content, self._columns)
+        with open_file(self._config, name) as content:
+            begin = Place(file=name)
+            reader = self._current = reader_of(self._config, content, self._columns, begin=begin)
             if reader.schema != self.schema:
                 raise changed("has other columns than when it was inspected")
             yield from reader.blocks()

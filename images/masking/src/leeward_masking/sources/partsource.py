@@ -1,7 +1,7 @@
 """A source whose rows stand in several sealed files, which its manifest names."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -14,12 +14,13 @@ from leeward.formats.parts import (
     parse_manifest,
 )
 from leeward.formats.result import ResultFile
-from leeward_masking.errors import JobError
+from leeward_masking.errors import FIRST, JobError, Place
 from leeward_masking.sources.readers import FlatReader
 from leeward_masking.storage.content import Content, changed, open_content
 from leeward_masking.storage.port import Storage
 
-OpenReader = Callable[[Content], FlatReader]
+OpenReader = Callable[[Content, Place], FlatReader]
+"""Opens the rows of a file, which begin there."""
 
 
 def manifest_in(content: Content) -> PartsManifest | None:
@@ -47,18 +48,14 @@ def open_part(
     Raises:
         JobError: It is missing, or does not open.
     """
-    try:
-        path = str(folder / part.name)
-        with open_content(storage, path, [manifest.part_key]) as content:
-            yield content
-    except JobError as error:
-        if error.code != "FileMissing":
-            raise
-        raise JobError(
-            "FileMissing",
-            f"part {part.name} of the source is not in the folder beside it",
-            "put the folder whose name ends in .parts back beside the file",
-        ) from None
+    with ExitStack() as stack:
+        try:
+            opened = open_content(storage, str(folder / part.name), [manifest.part_key])
+            content = stack.enter_context(opened)
+        except JobError as error:
+            missing = error.code == "FileMissing"
+            raise (_missing(part.name) if missing else error.in_file(part.name)) from None
+        yield content
 
 
 def check_part(part: Part, found: ResultFile) -> None:
@@ -81,6 +78,9 @@ class PartsReader:
         folder: Where the parts are.
         open_reader: Opens the rows of one part.
 
+    Attributes:
+        place: See ``PlacedReader``.
+
     Raises:
         JobError: The first part cannot be opened.
     """
@@ -101,8 +101,13 @@ class PartsReader:
         self._done = 0
         self._current: FlatReader | None = None
         with open_part(storage, manifest, folder, manifest.parts[0]) as first:
-            self.layout = open_reader(first).layout
+            self.layout = open_reader(first, Place(file=manifest.parts[0].name)).layout
         self.schema = self.layout.schema
+
+    @property
+    def place(self) -> Place:
+        """See ``PlacedReader``."""
+        return self._current.place if self._current else FIRST
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""
@@ -114,7 +119,7 @@ class PartsReader:
         """See ``BlockReader``."""
         for part in self._manifest.parts:
             with open_part(self._storage, self._manifest, self._folder, part) as content:
-                reader = self._current = self._open_reader(content)
+                reader = self._current = self._open_reader(content, Place(file=part.name))
                 if reader.schema != self.schema:
                     raise changed(f"has a part {part.name} with other columns than the first one")
                 yield from reader.blocks()
@@ -126,6 +131,15 @@ class PartsReader:
         """The manifest as the file, with the size of all."""
         found = self._content.describe()
         return found.model_copy(update={"bytes": found.bytes + self._manifest.part_bytes})
+
+
+def _missing(name: str) -> JobError:
+    return JobError(
+        "FileMissing",
+        f"part {name} of the source is not in the folder beside it",
+        "put the folder whose name ends in .parts back beside the file",
+        file=name,
+    )
 
 
 def _unreadable() -> JobError:

@@ -6,6 +6,7 @@ import polars as pl
 
 from leeward.api.dataset import SchemaColumn
 from leeward.formats.jobconfig import SourceFile
+from leeward_masking.errors import FIRST, Place, in_file
 from leeward_masking.sources.blocks import BlockReader
 from leeward_masking.sources.columnar.arrowsource import ArrowReader
 from leeward_masking.sources.columnar.parquetsource import ParquetReader
@@ -21,12 +22,17 @@ class FlatReader:
     Args:
         reader: The rows as they lie in the file.
         layout: How they are made flat.
+        begin: Where they begin.
+
+    Attributes:
+        place: See ``PlacedReader``.
     """
 
-    def __init__(self, reader: BlockReader, layout: Layout) -> None:
+    def __init__(self, reader: BlockReader, layout: Layout, begin: Place) -> None:
         self._reader = reader
         self.layout = layout
         self.schema = layout.schema
+        self.place = begin
 
     def position(self) -> tuple[int, int]:
         """See ``BlockReader``."""
@@ -34,7 +40,12 @@ class FlatReader:
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """See ``BlockReader``."""
-        return map(self.layout.flatten, self._reader.blocks())
+        file, row = self.place.file, self.place.row
+        with in_file(file):
+            for block in self._reader.blocks():
+                self.place = Place(row, file)
+                row += block.height
+                yield self.layout.flatten(block)
 
 
 def reader_of(
@@ -42,8 +53,7 @@ def reader_of(
     content: Readable,
     columns: Sequence[SchemaColumn] | None,
     *,
-    groups: range | None = None,
-    first_row: int = 1,
+    begin: Place = FIRST,
 ) -> FlatReader:
     """The rows of one file, or of a part of it.
 
@@ -52,25 +62,31 @@ def reader_of(
         content: Its bytes.
         columns: Its schema; None: CSV columns are text, and those of JSON Lines are as the first
             block has them, or as the config knows them.
-        groups: Which row groups of Parquet are read; None: all.
-        first_row: Number of the first row, in errors.
+        begin: Where the rows begin, in errors.
 
     Raises:
         JobError: They cannot be read.
     """
-    match config.format:
-        case "ArrowIPC":
-            return flat(config, ArrowReader(content, columns))
-        case "CSV":
-            return flat(config, CsvReader(content, config.csv, columns, first_row=first_row))
-        case "JSONL":
-            known = columns or config.columns or None
-            return flat(config, JsonlReader(content, known, first_row=first_row))
-        case "Parquet":
-            return flat(config, ParquetReader(content, columns, groups=groups))
+    with in_file(begin.file):
+        return flat(config, _raw(config, content, columns, begin.row), begin)
 
 
-def flat(config: SourceFile, reader: BlockReader) -> FlatReader:
+def flat(config: SourceFile, reader: BlockReader, begin: Place) -> FlatReader:
     """The rows of a file of that source, flat."""
     layout = Layout(reader.schema, config.whole or (), escaped=config.format == "JSONL")
-    return FlatReader(reader, layout)
+    return FlatReader(reader, layout, begin)
+
+
+def _raw(
+    config: SourceFile, content: Readable, columns: Sequence[SchemaColumn] | None, first_row: int
+) -> BlockReader:
+    match config.format:
+        case "ArrowIPC":
+            return ArrowReader(content, columns)
+        case "CSV":
+            return CsvReader(content, config.csv, columns, first_row=first_row)
+        case "JSONL":
+            known = columns or config.columns or None
+            return JsonlReader(content, known, first_row=first_row)
+        case "Parquet":
+            return ParquetReader(content, columns)

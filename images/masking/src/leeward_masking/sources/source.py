@@ -86,6 +86,6 @@ def open_source(
                 content,
                 manifest,
                 Path(parts_folder(Path(config.path))),
-                lambda part: reader_of(config, part, columns),
+                lambda part, begin: reader_of(config, part, columns, begin=begin),
             )
             yield Source(parts, parts, config.digest)

@@ -9,7 +9,7 @@ from leeward.formats.jobconfig import InspectConfig, SourceFile
 from leeward.formats.result import Result, ResultFile
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.engine import Reading
-from leeward_masking.errors import JobError
+from leeward_masking.errors import JobError, in_file
 from leeward_masking.progress import Progress
 from leeward_masking.sources.folder import folder_size, is_folder
 from leeward_masking.storage.content import describe_headers, empty
@@ -77,14 +77,10 @@ def _read_all(
     progress.begin("bytes", files.size)
     before = 0
     for number in range(files.count):
-        try:
-            with files.open(number) as content:
-                finder.add(content, Reading(progress, before))
-                found = files.check(number, content.describe())
-                before += content.size
-        except JobError as error:
-            name = files.name(number)
-            raise (error.with_note(f"in file {name[:100]}") if name else error) from None
+        with in_file(files.name(number)), files.open(number) as content:
+            finder.add(content, Reading(progress, before))
+            found = files.check(number, content.describe())
+            before += content.size
     columns = finder.columns()
     if not columns:
         raise empty("has rows and no columns")

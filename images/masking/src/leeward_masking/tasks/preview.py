@@ -14,6 +14,7 @@ from leeward.formats.report import LargeReport, ReportSubject
 from leeward.formats.sealed import Unwrapper
 from leeward_masking.ciphers.keys import key_size
 from leeward_masking.engine import free_text_masks
+from leeward_masking.errors import FIRST
 from leeward_masking.freetext import checked
 from leeward_masking.report.building import large_report
 from leeward_masking.report.stats import ReportBuilder
@@ -118,7 +119,8 @@ def _plan(
     """The plan of a job that has no other rows."""
     plan = compile_plan(rules, frame.schema, material_of, privacy)
     while plan.gatherings:
-        plan = plan.finished(merged(plan.gatherings, [gather(plan.gatherings, [frame])]))
+        tables = gather(plan.gatherings, [(frame, FIRST)])
+        plan = plan.finished(merged(plan.gatherings, [tables]))
     return plan
 
 

@@ -51,7 +51,7 @@ def unmask_tokens(
     schema = led_back.frame.schema
     encoder = Encoder(config.output.format, Layout(frame.schema))
     with sealed_output(storage_of(config.output.store), config.output.path, recipient) as output:
-        output.write_frames(iter([led_back.frame]), schema, encoder)
+        output.write_frames(iter([encoder.ready(led_back.frame)]), schema, encoder)
     written = output.result
     if written is None:
         raise AssertionError

@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeAlias
 
 import polars as pl
 
-from leeward_masking.errors import JobError
+from leeward_masking.errors import JobError, Place
 
 _THREADS: Final = 4
 Tables: TypeAlias = dict[str, pl.DataFrame]
@@ -129,23 +129,26 @@ class _SomeRows:
 
 
 def gather(
-    gatherings: Sequence[Gathering], blocks: Iterable[pl.DataFrame], first_row: int = 1
+    gatherings: Sequence[Gathering], blocks: Iterable[tuple[pl.DataFrame, Place]]
 ) -> list[Tables]:
     """Show all blocks to a new gatherer of each, and give what each knows then.
 
+    Args:
+        gatherings: What is gathered.
+        blocks: The rows, and where they begin.
+
     Raises:
-        JobError: See ``Gatherer.add``; the first block begins with row ``first_row``.
+        JobError: See ``Gatherer.add``.
     """
     gatherers = [gathering.gatherer() for gathering in gatherings]
     with ThreadPoolExecutor(min(_THREADS, len(gatherers)), "gather") as pool:
-        for block in blocks:
+        for block, place in blocks:
             done = [pool.submit(gatherer.add, block) for gatherer in gatherers]
             try:
                 for one in done:
                     one.result()
             except JobError as error:
-                raise error.in_block(first_row) from None
-            first_row += block.height
+                raise error.in_block(place) from None
     return [gatherer.tables() for gatherer in gatherers]
 
 

@@ -14,11 +14,18 @@ from leeward.formats.jobconfig import SourceFile
 from leeward.formats.parts import PartsManifest, parts_folder
 from leeward.formats.result import ResultFile
 from leeward.formats.sealed import Unwrapper
+from leeward_masking.errors import Place, in_file
 from leeward_masking.progress import Told
-from leeward_masking.sources.blocks import BlockReader
+from leeward_masking.sources.blocks import PlacedReader
 from leeward_masking.sources.columnar.parquetfooter import RowGroup
 from leeward_masking.sources.columnar.parquetsource import ParquetReader
-from leeward_masking.sources.folder import describe_folder, files_in, folder_size, is_folder
+from leeward_masking.sources.folder import (
+    describe_folder,
+    files_in,
+    folder_size,
+    is_folder,
+    open_file,
+)
 from leeward_masking.sources.partsource import check_part, manifest_in, open_part
 from leeward_masking.sources.readers import flat, reader_of
 from leeward_masking.sources.text.structure import LINE_FEED
@@ -52,7 +59,7 @@ class Shard:
         file: Number of the file that they are in.
         ranges: What is read of it.
         groups: Row groups of Parquet, first and behind the last.
-        first_row: Number of the first row; None: it takes counting.
+        first_row: Number of the first row in its file; None: it takes counting.
         size: Bytes.
         total: Bytes of all shards, about.
     """
@@ -122,6 +129,8 @@ class SourceFiles:
 
     def name(self, number: int) -> str:
         """What one of them is called in errors; empty where it is the only one."""
+        if self._manifest is not None:
+            return self._manifest.parts[number].name
         return self._names[number] if self._names else ""
 
     @cached_property
@@ -134,8 +143,7 @@ class SourceFiles:
     def open(self, number: int) -> Iterator[Content]:
         """Open one of them."""
         if self._names:
-            path = self.config.path + self._names[number]
-            with open_content(storage_of(self.config.store), path, None) as content:
+            with open_file(self.config, self._names[number]) as content:
                 yield content
         elif self._manifest is None:
             with self._open_itself() as content:
@@ -190,7 +198,6 @@ class Survey:
         self._progress = progress
         self.shards: list[Shard] = []
         self.prints: list[Print] = []
-        self._row = 1
 
     def run(self) -> ResultFile:
         """Do it; what the source is.
@@ -200,12 +207,13 @@ class Survey:
         """
         whole: ResultFile | None = None
         for number in range(self._files.count):
-            with self._files.open(number) as content:
+            with in_file(self._files.name(number)), self._files.open(number) as content:
                 if self._files.config.format == "Parquet":
                     self._parquet(number, content)
                 else:
                     self._text(number, content)
-                whole = self._files.check(number, content.describe())
+                found = content.describe()
+            whole = self._files.check(number, found)
         if whole is None or not self.shards:
             raise empty("has columns and no rows")
         return whole
@@ -213,12 +221,13 @@ class Survey:
     def _parquet(self, number: int, content: Content) -> None:
         reader = ParquetReader(content, self._files.config.columns)
         cuts = {content.size - len(reader.footer), content.size}
+        row = 1
         for first, last in _bunches(reader.row_groups, self._target):
             groups = reader.row_groups[first:last]
             begin, end = groups[0].start, groups[-1].end
             cuts |= {begin, end}
-            self._add(number, ((begin, end),), (first, last), self._row, end - begin)
-            self._row += sum(group.rows for group in groups)
+            self._add(number, ((begin, end),), (first, last), row, end - begin)
+            row += sum(group.rows for group in groups)
         if content.core_header is not None:
             self.prints.append(header_print(number, content.core_header))
             return
@@ -263,7 +272,7 @@ class Survey:
 
     def _add_records(self, number: int, head: int, begin: int, end: int) -> None:
         ranges = ((0, head), (begin, end)) if head else ((begin, end),)
-        first = 1 if begin == head and not number else None
+        first = 1 if begin == head else None
         self._add(number, ranges, None, first, end - begin)
 
     def _add(
@@ -323,39 +332,43 @@ class RecordCutter:
 @contextmanager
 def open_shard(
     files: SourceFiles, shard: Shard, first_row: int
-) -> Iterator[tuple[BlockReader, Callable[[], list[Print]]]]:
+) -> Iterator[tuple[PlacedReader, Callable[[], list[Print]]]]:
     """The rows of a shard, and, once they are read, what was read.
+
+    Args:
+        files: The source.
+        shard: Which of its rows.
+        first_row: Number of the first one in its file, in errors.
 
     Raises:
         JobError: The file cannot be opened.
     """
     config = files.config
+    begin = Place(first_row, files.name(shard.file))
     with files.open(shard.file) as content:
         ranges = RangeContent(content, shard.file, shard.ranges)
+        footers: list[Print] = []
+
+        def prints() -> list[Print]:
+            with in_file(begin.file):
+                return [*ranges.prints(), *footers]
+
         if shard.groups is None:
-            reader = reader_of(config, ranges, config.columns, first_row=first_row)
-            yield reader, ranges.prints
+            yield reader_of(config, ranges, config.columns, begin=begin), prints
             return
-        table = ParquetReader(ranges, config.columns, groups=range(*shard.groups))
-        footer = Print.of(shard.file, content.size - len(table.footer), table.footer)
-        plain = content.core_header is None
-        yield flat(config, table), lambda: [*ranges.prints(), *([footer] if plain else [])]
+        with in_file(begin.file):
+            table = ParquetReader(ranges, config.columns, groups=range(*shard.groups))
+        if content.core_header is None:
+            start = content.size - len(table.footer)
+            footers.append(Print.of(shard.file, start, table.footer))
+        yield flat(config, table, begin), prints
 
 
 def rows_before(files: SourceFiles, shard: Shard) -> int:
-    """Count the rows of the source before a shard of CSV; only errors need that."""
-    rows = 0
-    begin = shard.ranges[-1][0]
-    is_first = len(shard.ranges) > 1 and begin == shard.ranges[0][1]
-    for number in range(shard.file + 1):
-        with files.open(number) as content:
-            end = begin if number == shard.file else content.size
-            # Before the first rows of a file there is its header at most.
-            if end and not (number == shard.file and is_first):
-                before = RangeContent(content, number, ((0, end),))
-                reader = reader_of(files.config, before, None)
-                rows += sum(block.height for block in reader.blocks())
-    return rows
+    """Count the rows of the file before a shard of text; only errors need that."""
+    with files.open(shard.file) as content:
+        before = RangeContent(content, shard.file, ((0, shard.ranges[-1][0]),))
+        return sum(block.height for block in reader_of(files.config, before, None).blocks())
 
 
 def _bunches(groups: Sequence[RowGroup], target: int) -> Iterator[tuple[int, int]]:

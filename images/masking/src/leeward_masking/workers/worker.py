@@ -258,7 +258,7 @@ class Worker:
         def work(first_row: int) -> None:
             with open_shard(self._files, shard, first_row) as (reader, prints):
                 with closing(blocks_ahead(reader, self._telling)) as blocks:
-                    known = gather(plan.gatherings, blocks, first_row)
+                    known = gather(plan.gatherings, blocks)
                 read = prints()
             document = {"shard": shard.plain(), "prints": [each.plain() for each in read]}
             self._work.put(task, document, gathered_tables(known))
@@ -284,9 +284,10 @@ class Worker:
                 open_shard(self._files, shard, first_row) as (reader, prints),
                 self._sealed_part(path) as output,
             ):
-                frames = masked_blocks(reader, plan, report, self._telling, first_row)
+                encoder = self._encoder
+                frames = masked_blocks(reader, plan, report, self._telling, encoder)
                 with closing(frames):
-                    output.write_frames(frames, schema, self._encoder)
+                    output.write_frames(frames, schema, encoder)
                 read = prints()
             part = _part(path, output.result, report.written)
             document = {
