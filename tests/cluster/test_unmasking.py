@@ -34,11 +34,9 @@ CARDS: Manifest = {
 
 
 def undoing(name: str, columns: list[Manifest], **changes: object) -> Manifest:
-    made = masking_job(
-        name, "cards-out", columns, direction="Unmask", reason=REASON, defaultAction="Keep"
-    )
+    made = masking_job(name, "cards-out", columns, direction="Unmask", reason=REASON)
     made["spec"]["output"]["sealedWith"] = OUTPUT_KEY
-    made["spec"] |= changes
+    made["spec"] |= changes if "tokens" in changes else {"defaultAction": "Keep"} | changes
     return made
 
 
@@ -66,6 +64,10 @@ BAD: dict[str, tuple[Manifest, list[str]]] = {
     "tokens of two rules": (
         undoing("job", [TOKENS, CARDS], tokens=["a"]),
         ["spec.columns", "tokens are led back by one rule"],
+    ),
+    "default action beside tokens": (
+        undoing("job", [TOKENS], tokens=["a"], defaultAction="Keep"),
+        ["spec.defaultAction", "no column of the source: remove defaultAction"],
     ),
     "key that leads nowhere": (
         resource("KeyVault", "v", {"keys": [key("k", "HMAC_SHA256", "Mask", "Unmask")]}),

@@ -72,11 +72,13 @@ class World:
             self.loaded[name] = PodKeyset.parse(base64.b64decode(secret["data"][KEYSET_FILE]))
 
     def _step(self, job: Manifest) -> None:
-        if job.get("status", {}).get("conditions") or job["spec"].get("suspend"):
+        if job.get("status", {}).get("conditions"):
             return
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         pod = self.api.one("Pod", namespace, f"{name}-pod")
-        if pod is None:
+        if job["spec"].get("suspend"):
+            self.api.remove("Pod", namespace, f"{name}-pod")
+        elif pod is None:
             self._start(job)
         elif pod["status"]["phase"] == "Running":
             self._ticks[pod["metadata"]["uid"]] += 1

@@ -93,6 +93,16 @@ def test_columns_without_a_rule_are_dropped(volume: Volume) -> None:
     assert [c.rule for c in result.report.columns][:2] == ["", "phone"]
 
 
+def test_columns_that_are_kept_without_a_rule_have_none_in_the_report(volume: Volume) -> None:
+    frame = FRAME.select("ward", defaultAction="note")
+    rest = keep("ward").model_copy(update={"by_default": True})
+    rules = [rest, rule("defaultAction", "redact")]
+    path = volume.write_frame(frame)
+    result = volume.mask(volume.source(path, frame.schema), rules)
+    assert result.report is not None
+    assert [c.rule for c in result.report.columns] == ["", "defaultAction"]
+
+
 def test_report_counts(volume: Volume) -> None:
     result = volume.mask(volume.source(volume.write_frame(FRAME), FRAME.schema), RULES)
     assert result.report is not None

@@ -105,6 +105,20 @@ def test_suspended_job_does_not_go_on_with_what_another_dataset_grants() -> None
     assert world.of_kind("Secret") == []
 
 
+LABELLED = [{"name": "ward", "tags": ["Sensitive"]}]
+
+
+def test_job_that_goes_on_is_published_as_what_it_was_admitted_with_last() -> None:
+    world, engine, on = suspended()
+    world.change(SOURCE, spec=dataset_spec(columns=LABELLED))
+    world.change(JOB, spec=on)
+    engine.settle(JOB)
+    world.change(SOURCE, spec=dataset_spec())
+    world.succeed(answer(world))
+    assert ready(engine.settle(JOB))[1] == "Published"
+    assert world.objects[OUTPUT]["spec"]["columns"] == LABELLED
+
+
 def test_key_admitted_earlier_is_not_given_on_the_word_of_another_dataset() -> None:
     world, engine = clinic()
     key_id = sealed_source(world)

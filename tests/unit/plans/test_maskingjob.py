@@ -102,6 +102,7 @@ def test_what_the_pod_is_told() -> None:
     assert config.source.path == "/data/source/raw/people.csv"
     assert config.source.key_role == "source"
     assert [rule.columns for rule in config.rules] == [["patient"], ["born"], ["income", "ward"]]
+    assert [rule.by_default for rule in config.rules] == [None, None, True]
     assert config.rules[0].key_role == "rule:tokens/Vault"
     assert config.rules[0].key_algorithm == "AES256_SIV"
     assert config.output.path.endswith(f"mask-{world.objects[JOB]['metadata']['uid']}.parquet.lwe1")
@@ -148,7 +149,11 @@ def test_policy_lets_the_operator_in_and_nothing_out() -> None:
     assert rule["ports"] == [{"protocol": "TCP", "port": 8080}]
 
 
-def test_tags_and_subject_of_the_source_are_taken_over() -> None:
+EDITED = dataset_spec(subjectColumn="ward", columns=[{"name": "ward", "tags": ["Sensitive"]}])
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "edited", "deleted", "not readable"])
+def test_tags_and_subject_are_those_that_the_source_had_at_admission(meanwhile: str) -> None:
     world, engine = clinic()
     spec = dataset_spec(
         subjectColumn="patient",
@@ -160,6 +165,10 @@ def test_tags_and_subject_of_the_source_are_taken_over() -> None:
     world.change(SOURCE, spec=spec)
     engine.settle(JOB)
     world.succeed(answer(world))
+    if meanwhile == "deleted":
+        world.remove(SOURCE)
+    elif meanwhile != "nothing":
+        world.change(SOURCE, spec=EDITED if meanwhile == "edited" else {"format": "other"})
     engine.settle(JOB)
     made = world.objects[OUTPUT]["spec"]
     assert made["subjectColumn"] == "patient"

@@ -240,6 +240,10 @@ def test_a_key_that_another_version_wraps_by_now_still_leads_back() -> None:
 
 def test_a_list_of_tokens_needs_no_key_of_the_source() -> None:
     world, engine = masked()
+    # A column of the source that is called as one of the output, and has nothing to do with it.
+    tagged = [{"name": "value", "tags": ["Sensitive"]}]
+    spec = {**world.objects[OUTPUT]["spec"], "columns": tagged, "subjectColumn": "value"}
+    world.change(OUTPUT, spec=spec)
     assert asked(world, engine, tokens=TOKENS, defaultAction="Fail")[0] == "Admitted"
     admission = world.objects[UNDO]["status"]["admission"]
     assert {key["role"] for key in admission["keys"]} == {"undo:tokens/Vault", "output"}
@@ -270,6 +274,7 @@ def test_a_list_of_tokens_needs_no_key_of_the_source() -> None:
     back = world.objects[BACK]["spec"]
     assert back["sensitivity"] == "Raw"
     assert back["columns"] == [{"name": "value", "tags": ["DirectIdentifier"]}]
+    assert "subjectColumn" not in back
 
 
 def test_grants_of_the_masked_dataset_say_who_may() -> None:

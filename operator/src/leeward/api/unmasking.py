@@ -72,6 +72,11 @@ UNMASKING_RULES: Final = (
         field_path=".privacyModel",
     ),
     Cel(
+        "!has(self.tokens) || self.defaultAction == 'Fail'",
+        "tokens are led back, and no column of the source: remove defaultAction",
+        field_path=".defaultAction",
+    ),
+    Cel(
         "!has(self.tokens) || self.parallelism == 1",
         "tokens are led back by one pod: remove parallelism",
         field_path=".parallelism",

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
+from leeward.api.dataset import Tag
 from leeward.api.meta import (
     IMMUTABLE,
     MAX_COLUMNS,
@@ -179,6 +180,15 @@ class SelectedColumns(StatusModel):
     )
 
 
+class TaggedColumn(StatusModel):
+    """What the owner of the source said of one column."""
+
+    name: ColumnName = Field(description="Name of the column.")
+    tags: Annotated[list[Tag], Field(max_length=3)] = Field(
+        description="What the column says about a person."
+    )
+
+
 class Egress(StatusModel):
     """What the job's pods may reach."""
 
@@ -208,6 +218,17 @@ class Admission(StatusModel):
     )
     egress: Annotated[list[Egress], Field(max_length=4)] = Field(
         default=[], description="Stores outside the cluster's volumes that its pods may reach."
+    )
+    volumes: Hex128 | None = Field(
+        default=None,
+        description="Hash of the volumes that its pods mount: claims, and for buckets Secrets and"
+        " ConfigMaps.",
+    )
+    tags: Annotated[list[TaggedColumn], Field(max_length=MAX_COLUMNS)] = Field(
+        default=[], description="Columns of the source with tags, which the output takes over."
+    )
+    subject_column: ColumnName | None = Field(
+        default=None, description="Column of the source that says whose row it is."
     )
     admitted_at: Timestamp = Field(description="When it was admitted.")
 

@@ -258,7 +258,7 @@ def _check_identifiers(job: JobFile, rule_of: RuleOf, columns: list[str]) -> Non
 def _kept(rule_of: RuleOf, columns: list[str]) -> list[RuleConfig]:
     rest = [name for name in columns if name not in rule_of]
     rule = ColumnRule.model_validate({"name": "rest", "keep": {}})
-    return [RuleConfig(rule=rule, columns=rest)] if rest else []
+    return [RuleConfig(rule=rule, columns=rest, by_default=True)] if rest else []
 
 
 def _rule_config(job: JobFile, rule: ColumnRule, columns: list[str]) -> RuleConfig:

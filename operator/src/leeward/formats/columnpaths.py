@@ -84,6 +84,11 @@ def expand(named: Mapping[str, Value], columns: Sequence[str]) -> dict[str, Valu
     return found
 
 
+def same_list(name: str, other: str) -> bool:
+    """Whether two columns lie in the same innermost list."""
+    return name.rpartition("[]")[0] == other.rpartition("[]")[0]
+
+
 def below(name: str, columns: Iterable[str]) -> list[str]:
     """The column of that name, or else the ones that lie in it, in their order."""
     known = list(columns)

@@ -79,6 +79,8 @@ class RuleConfig(Document):
     Attributes:
         hierarchy: The table that the rule names, as it was when the job was admitted.
         undo: True: its values are led back. Left out: it masks.
+        by_default: True: no rule of the job is for these columns, and defaultAction keeps them. A
+            name would not tell: any rule may have it. Left out: it is a rule of the job.
     """
 
     rule: ColumnRule
@@ -88,6 +90,7 @@ class RuleConfig(Document):
     subject: str | None = None
     hierarchy: str | None = None
     undo: Literal[True] | None = None
+    by_default: Literal[True] | None = None
 
 
 class ReportFile(Document):

@@ -90,6 +90,7 @@ class ColumnReport(Document):
     """What was done to one column. Counts only.
 
     Attributes:
+        rule: Name of the rule; empty where none names the column, so that defaultAction is for it.
         changed: Rows whose value differs from before, of those that were written.
         applied: Rows for which ``when`` held; left out where the rule is for all rows.
         nulls_before, nulls_after: Rows without a value.

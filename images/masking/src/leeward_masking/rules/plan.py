@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from leeward.api.transforms import ColumnRule
-from leeward.formats.columnpaths import below, enclosing, expand
+from leeward.formats.columnpaths import below, enclosing, expand, same_list
 from leeward.formats.jobconfig import PrivacyConfig, RuleConfig
 from leeward_masking.errors import FIRST, JobError, Place
 from leeward_masking.freetext import FreeTextMask
@@ -24,7 +24,7 @@ from leeward_masking.rules.ruletransforms import (
 )
 from leeward_masking.transforms.gathering import Gathering, OfSomeRows, RuleGathering, Tables
 from leeward_masking.values.canonical import column_type, unsuitable
-from leeward_masking.values.nesting import list_depth, map_values, same_list, value_dtype
+from leeward_masking.values.nesting import list_depth, map_values, value_dtype
 
 _LED_BACK: Final = "led back: these are the values that had been masked"
 _ANY_TYPE = frozenset({"keep", "drop", "redact", "replace", "randomMask", "shuffle"})
@@ -36,6 +36,7 @@ class ColumnPlan:
     """What happens to one column that stays.
 
     Attributes:
+        rule: Name of its rule; empty where no rule names it.
         apply: The transform; given the column, and those that ``beside`` names, too. None: it is
             not known before ``gathering`` is done.
         gathering: What must be known of all rows first; None: nothing, or it is known.
@@ -331,7 +332,7 @@ def _column_plan(
     apply = None if gathering else transform_of(config, material_of)
     return ColumnPlan(
         name=name,
-        rule=config.rule.name,
+        rule="" if config.by_default else config.rule.name,
         transform=config.rule.transform,
         apply=apply,
         gathering=gathering,

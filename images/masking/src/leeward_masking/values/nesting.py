@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from leeward.formats.columnpaths import ELEMENTS, Path, format_path
+from leeward.formats.columnpaths import ELEMENTS, Path, format_path, same_list
 from leeward_masking.errors import JobError
 
 _LISTS: Final = (pl.List, pl.Array)
@@ -162,11 +162,6 @@ def _beside(column: pl.Series, other: pl.Series, places: pl.Series) -> pl.Series
     if list_depth(other.name, other.dtype) and same_list(column.name, other.name):
         return values_of(other)
     return other.gather(places)
-
-
-def same_list(name: str, other: str) -> bool:
-    """Whether two columns lie in the same innermost list."""
-    return name.rpartition("[]")[0] == other.rpartition("[]")[0]
 
 
 def explode(lists: pl.Series) -> pl.Series:

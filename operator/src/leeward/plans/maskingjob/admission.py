@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from leeward.api.conditions import When
 from leeward.api.dataset import DATASET, Location
 from leeward.api.meta import API_VERSION
-from leeward.api.transforms import REMOVING, ColumnRule
+from leeward.api.transforms import REMOVING
+from leeward.plans.maskingjob.beside import check_beside, check_conditions, check_subjects
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.maskingjob.groups import check_groups
 from leeward.plans.maskingjob.hierarchies import check_hierarchies
@@ -14,6 +14,7 @@ from leeward.plans.maskingjob.models import check_models
 from leeward.plans.maskingjob.privacy import check_privacy_model
 from leeward.plans.maskingjob.rules import check_patterns, check_rules
 from leeward.plans.maskingjob.samples import check_known, check_sample
+from leeward.plans.maskingjob.suitable import check_suitable
 from leeward.plans.maskingjob.unmasking import check_masked, check_unmasking_keys
 from leeward.plans.shared.claims import check_claim_free, claim_of
 from leeward.plans.shared.keys import check_key, check_key_grant
@@ -33,14 +34,6 @@ from leeward.plans.shared.sources import (
 )
 from leeward.plans.shared.verdict import Denied, Unseen, Verdict
 
-DATES: Final = frozenset({"Date", "Datetime"})
-TEXTS: Final = frozenset({"String"})
-FORMATTED: Final = frozenset({"String", "Integer"})
-HOURS: Final = frozenset({"Datetime", "Time"})
-NUMBERS: Final = frozenset({"Integer", "Float", "Decimal"})
-TEXTUAL: Final = TEXTS | NUMBERS | DATES | {"Boolean", "Time"}
-LISTED_NUMBERS: Final = NUMBERS | {"Other"}
-"""What a list holds is not in the status of a Dataset: the job looks at it."""
 MAX_KEYS: Final = 64
 _SHOWN: Final = 10
 
@@ -141,107 +134,6 @@ def _why_kept(case: MaskingCase, name: str) -> str | None:
     return "no rule, and defaultAction is Keep" if case.spec.default_action == "Keep" else None
 
 
-def check_suitable(case: MaskingCase) -> Verdict:
-    """Every transform that needs values of some kind meets such ones."""
-    for name, rule in case.rule_of.items():
-        wanted, what = _wanted(rule)
-        if wanted and case.types[name] not in wanted:
-            return Denied(
-                "UnsuitableColumn",
-                f'column "{name}" of {case.source_label} is of type {case.types[name]}, and {what}:'
-                " choose another transform for it",
-            )
-    return None
-
-
-def _wanted(rule: ColumnRule) -> tuple[frozenset[str], str]:
-    """The types that a rule works on, and how that is said; none: on all, or the job sees."""
-    if rule.date_shift is not None:
-        return DATES, "dateShift needs a date"
-    if rule.generalize is not None and rule.generalize.date_to is not None:
-        return DATES, "generalize.dateTo needs a date"
-    if rule.generalize is not None and rule.generalize.bins is not None:
-        return NUMBERS, "generalize.bins needs a number"
-    if rule.generalize is not None and rule.generalize.quantiles is not None:
-        return NUMBERS, "generalize.quantiles needs a number"
-    if rule.generalize is not None and rule.generalize.ip_prefix is not None:
-        return TEXTS, "generalize.ipPrefix needs text"
-    if rule.free_text is not None:
-        return TEXTS, "freeText needs text"
-    if rule.format_preserving is not None:
-        return FORMATTED, "formatPreserving needs text or whole numbers"
-    return _wanted_by_values(rule)
-
-
-def _wanted_by_values(rule: ColumnRule) -> tuple[frozenset[str], str]:
-    if rule.time_part is not None and rule.time_part.part == "Hour":
-        return HOURS, "timePart Hour needs a time"
-    if rule.time_part is not None:
-        return DATES, f"timePart {rule.time_part.part} needs a date"
-    if rule.top_bottom_code is not None and rule.top_bottom_code.is_of_dates:
-        return DATES, "topBottomCode with dates needs a date"
-    if rule.top_bottom_code is not None:
-        return NUMBERS, "topBottomCode with numbers needs a number"
-    if rule.noise is not None:
-        return NUMBERS, "noise needs a number"
-    if rule.random_mask is not None and rule.random_mask.range is not None:
-        return LISTED_NUMBERS, "randomMask.range needs a number, or a list of numbers"
-    return frozenset(), ""
-
-
-def check_subjects(case: MaskingCase) -> Verdict:
-    """Every rule whose result depends on the subject knows it."""
-    for rule in case.spec.columns:
-        if rule.by_subject is None:
-            continue
-        subject = case.subject_of(rule)
-        if subject is None:
-            return Denied(
-                "SubjectMissing",
-                f'rule "{rule.name}" does not say whose values they are: set'
-                f" {rule.transform}.subject, or spec.subjectColumn of {case.source_label}",
-            )
-        if subject not in case.types:
-            return Denied(
-                "ColumnMissing",
-                f'{case.source_label} has no column "{subject}", which rule "{rule.name}" names as'
-                f" subject ({those_there_are(case.types, subject)}): correct"
-                f" {rule.transform}.subject or spec.subjectColumn",
-            )
-    return None
-
-
-def check_conditions(case: MaskingCase) -> Verdict:
-    """Every condition looks at a column that is there, and that can be compared like that."""
-    for rule in case.spec.columns:
-        if rule.when is None:
-            continue
-        kind = case.types.get(rule.when.column)
-        if kind is None:
-            return Denied(
-                "ColumnMissing",
-                f'{case.source_label} has no column "{rule.when.column}", which rule'
-                f' "{rule.name}" looks at ({those_there_are(case.types, rule.when.column)}):'
-                " correct when.column",
-            )
-        wanted, what = _compared(rule.when)
-        if wanted and kind not in wanted:
-            return Denied(
-                "UnsuitableColumn",
-                f'column "{rule.when.column}" of {case.source_label} is of type {kind}, and rule'
-                f' "{rule.name}" {what}: correct when',
-            )
-    return None
-
-
-def _compared(when: When) -> tuple[frozenset[str], str]:
-    """The types that a condition works on, and how that is said; none: on all."""
-    if when.borders:
-        what = "a date" if when.is_of_dates else "a number"
-        return DATES if when.is_of_dates else NUMBERS, f"compares it with {what}"
-    return (TEXTUAL, "compares its text") if when.reads_text else (frozenset(), "")
-
-
 def check_something_left(case: MaskingCase) -> Verdict:
     """The output has at least one column."""
     if output_columns(case):
@@ -332,6 +224,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_sample,
     check_models,
     check_conditions,
+    check_beside,
     check_something_left,
     check_privacy_model,
     check_output_name,

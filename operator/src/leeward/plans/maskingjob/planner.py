@@ -51,11 +51,10 @@ from leeward.plans.shared.model import (
     WriteStatus,
 )
 from leeward.plans.shared.names import UID_ANNOTATION, Owner, ref_of
-from leeward.plans.shared.sources import Case
 from leeward.plans.shared.specs import parse_spec, typed
 from leeward.plans.shared.steps import progress
 from leeward.plans.shared.verdict import Denied, Unseen
-from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, hold_up, release
+from leeward.plans.shared.workload import Recipe, Run, carry_on, finish, release
 
 
 class MaskingJobPlanner:
@@ -148,14 +147,7 @@ class _Masking:
         """Publish the output that status.output describes."""
         if "output" not in run.status:
             return None
-        case = Case(run.owner, self._spec.purpose, self._spec.source, run.observed, run.context)
-        if not run.observed.has(case.source_ref):
-            return Plan(run.status, needs=(case.source_ref,))
-        found: Manifest | None = run.observed.get(case.source_ref)
-        source = parse_spec(found, DatasetSpec) if found else None
-        if isinstance(source, str):
-            return hold_up(run, Denied("SourceInvalid", f"of the source's Dataset: {source}"))
-        dataset = dataset_manifest(run, self._spec, source)
+        dataset = dataset_manifest(run, self._spec)
         create = Create(dataset)
         steps: list[Action] = [create]
         created = run.observed.done(create)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from leeward.api.dataset import DATASET, DatasetSpec, Tag
+from leeward.api.dataset import DATASET, Tag
 from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.meta import API_VERSION, KeyRef, Ref
 from leeward.api.unmasking import REVERSIBLE, TOKEN_COLUMN, VALUE_COLUMN
@@ -182,15 +182,12 @@ def _stored_file(path: str, file: ResultFile) -> Manifest:
     return stored | ({} if file.file_id is None else {"sourceId": file.file_id})
 
 
-def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None) -> Manifest:
+def dataset_manifest(run: Run, spec: MaskingJobSpec) -> Manifest:
     """The Dataset that the job makes; it is owned by nothing, for it outlives the job.
 
-    Args:
-        run: The job.
-        spec: Its spec.
-        source: The Dataset that was masked, of which tags and subject are taken over.
+    Tags and subject are those that the source had when the job was admitted.
     """
-    output = spec.output
+    output, admission = spec.output, run.status["admission"]
     columns = [column["name"] for column in run.status["output"]["columns"]]
     made: Manifest = {
         "location": output_location(run.owner, spec).manifest(),
@@ -200,11 +197,11 @@ def dataset_manifest(run: Run, spec: MaskingJobSpec, source: DatasetSpec | None)
     }
     if output.grants:
         made["grants"] = [grant.manifest() for grant in output.grants]
-    tagged = _tagged(_led_back(run, spec), source, columns)
+    tagged = _tagged(_led_back(run, spec), admission.get("tags", ()), columns)
     if tagged:
         made["columns"] = tagged
-    if source is not None and source.subject_column in columns and not spec.tokens:
-        made["subjectColumn"] = source.subject_column
+    if admission.get("subjectColumn") in columns:
+        made["subjectColumn"] = admission["subjectColumn"]
     placed = metadata(run.owner, output.dataset, OUTPUT_ROLE, owned=False)
     placed["annotations"][PRODUCED_BY_ANNOTATION] = run.owner.id
     return {"apiVersion": API_VERSION, "kind": DATASET.kind, "metadata": placed, "spec": made}
@@ -267,14 +264,14 @@ def _led_back(run: Run, spec: MaskingJobSpec) -> set[str]:
 
 
 def _tagged(
-    led_back: set[str], source: DatasetSpec | None, columns: Sequence[str]
+    led_back: set[str], source: Sequence[Manifest], columns: Sequence[str]
 ) -> list[Manifest]:
-    """What the new Dataset says of its columns: what the source does, as far as it still holds.
+    """What the new Dataset says of its columns: what the source did, as far as it still holds.
 
     What named a person directly was masked, which IdentifierKept sees to; what is led back does so
     again.
     """
-    tags = {column.name: list(column.tags) for column in source.columns} if source else {}
+    tags: dict[str, list[Tag]] = {column["name"]: column["tags"] for column in source}
     known = [*tags, *sorted(led_back - tags.keys())]
     found = []
     for name in (name for name in known if below(name, columns)):

@@ -1,5 +1,6 @@
 """What an admitted MaskingJob runs: its config, its keys, its volumes."""
 
+from leeward.api.dataset import Tag
 from leeward.api.plaintransforms import NoParameters
 from leeward.api.transforms import ColumnRule
 from leeward.api.unmasking import VALUE_COLUMN
@@ -24,7 +25,7 @@ from leeward.plans.shared.sources import SAMPLE_ROLE, SOURCE_ROLE, Case
 from leeward.plans.shared.verdict import Unseen
 from leeward.plans.shared.workload import JobKey, Recipe
 
-DEFAULT_RULE = "defaultAction"
+_DEFAULT_RULE = "defaultAction"
 _PARTS_ALGORITHM = "AES256_GCM"
 
 
@@ -70,7 +71,14 @@ def recipe(case: MaskingCase, admission: Manifest | None) -> Recipe | Unseen:
             for rule in case.spec.columns
             if not rule.column_names
         ),
+        tags=() if case.spec.tokens else _tags(case),
+        subject=None if case.spec.tokens else case.dataset.subject_column,
     )
+
+
+def _tags(case: MaskingCase) -> tuple[tuple[str, tuple[Tag, ...]], ...]:
+    """As the owner of the source gives them: also of structs and lists, for all that is in them."""
+    return tuple((one.name, tuple(one.tags)) for one in case.dataset.columns if one.tags)
 
 
 def _grants(case: MaskingCase) -> tuple[Granted, ...]:
@@ -189,9 +197,8 @@ def _config(case: MaskingCase, roles: _Roles) -> MaskingConfig:
     rules = [_rule(case, rule, roles) for rule in case.spec.columns]
     rest = [name for name in case.types if name not in case.rule_of]
     if rest and case.spec.default_action == "Keep":
-        rules.append(
-            RuleConfig(rule=ColumnRule(name=DEFAULT_RULE, keep=NoParameters()), columns=rest)
-        )
+        rule = ColumnRule(name=_DEFAULT_RULE, keep=NoParameters())
+        rules.append(RuleConfig(rule=rule, columns=rest, by_default=True))
     output = output_location(case.owner, case.spec)
     path = pod_path(output, "output")
     return MaskingConfig(

@@ -39,8 +39,10 @@ from leeward.plans.shared.starting import (
     delivery,
     is_as_admitted,
     is_outdated,
+    mounts_as_admitted,
     rebuilt_config,
     repeat,
+    say_source,
     say_source_key,
     start,
 )
@@ -220,8 +222,11 @@ def _leave_to_resume(workload: Workload, run: Run) -> Plan | None:
     admission = run.status["admission"]
     if not is_as_admitted(recipe, admission):
         if not recipe.replaced_keys.isdisjoint(key["id"] for key in admission["keys"]):
-            return _begin_anew(run)
+            return _begin_anew(run, *_KEY_REPLACED)
         return fail(workload, run, Denied("SourceChanged", _SOURCE_CHANGED), started=True)
+    if not mounts_as_admitted(recipe, admission):
+        return _begin_anew(run, *_PLACE_CHANGED)
+    say_source(run, recipe, admission)
     return _give(run, recipe)
 
 
@@ -232,7 +237,7 @@ def _give(run: Run, recipe: Recipe) -> Plan | None:
         return None
     say_source_key(run, admission["keys"])
     enter(run.draft, [secret_ref(run.owner.namespace, admission["secret"])])
-    if run.draft.differs("children", *KEYS_READ):
+    if run.draft.differs("admission", "children", *KEYS_READ):
         return Plan(run.status, actions=(WriteStatus(),))
     steps = progress(run.observed, (*recipe.counts, delivery(run, admission)))
     plan = carry_on(run, steps, started=True)
@@ -265,19 +270,31 @@ def _has_secret(run: Run) -> bool:
     return secret_ref(run.owner.namespace, name) in children(run.status)
 
 
-def _begin_anew(run: Run) -> Plan:
-    """Have another Job in the place of one that is suspended, with the key that the source has now.
+def _begin_anew(run: Run, reason: str, message: str) -> Plan:
+    """Have another Job in the place of one that is suspended, as what it reads has changed.
 
-    No pod of it runs, and one that is started again begins from the first row in any case.
+    One that is started again begins from the first row in any case. No pod of the other one may be
+    left by then: both would write the same file.
     """
-    message = "the source's key was replaced meanwhile: the job begins with the new one"
+    run.draft.set("Running", False, reason, message)
+    run.draft.set("Ready", False, reason, message)
+    pods = run.observed.get(PodsOf(run.owner.namespace, run.status["admission"]["jobName"]))
+    if unfinished(own_pods(pods, run.status["jobUid"])):
+        return Plan(run.status, requeue_after=RUNNING_INTERVAL)
     run.draft.put(jobUid=None, startedAt=None, sourceKeyId=None, sampleKeyId=None)
-    run.draft.set("Running", False, "KeyReplaced", message)
-    run.draft.set("Ready", False, "KeyReplaced", message)
     strike(run.draft, lambda ref: ref.kind in {"Job", "Secret"})
     return Plan(run.status, requeue_after=RUNNING_INTERVAL)
 
 
+_KEY_REPLACED: Final = (
+    "KeyReplaced",
+    "the source's key was replaced meanwhile: the job begins with the new one",
+)
+_PLACE_CHANGED: Final = (
+    "PlaceChanged",
+    "a Dataset that it reads names another claimName, credentialsRef or caRef now: the job begins"
+    " with that",
+)
 _SOURCE_CHANGED = (
     "while the job was suspended, its Dataset or a key that it uses was replaced by another one:"
     " delete this resource and create it again"

@@ -21,13 +21,14 @@ from leeward.plans.shared.model import (
 from leeward.plans.shared.names import (
     UID_ANNOTATION,
     child_name,
+    digest128,
     labels,
     metadata,
     ref_of,
     secret_name,
     short_hash,
 )
-from leeward.plans.shared.pods import PodParts
+from leeward.plans.shared.pods import PodParts, place_volumes
 from leeward.plans.shared.podstate import unfinished
 from leeward.plans.shared.policies import job_policy, policy_steps
 from leeward.plans.shared.sources import SAMPLE_ROLE, SOURCE_ROLE
@@ -105,16 +106,15 @@ def _settle(run: Run, recipe: Recipe) -> None:
     A Job that is there already, suspended, goes then: it was made of what was admitted earlier, and
     the checks that have just passed may have looked at another Dataset of that name.
     """
-    digest = recipe.config.content_digest()
+    digest, volumes = recipe.config.content_digest(), _volumes(recipe)
     keys = [{"role": key.role, "id": key.id, "version": key.version} for key in recipe.keys]
     say_source_key(run, keys)
-    name = _job_name(run, digest, keys)
+    name = _job_name(run, digest, keys, volumes)
     admission = run.status.get("admission")
     # The name alone is short enough for somebody to find another config that has the same.
-    egress = [each.manifest() for each in recipe.places.egress]
-    if admission and admission["jobName"] == name and is_as_admitted(recipe, admission):
-        if admission.get("egress", []) != egress:
-            run.draft.put(admission={**admission, "egress": egress})
+    same = admission and is_as_admitted(recipe, admission) and mounts_as_admitted(recipe, admission)
+    if admission and same and admission["jobName"] == name:
+        say_source(run, recipe, admission)
         _enter(run, admission)
         return
     admission = {
@@ -122,12 +122,11 @@ def _settle(run: Run, recipe: Recipe) -> None:
         "image": run.image,
         "configDigest": digest,
         "keys": keys,
+        "volumes": volumes,
         "admittedAt": timestamp(run.context.now),
     }
     if keys:
         admission["secret"] = secret_name(run.context.random)
-    if egress:
-        admission["egress"] = egress
     if recipe.source_digest is not None:
         admission["sourceDigest"] = recipe.source_digest
     if recipe.dataset_scope is not None:
@@ -136,8 +135,23 @@ def _settle(run: Run, recipe: Recipe) -> None:
         admission["selected"] = [
             {"rule": rule, "columns": list(columns)} for rule, columns in recipe.selected
         ]
-    run.draft.put(admission=admission)
+    say_source(run, recipe, admission)
     _enter(run, admission)
+
+
+def say_source(run: Run, recipe: Recipe, admission: Manifest) -> None:
+    """Put into the admission what the source says of itself, and no Job is made of.
+
+    Until the Job goes on it is what the checks have just passed with; afterwards the source may be
+    edited or deleted, and what the job publishes is still what was admitted.
+    """
+    said: Manifest = {
+        "egress": [each.manifest() for each in recipe.places.egress],
+        "tags": [{"name": name, "tags": list(tags)} for name, tags in recipe.tags],
+        "subjectColumn": recipe.subject,
+    }
+    kept = {name: value for name, value in admission.items() if name not in said}
+    run.draft.put(admission=kept | {name: value for name, value in said.items() if value})
 
 
 def say_source_key(run: Run, keys: Sequence[Manifest]) -> None:
@@ -153,9 +167,14 @@ KEYS_READ: Final = ("sourceKeyId", "sampleKeyId")
 """Fields of the status that say so."""
 
 
-def _job_name(run: Run, digest: str, keys: list[Manifest]) -> str:
+def _volumes(recipe: Recipe) -> str:
+    """Stands for what the pods mount: the config names a path, and not the claim that it is on."""
+    return digest128(place_volumes(recipe.places))
+
+
+def _job_name(run: Run, digest: str, keys: list[Manifest], volumes: str | None) -> str:
     image, secrets = run.image, run.context.image_pull_secrets
-    parts = [digest, image, secrets, keys, run.owner.uid]
+    parts = [digest, image, secrets, keys, volumes, run.owner.uid]
     if _is_repeated(run):
         parts.append(REPEATED)
     return child_name(run.owner, short_hash(*parts))
@@ -204,7 +223,8 @@ def is_outdated(run: Run) -> bool:
     the same Job would be made again and again.
     """
     admission = run.status["admission"]
-    name = _job_name(run, admission["configDigest"], admission["keys"])
+    known = admission.get("volumes")
+    name = _job_name(run, admission["configDigest"], admission["keys"], known)
     return bool(name != admission["jobName"])
 
 
@@ -216,6 +236,11 @@ def is_as_admitted(recipe: Recipe, admission: Manifest) -> bool:
     keys = [(key.role, key.id) for key in recipe.keys]
     decided = [(key["role"], key["id"]) for key in admission["keys"]]
     return admission["configDigest"] == recipe.config.content_digest() and decided == keys
+
+
+def mounts_as_admitted(recipe: Recipe, admission: Manifest) -> bool:
+    """Whether its pods would mount now what those of the Job do that is there."""
+    return _volumes(recipe) == admission.get("volumes")
 
 
 def _enter(run: Run, admission: Manifest) -> None:

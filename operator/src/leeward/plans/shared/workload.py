@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from leeward.api.dataset import Location
+from leeward.api.dataset import Location, Tag
 from leeward.api.meta import Model
 from leeward.api.workload import Egress, WorkloadSpec
 from leeward.formats.document import Document
@@ -82,6 +82,8 @@ class Recipe:
         replaced_keys: Artefact keys that opened the files which it reads before those that do now.
         dataset_scope: What scope Dataset of rules stands for.
         selected: Rule and columns, of rules that do not name their columns.
+        tags: What the source says of its columns.
+        subject: The column of the source that says whose row it is.
         workers: How many pods work on it at once.
     """
 
@@ -93,6 +95,8 @@ class Recipe:
     replaced_keys: frozenset[str] = frozenset()
     dataset_scope: str | None = None
     selected: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tags: tuple[tuple[str, tuple[Tag, ...]], ...] = ()
+    subject: str | None = None
     workers: int = 1
 
     @property
