@@ -23,6 +23,7 @@ from leeward.cli.commands import (
     unmask,
     vaultkeys,
 )
+from leeward.cli.signals import end_in_order
 
 app: Final = typer.Typer(
     name="leeward",
@@ -54,6 +55,7 @@ def _begin(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command line of this process, and exit."""
+    end_in_order()
     try:
         app()
     except BrokenPipeError:

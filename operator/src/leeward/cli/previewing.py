@@ -20,6 +20,7 @@ from leeward.cli.output import print_json
 from leeward.cli.port import Cluster, Manifest
 from leeward.cli.rowtable import print_rows
 from leeward.cli.session import Session
+from leeward.cli.temporary import temporary
 from leeward.cli.waiting import POLL_SECONDS, watch
 from leeward.formats.jobconfig import HTTP_PORT, RECEIPT_HEADER
 from leeward.formats.sealed import HpkePrivateKey, SealedReader
@@ -87,10 +88,8 @@ def fetch_document(session: Session, cluster: Cluster, request: PreviewRequest) 
     pair = HpkePrivateKey.generate(session.random)
     name = _name(request.dataset, session.random(4).hex())
     manifest = _manifest(request, name, pair)
-    resource = resource_of(DATASETPREVIEW)
     deadline = session.clock.monotonic() + request.timeout
-    cluster.create(resource, manifest)
-    try:
+    with temporary(cluster, resource_of(DATASETPREVIEW), manifest):
         found = watch(
             session,
             cluster,
@@ -109,8 +108,6 @@ def fetch_document(session: Session, cluster: Cluster, request: PreviewRequest) 
             cluster.fetch_from_pod(
                 "DELETE", request.namespace, pod, HTTP_PORT, RESULT_PATH, receipt
             )
-    finally:
-        cluster.delete(resource, request.namespace, name)
     return document
 
 

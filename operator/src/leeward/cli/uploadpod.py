@@ -11,6 +11,7 @@ from leeward.cli.errors import CliError
 from leeward.cli.installed import MaskingImage
 from leeward.cli.port import PODS, Cluster, Manifest
 from leeward.cli.session import Session
+from leeward.cli.temporary import temporary
 from leeward.cli.waiting import POLL_SECONDS
 from leeward.plans.shared.locations import Places
 from leeward.plans.shared.pods import (
@@ -49,12 +50,9 @@ def upload_pod(
     """
     name = f"leeward-put-{session.random(5).hex()}"
     seconds = max(1, int(deadline - session.clock.monotonic()))
-    cluster.create(PODS, _manifest(namespace, name, location, image, seconds))
-    try:
+    with temporary(cluster, PODS, _manifest(namespace, name, location, image, seconds)):
         _await_running(session, cluster, namespace, name, deadline)
         yield name
-    finally:
-        cluster.delete(PODS, namespace, name)
 
 
 def _await_running(
