@@ -15,7 +15,7 @@ HTTPS_PORT: Final = 443
 _ENDPOINT = Text(
     r"^https://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])"
     r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?/?$",
-    "must begin with https:// and hold host and port (up to 65535) only, as"
+    "must begin with https:// and hold host and port only, with a port up to 65535, as"
     " https://s3.example:9000",
 )
 _BUCKET = Text(
