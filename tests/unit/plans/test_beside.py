@@ -91,6 +91,47 @@ def test_what_has_no_text_is_neither_subject_nor_searched_for(
     assert 'looks at "scan", which has no text form (a list, struct or binary column)' in message
 
 
+WHOLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "subject": ({"name": "born", "dateShift": SHIFT | {"subject": "person.id"}}, {}),
+    "condition": ({"name": "born", **when("person.id")}, {}),
+    "group": ({"name": "born", "shuffle": {"within": ["person.id"]}}, {}),
+    "known": ({"name": "note", **known("person.id")}, {}),
+    "people": ({"name": "born", "generalize": {"dateTo": "Year"}}, {"count": "Subjects"}),
+    "classes": (
+        {"name": "born", "generalize": {"dateTo": "Year"}},
+        {"count": "Rows", "quasiIdentifiers": ["born", "person.id"]},
+    ),
+}
+PERSON = [
+    {"name": "person.id", "type": "String"},
+    {"name": "person.name", "type": "String"},
+    {"name": "born", "type": "Date"},
+    {"name": "note", "type": "String"},
+]
+
+
+@pytest.mark.parametrize("form", ["JSONL", "CSV"])
+@pytest.mark.parametrize("name", WHOLE)
+def test_nothing_looks_into_what_is_taken_away_as_a_whole(name: str, form: str) -> None:
+    rule, counted = WHOLE[name]
+    model = {"k": 2, "maxSuppression": "0.5", "quasiIdentifiers": ["born"], **counted}
+    world, engine = clinic()
+    source = dataset_spec(format=form, subjectColumn="person.id")
+    world.change(SOURCE, spec=source, status=inspected(world, columns=PERSON))
+    taken = {"name": "person", "redact": {}}
+    own = {"name": "person.id", "redact": {}}
+    asked = {"privacyModel": {"kAnonymity": model}} if counted else {}
+    reasons = []
+    for rules in ([taken, rule], [taken, own, rule]):
+        spec = job_spec(columns=rules, defaultAction="Drop", **asked)
+        world.change(JOB, spec=spec)
+        _, reason, message = ready(engine.settle(JOB), "Admitted")
+        reasons.append(reason)
+        if reason != "Admitted":
+            assert 'looks at "person.id" of Dataset people, and rule "person" takes' in message
+    assert reasons == ["Admitted" if form == "CSV" else "UnsuitableColumn", "Admitted"]
+
+
 @pytest.mark.parametrize(
     ("column", "rule"),
     [

@@ -365,6 +365,12 @@ class ColumnRule(Model):
         return self.why_kept is not None
 
     @property
+    def takes_whole(self) -> bool:
+        """Whether nothing of a list or struct is left after it, not even its length."""
+        suppresses = self.random_mask is not None and self.random_mask.suppress is not None
+        return self.redact is not None or self.replace is not None or suppresses
+
+    @property
     def by_subject(self) -> DateShift | Fake | None:
         """The transform, where its result depends on whose row it is."""
         return self.date_shift or self.fake

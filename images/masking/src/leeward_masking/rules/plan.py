@@ -267,14 +267,8 @@ def whole_columns(rules: Sequence[RuleConfig]) -> list[str]:
     return [
         name
         for name, config in by_column.items()
-        if _takes_whole(config.rule) and not any(name in enclosing(other) for other in by_column)
+        if config.rule.takes_whole and not any(name in enclosing(other) for other in by_column)
     ]
-
-
-def _takes_whole(rule: ColumnRule) -> bool:
-    """After these nothing of a list is left, not even its length."""
-    suppresses = rule.random_mask is not None and rule.random_mask.suppress is not None
-    return rule.redact is not None or rule.replace is not None or suppresses
 
 
 def _by_column(rules: Sequence[RuleConfig]) -> dict[str, RuleConfig]:

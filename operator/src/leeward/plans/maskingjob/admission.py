@@ -6,7 +6,12 @@ from typing import Final
 from leeward.api.dataset import DATASET, Location
 from leeward.api.meta import API_VERSION
 from leeward.api.transforms import REMOVING
-from leeward.plans.maskingjob.beside import check_beside, check_conditions, check_subjects
+from leeward.plans.maskingjob.beside import (
+    check_beside,
+    check_conditions,
+    check_subjects,
+    check_whole,
+)
 from leeward.plans.maskingjob.case import MaskingCase
 from leeward.plans.maskingjob.groups import check_groups
 from leeward.plans.maskingjob.hierarchies import check_hierarchies
@@ -225,6 +230,7 @@ CHECKS: Final[tuple[Callable[[MaskingCase], Verdict], ...]] = (
     check_models,
     check_conditions,
     check_beside,
+    check_whole,
     check_something_left,
     check_privacy_model,
     check_output_name,

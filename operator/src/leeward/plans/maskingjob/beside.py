@@ -5,8 +5,9 @@ from typing import Final
 
 from leeward.api.conditions import When
 from leeward.api.transforms import ColumnRule
-from leeward.formats.columnpaths import same_list
+from leeward.formats.columnpaths import enclosing, same_list
 from leeward.plans.maskingjob.case import MaskingCase
+from leeward.plans.maskingjob.privacy import asked_of
 from leeward.plans.maskingjob.suitable import DATES, NUMBERS, TEXTUAL
 from leeward.plans.shared.listing import those_there_are
 from leeward.plans.shared.verdict import Denied, Verdict
@@ -87,6 +88,35 @@ def check_beside(case: MaskingCase) -> Verdict:
                     f' "{rule.name}", name another column in {fields}',
                 )
     return None
+
+
+def check_whole(case: MaskingCase) -> Verdict:
+    """Nothing looks at a column in a struct or list that a rule takes away as a whole."""
+    for other, who in (*_of_rules(case), *_of_privacy_model(case)):
+        outer = next((name for name in enclosing(other) if name in case.taken_whole), None)
+        if outer is not None:
+            return Denied(
+                "UnsuitableColumn",
+                f'{who} looks at "{other}" of {case.source_label}, and rule'
+                f' "{case.taken_whole[outer].name}" takes "{outer}" away as a whole: give'
+                f' "{other}" a rule of its own',
+            )
+    return None
+
+
+def _of_rules(case: MaskingCase) -> Iterator[tuple[str, str]]:
+    for rule in case.spec.columns:
+        within = rule.shuffle.within if rule.shuffle is not None else ()
+        for other in (*within, *(name for name, _ in _looked_at(case, rule))):
+            yield other, f'rule "{rule.name}"'
+
+
+def _of_privacy_model(case: MaskingCase) -> Iterator[tuple[str, str]]:
+    asked = asked_of(case)
+    if asked is not None:
+        subject = (asked.counted_subject,) if asked.counted_subject else ()
+        for name in (*asked.model.quasi_identifiers, *asked.model.sensitive, *subject):
+            yield name, "spec.privacyModel"
 
 
 def _looked_at(case: MaskingCase, rule: ColumnRule) -> Iterator[tuple[str, str]]:

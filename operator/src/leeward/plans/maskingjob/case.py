@@ -10,7 +10,7 @@ from leeward.api.maskingjob import MaskingJobSpec
 from leeward.api.transformbase import Scope
 from leeward.api.transforms import KEYED_TRANSFORMS, ColumnRule
 from leeward.api.unmasking import VALUE_COLUMN
-from leeward.formats.columnpaths import ELEMENTS, expand, parse_path
+from leeward.formats.columnpaths import ELEMENTS, enclosing, expand, parse_path
 from leeward.formats.document import canonical_json
 from leeward.plans.maskingjob.selection import Selection, Traits, select
 from leeward.plans.shared.keys import KeyUse
@@ -74,6 +74,19 @@ class MaskingCase(Case):
         if self.dataset.format == "CSV":
             return frozenset()
         return frozenset(filter(_is_in_list, self.types))
+
+    @cached_property
+    def taken_whole(self) -> dict[str, ColumnRule]:
+        """Structs and lists of which nothing is left, and which are so read as one column each."""
+        if self.spec.tokens or self.dataset.format == "CSV":
+            return {}
+        named = {name: rule for rule in self.spec.columns for name in rule.column_names}
+        inner = {outer for name in named for outer in enclosing(name)}
+        return {
+            name: rule
+            for name, rule in named.items()
+            if rule.takes_whole and name not in self.types and name not in inner
+        }
 
     @cached_property
     def selection(self) -> Selection:
