@@ -9,6 +9,7 @@ import pytest
 from localcluster import baseimage, images
 from localcluster.console import ClusterError
 from localcluster.layout import REPOSITORY
+from localcluster.node import outdated
 
 CONTAINERFILE = """\
 ARG BASE
@@ -111,3 +112,23 @@ def test_archives_of_a_role_are_not_those_of_a_longer_name(tmp_path: Path) -> No
         (tmp_path / "archives" / name).touch()
     found = images.archives_of(tmp_path / "archives", "role", tmp_path)
     assert [path.name for path in found] == ["role-1.tar"]
+
+
+def test_an_old_image_goes_under_both_of_its_names() -> None:
+    images = {
+        "localhost/leeward-masking:1": "sha256:aa",
+        "localhost/leeward-masking:2": "sha256:bb",
+        "localhost/leeward-masking:3": "sha256:cc",
+        "localhost/leeward-masking-models:1": "sha256:dd",
+        "sha256:config-of-1": "sha256:aa",
+        "sha256:config-of-2": "sha256:bb",
+        "sha256:config-of-3": "sha256:cc",
+        "sha256:config-of-models": "sha256:dd",
+        "sha256:left-by-an-earlier-program": "sha256:ee",
+    }
+    kept = {"localhost/leeward-masking:2", "localhost/leeward-masking:3"}
+    assert outdated(images, "localhost/leeward-masking:", kept) == [
+        "localhost/leeward-masking:1",
+        "sha256:config-of-1",
+        "sha256:left-by-an-earlier-program",
+    ]

@@ -64,10 +64,27 @@ def remove_images(node: Node, prefix: str, kept: set[str]) -> None:
     """Remove images whose names begin so, but for those that are kept or that a container has."""
     lines = ctr(node, "containers", "ls")[1].splitlines()[1:]
     used = {fields[1] for fields in map(str.split, lines) if len(fields) > 1}
-    old = sorted(n for n in _images(node) if n.startswith(prefix) and n not in kept | used)
+    old = outdated(_images(node), prefix, kept | used)
     if old:
-        progress(f"removing {len(old)} old images {prefix}... from {node.name}")
+        progress(f"removing old images {prefix}... from {node.name}")
         ctr(node, "images", "rm", "--sync", *old, limit=300)
+
+
+def outdated(images: dict[str, str], prefix: str, kept: set[str]) -> list[str]:
+    """What is to be removed: old names, and what containerd also calls these images by itself.
+
+    It gives every image a second name, sha256:..., by which it would stay on the disk, and which
+    kubelet tells of as an image without names.
+
+    Args:
+        images: Names and digests.
+        prefix: What names of images that may go begin with.
+        kept: Names that stay.
+    """
+    own = {name for name in images if name.startswith("sha256:")}
+    old = {name for name in images if name.startswith(prefix)} - kept
+    named = {images[name] for name in images.keys() - own - old}
+    return sorted(old | {name for name in own - kept if images[name] not in named})
 
 
 def copy_images(names: list[str], source: Node, target: Node) -> None:
