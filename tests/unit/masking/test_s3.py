@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +14,9 @@ from leeward.formats.jobconfig import (
     MaskingConfig,
     OutputFile,
 )
+from leeward.formats.report import report_path
 from leeward.formats.sealed import seal_file
+from leeward.formats.sealed.streams import SeekableFile
 from leeward_masking.errors import JobError
 from leeward_masking.progress import Progress
 from leeward_masking.storage.s3.file import PIECE
@@ -167,6 +170,70 @@ def test_a_file_that_reads_back_differently_is_removed(bucket: Bucket) -> None:
 
     assert failure(write).code == "Tampered"
     assert bucket.server.names() == []
+
+
+def publish_beside(
+    bucket: Bucket, *, before: Callable[[], object], after: Callable[[], object]
+) -> JobError:
+    """The failure of an output of which something is wrong.
+
+    Args:
+        before: What somebody does before it gets its name.
+        after: And before it is read back.
+    """
+
+    def verify(written: SeekableFile) -> None:
+        after()
+        written.seek(0)
+        raise JobError("Tampered", "no", "no")
+
+    def write() -> None:
+        with S3Storage(bucket.store()).create(OUTPUT) as file:
+            file.write(b"data")
+            before()
+            file.publish(verify)
+
+    return failure(write)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["replaced", "new"])
+def test_what_others_write_while_a_job_runs_is_neither_replaced_nor_removed(
+    bucket: Bucket, there: bool
+) -> None:
+    if there:
+        bucket.server.put(OUTPUT, b"earlier")
+    error = publish_beside(
+        bucket, before=lambda: bucket.server.put(OUTPUT, b"other"), after=lambda: None
+    )
+    assert error.code == "OutputPathTaken"
+    assert bucket.server.get(OUTPUT) == b"other"
+    assert bucket.server.uploads() == []
+
+
+def test_what_others_write_before_it_is_read_back_is_not_removed(bucket: Bucket) -> None:
+    error = publish_beside(
+        bucket, before=lambda: None, after=lambda: bucket.server.put(OUTPUT, b"other")
+    )
+    assert error.code == "OutputPathTaken"
+    assert bucket.server.get(OUTPUT) == b"other"
+
+
+def test_an_earlier_output_that_is_removed_meanwhile_is_no_hindrance(bucket: Bucket) -> None:
+    bucket.server.put(OUTPUT, b"earlier")
+    with S3Storage(bucket.store()).create(OUTPUT) as file:
+        file.write(b"data")
+        bucket.server.client.delete_object(Bucket="clinic", Key=OUTPUT)
+        file.publish(lambda written: None)
+    assert bucket.server.get(OUTPUT) == b"data"
+
+
+def test_a_clean_up_leaves_what_others_wrote(bucket: Bucket) -> None:
+    with S3Storage(bucket.store()).create(OUTPUT) as file:
+        file.write(b"data")
+        file.publish(lambda written: None)
+    bucket.server.put(report_path(OUTPUT), b"other")
+    clean(CleanConfig(path=OUTPUT, store=bucket.store()))
+    assert bucket.server.names() == [report_path(OUTPUT)]
 
 
 @pytest.mark.parametrize("how", ["replaced", "removed"])

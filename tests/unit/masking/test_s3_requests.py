@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,15 @@ class Breaking:
 class Client:
     """A store with one object."""
 
-    def __init__(self, breaks: int = 0, completed: bool = False) -> None:
+    def __init__(self, breaks: int = 0, completed: str = "", conditions: str = "") -> None:
+        """Args: ``completed``: what is said of an upload that is ended; ``conditions``: of any."""
         self.breaks = breaks
         self.ranges: list[str] = []
         self.stored = DATA
+        self.there: dict[str, Any] | None = None
         self._completed = completed
+        self._conditions = conditions
+        self._mark: object = None
 
     def get_object(self, **request: str) -> Got:
         self.ranges.append(request["Range"])
@@ -50,7 +54,13 @@ class Client:
         place = f"bytes {start}-{start + len(part) - 1}/{len(self.stored)}"
         return {"Body": Breaking(self, part), "ContentRange": place, "ETag": '"1"'}
 
-    def create_multipart_upload(self, **request: str) -> Mapping[str, str]:
+    def head_object(self, **request: str) -> Mapping[str, Any]:
+        if self.there is None:
+            raise refusal("404", 404)
+        return self.there
+
+    def create_multipart_upload(self, **request: object) -> Mapping[str, str]:
+        self._mark = request["Metadata"]
         return {"UploadId": "1"}
 
     def upload_part(self, **request: object) -> Mapping[str, str]:
@@ -58,8 +68,11 @@ class Client:
         return {"ETag": '"1"'}
 
     def complete_multipart_upload(self, **request: object) -> Mapping[str, str]:
+        if self._conditions and ("IfNoneMatch" in request or "IfMatch" in request):
+            raise refusal(self._conditions, 501)
+        self.there = {"ETag": '"1"', "Metadata": self._mark}
         if self._completed:
-            raise refusal("NoSuchUpload", 404)
+            raise refusal(self._completed, 400)
         return {"ETag": '"1"'}
 
     def abort_multipart_upload(self, **request: str) -> object:
@@ -75,6 +88,9 @@ class Client:
         return {"Contents": [{"Key": "raw/b.csv", "Size": 2}]}
 
     def delete_object(self, **request: str) -> object:
+        if self._conditions:
+            raise refusal(self._conditions, 501)
+        self.there = None
         return {}
 
 
@@ -121,13 +137,53 @@ def test_a_small_read_elsewhere_fetches_no_more_than_that() -> None:
     assert client.ranges[1:] == [f"bytes={len(DATA) - 10}-{len(DATA) - 1}"]
 
 
-def test_an_upload_that_was_completed_though_the_answer_was_lost_counts() -> None:
-    client = Client(completed=True)
+def publish(client: Client, verify: Callable[[object], None] = lambda written: None) -> int:
     upload = S3Upload(client, "clinic", "a")
     upload.write(b"data")
-    assert upload.publish(lambda written: None) == 4
-    upload.discard()
+    try:
+        return upload.publish(verify)
+    finally:
+        upload.discard()
+        upload.close()
+
+
+def refuse(written: object) -> None:
+    raise JobError("Tampered", "no", "no")
+
+
+@pytest.mark.parametrize("code", ["NoSuchUpload", "PreconditionFailed"])
+def test_an_upload_that_was_completed_though_the_answer_was_lost_counts(code: str) -> None:
+    assert publish(Client(completed=code)) == 4
+
+
+@pytest.mark.parametrize("code", ["NotImplemented", "InvalidRequest"])
+def test_a_store_that_knows_no_conditions(code: str) -> None:
+    client = Client(conditions=code)
+    assert publish(client) == 4
+    with pytest.raises(JobError, match="the object is left in the bucket") as caught:
+        publish(client, refuse)
+    assert caught.value.code == "Tampered"
+    assert client.there is not None
+
+
+def test_a_store_that_passes_over_conditions_is_asked_what_is_there() -> None:
+    client = Client()
+    upload = S3Upload(client, "clinic", "a")
+    upload.write(b"data")
+    client.there = {"ETag": '"2"', "Metadata": {}}
+    with pytest.raises(JobError) as caught:
+        upload.publish(lambda written: None)
     upload.close()
+    assert caught.value.code == "OutputPathTaken"
+
+    def replace(written: object) -> None:
+        client.there = {"ETag": '"2"', "Metadata": {}}
+        refuse(written)
+
+    with pytest.raises(JobError) as caught:
+        publish(client, replace)
+    assert caught.value.code == "OutputPathTaken"
+    assert client.there is not None
 
 
 @pytest.mark.parametrize(

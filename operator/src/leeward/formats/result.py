@@ -36,6 +36,7 @@ ErrorCode = Literal[
     "VolumeReadOnly",
     "SourceUnreadable",
     "OutputNotWritable",
+    "OutputPathTaken",
     "LocksUnsupported",
     "BucketMissing",
     "CredentialsMissing",

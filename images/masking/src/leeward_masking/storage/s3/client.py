@@ -39,7 +39,11 @@ class S3Client(Protocol):
         """A range of an object."""
         ...
 
-    def create_multipart_upload(self, **request: str) -> Mapping[str, str]:
+    def head_object(self, **request: str) -> Mapping[str, Any]:
+        """What an object is, without it."""
+        ...
+
+    def create_multipart_upload(self, **request: object) -> Mapping[str, str]:
         """Begin an object of parts."""
         ...
 

@@ -8,7 +8,8 @@ from leeward_masking.errors import OUTPUT, SOURCE, JobError
 from leeward_masking.storage.s3.client import Patience, S3Client, s3_client
 from leeward_masking.storage.s3.errors import s3_errors
 from leeward_masking.storage.s3.file import S3File
-from leeward_masking.storage.s3.upload import S3Upload, abort_upload, remove_object
+from leeward_masking.storage.s3.objects import remove_object, standing
+from leeward_masking.storage.s3.upload import S3Upload, abort_upload
 
 
 class S3Storage:
@@ -76,9 +77,11 @@ class S3Storage:
             upload.close()
 
     def remove(self, path: str) -> None:
-        """See ``Storage``."""
+        """See ``Storage``; what others put there is left."""
         self._abort_uploads(path)
-        remove_object(self._client, self._bucket, path)
+        found = standing(self._client, self._bucket, path)
+        if found is not None and found.is_for(path):
+            remove_object(self._client, self._bucket, path, found.etag)
 
     def _abort_uploads(self, path: str) -> None:
         """What a try that was killed has sent: nobody sees it, and it is paid for."""

@@ -15,12 +15,23 @@ from leeward_masking.errors import OUTPUT, JobError
 from leeward_masking.storage.s3.client import S3Client
 from leeward_masking.storage.s3.errors import code_of, s3_errors
 from leeward_masking.storage.s3.file import S3File
+from leeward_masking.storage.s3.objects import (
+    MARK,
+    knows_no_conditions,
+    new_mark,
+    refuses_for_another,
+    remove_object,
+    standing,
+    taken,
+)
 
 PART: Final = 16 << 20
 """Bytes of a part. All but the last have one size, as some stores want it."""
 MAX_PARTS: Final = 10_000
 """Limit of the S3 API."""
 _IN_FLIGHT: Final = 2
+_GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey"})
+"""The upload has ended, or the object that it was to replace is not there any more."""
 
 
 class S3Upload:
@@ -34,8 +45,13 @@ class S3Upload:
         self._key = key
         self._part_size = part
         self._most = parts
+        self._mark = new_mark(key)
+        # Of what others write under that name, only what stands there now is replaced.
+        self._before = standing(client, bucket, key)
         with s3_errors(OUTPUT):
-            made = client.create_multipart_upload(Bucket=bucket, Key=key)
+            made = client.create_multipart_upload(
+                Bucket=bucket, Key=key, Metadata={MARK: self._mark}
+            )
         self._id = made["UploadId"]
         self._pool = ThreadPoolExecutor(_IN_FLIGHT, "upload")
         self._sending: deque[Future[str]] = deque()
@@ -55,20 +71,37 @@ class S3Upload:
         return len(data)
 
     def publish(self, verify: Callable[[SeekableFile], None]) -> int:
-        """See ``NewFile``: its headers and its end are read back once it has its name."""
+        """See ``NewFile``: its headers and its end are read back once it has its name.
+
+        Raises:
+            JobError: ``OutputPathTaken``: somebody else has written under the name meanwhile.
+        """
         if self._part:
             self._send()
         while self._sending:
             self._etags.append(self._sending.popleft().result())
-        etag = self._complete()
+        with s3_errors(OUTPUT):
+            etag = self._complete()
         try:
             with S3File(self._client, self._bucket, self._key, what=OUTPUT, etag=etag) as file:
                 verify(file)
                 return file.size
+        except JobError as error:
+            raise self._unverified(error, etag) from None
         except BaseException:
             with suppress(JobError):
-                remove_object(self._client, self._bucket, self._key)
+                remove_object(self._client, self._bucket, self._key, etag)
             raise
+
+    def _unverified(self, error: JobError, etag: str) -> JobError:
+        """What is wrong with the object that was made, which goes, if it still is that one."""
+        try:
+            removal = remove_object(self._client, self._bucket, self._key, etag)
+        except JobError:
+            removal = "Left"
+        if removal in ("Other", "Gone"):
+            return taken()
+        return error.with_note("the object is left in the bucket") if removal == "Left" else error
 
     def discard(self) -> None:
         """Have the store forget the parts that it has."""
@@ -109,22 +142,37 @@ class S3Upload:
             )
         return sent["ETag"]
 
-    def _complete(self) -> str | None:
-        """Make one object of the parts; its ETag, None where that is not known."""
-        parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(self._etags, 1)]
-        with s3_errors(OUTPUT):
-            try:
-                done = self._client.complete_multipart_upload(
-                    Bucket=self._bucket,
-                    Key=self._key,
-                    UploadId=self._id,
-                    MultipartUpload={"Parts": parts},
-                )
-            except ClientError as error:
-                # Asked for a second time, since the first answer was lost: reading it back tells.
-                if code_of(error) == "NoSuchUpload":
-                    return None
+    def _complete(self) -> str:
+        """Make one object of the parts; its ETag."""
+        found = standing(self._client, self._bucket, self._key)
+        if found is not None and found != self._before:
+            raise taken()
+        condition = {"IfNoneMatch": "*"} if found is None else {"IfMatch": found.etag}
+        try:
+            return self._completed(condition)
+        except ClientError as error:
+            if not knows_no_conditions(error):
                 raise
+        return self._completed({})
+
+    def _completed(self, condition: dict[str, str]) -> str:
+        parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(self._etags, 1)]
+        try:
+            done = self._client.complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._id,
+                MultipartUpload={"Parts": parts},
+                **condition,
+            )
+        except ClientError as error:
+            if code_of(error) not in _GONE and not refuses_for_another(error):
+                raise
+            # It may have been done: asked for a second time, since the first answer was lost.
+            found = standing(self._client, self._bucket, self._key)
+            if found is None or found.mark != self._mark:
+                raise taken() from None
+            return found.etag
         return done["ETag"]
 
 
@@ -139,18 +187,4 @@ def abort_upload(client: S3Client, bucket: str, key: str, upload: str) -> None:
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
         except ClientError as error:
             if code_of(error) != "NoSuchUpload":
-                raise
-
-
-def remove_object(client: S3Client, bucket: str, key: str) -> None:
-    """Remove an object; one that is gone is no error.
-
-    Raises:
-        JobError: The store refuses, or is away.
-    """
-    with s3_errors(OUTPUT):
-        try:
-            client.delete_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if code_of(error) != "NoSuchKey":
                 raise
