@@ -13,6 +13,7 @@ from leeward.formats.jobconfig import (
     InspectConfig,
     MaskingConfig,
     OutputFile,
+    ReportFile,
     S3Store,
     SourceFile,
 )
@@ -72,8 +73,11 @@ class Bucket:
         config = InspectConfig(source=source, sealed=source.key_role is not None)
         return inspect_file(config, [SOURCE_KEY] if source.key_role else None, Progress())
 
-    def mask(self, source: SourceFile, **changes: object) -> Result:
-        output = OutputFile(path=OUTPUT, store=self.store(**changes), format="Parquet")
+    def mask(
+        self, source: SourceFile, *, report: ReportFile | None = None, **changes: object
+    ) -> Result:
+        store = self.store(**changes)
+        output = OutputFile(path=OUTPUT, store=store, format="Parquet", report=report)
         config = MaskingConfig(source=source, rules=RULES, output=output)
         keys = [SOURCE_KEY] if source.key_role else None
         return mask_file(config, keys, lambda role: MATERIAL, OUTPUT_KEY, Progress())

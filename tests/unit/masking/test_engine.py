@@ -1,19 +1,11 @@
-import errno
-import io
 import os
 
 import polars as pl
 import pytest
 
-from leeward.api.dataset import DataFormat
-from leeward.formats.sealed import SealedWriter
-from leeward_masking.errors import SOURCE, JobError
-from leeward_masking.errors import volume as reading
-from leeward_masking.output.encoding import Encoder
-from leeward_masking.output.sink import SealedOutput
+from leeward_masking.errors import JobError
 from leeward_masking.report.stats import SKETCH_SIZE
 from leeward_masking.storage.volume import temporary_siblings
-from leeward_masking.values.nesting import Layout
 from unit.masking.support import OUTPUT_KEY, Volume, keep, rule
 
 FRAME = pl.DataFrame(
@@ -342,14 +334,6 @@ def test_a_bad_row_late_in_the_file_leaves_nothing(volume: Volume) -> None:
     assert (error.code, error.row) == ("MalformedData", 201)
 
 
-def test_an_output_folder_that_cannot_be_written(volume: Volume) -> None:
-    volume.output.parent.write_bytes(b"in the way")
-    with pytest.raises(JobError) as caught:
-        volume.mask(volume.source(volume.write_frame(FRAME), FRAME.schema), RULES)
-    assert caught.value.code == "Internal"
-    assert volume.output.parent.read_bytes() == b"in the way"
-
-
 def test_a_later_try_replaces_the_output_and_keeps_no_sibling(volume: Volume) -> None:
     source = volume.source(volume.write_frame(FRAME), FRAME.schema)
     first = volume.mask(source, RULES).output
@@ -359,44 +343,6 @@ def test_a_later_try_replaces_the_output_and_keeps_no_sibling(volume: Volume) ->
     assert first.file_id != second.file_id
     assert os.listdir(volume.output.parent) == [volume.output.name]
     assert temporary_siblings(volume.output) == []
-
-
-class _FailingVolume(io.RawIOBase):
-    """Takes the headers, then fails as the operating system would."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._writes = 0
-
-    def write(self, data: object, /) -> int:
-        self._writes += 1
-        if self._writes > 1:
-            raise OSError(self._number, "SECRET path")
-        return len(data)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(errno.ENOSPC, "VolumeFull"), (errno.EDQUOT, "VolumeFull"), (errno.EROFS, "VolumeReadOnly"),
-     (errno.EACCES, "OutputNotWritable"), (errno.EIO, "Internal")],
-)  # fmt: skip
-@pytest.mark.parametrize("form", ["ArrowIPC", "CSV", "JSONL", "Parquet"])
-def test_a_volume_that_fails_while_writing(number: int, code: str, form: DataFormat) -> None:
-    writer = SealedWriter(_FailingVolume(number), [OUTPUT_KEY], chunk_size=64)
-    encoder = Encoder(form, Layout(FRAME.schema))
-    with pytest.raises(JobError) as caught:
-        SealedOutput(writer).write_frames(iter([FRAME]), FRAME.schema, encoder)
-    assert caught.value.code == code
-    assert "SECRET" not in caught.value.message
-    writer.abort()
-
-
-def test_a_source_that_may_not_be_read_is_not_said_to_be_a_read_only_volume() -> None:
-    with pytest.raises(JobError) as caught, reading(SOURCE):
-        raise PermissionError(errno.EACCES, "SECRET path")
-    assert caught.value.code == "SourceUnreadable"
-    assert "fsGroup" in caught.value.remedy
-    assert "SECRET" not in caught.value.message
 
 
 def test_stopping_removes_what_was_written(volume: Volume) -> None:

@@ -1,7 +1,9 @@
 """The large report: what it says, and what it must not."""
 
+import errno
 import io
 import json
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
@@ -22,6 +24,7 @@ from leeward.formats.report import (
     ReportTable,
     report_path,
 )
+from leeward.formats.result import Result
 from leeward.formats.sealed import digest_file, open_reader
 from leeward_masking.engine import mask_file
 from leeward_masking.errors import JobError
@@ -32,6 +35,7 @@ from leeward_masking.report.stored import stored_report
 from leeward_masking.rules.plan import compile_plan
 from leeward_masking.storage.volume import VolumeStorage
 from leeward_masking.tasks.cleaning import clean
+from leeward_masking.workers.worker import Worker
 from unit.masking.support import MATERIAL, OUTPUT_KEY, SOURCE_KEY, Volume, keep, rule
 
 ABOUT = ReportSubject(job="nightly", source="people", output="people-masked")
@@ -55,12 +59,20 @@ RULES = [
 ]
 
 
+def run(config: MaskingConfig, volume: Volume) -> Result:
+    keys = (None, lambda role: MATERIAL, OUTPUT_KEY)
+    if config.workers is None:
+        return mask_file(config, *keys, volume.progress)
+    return Worker(config, *keys, bytes(32), 0, volume.progress, min_shard=1 << 10).run()
+
+
 def masked(
     volume: Volume,
     frame: pl.DataFrame = FRAME,
     withheld: tuple[str, ...] = (),
     rules: Sequence[RuleConfig] = RULES,
     tagged: Mapping[str, object] | None = None,
+    workers: int | None = None,
 ) -> Path:
     path = report_path(str(volume.output))
     config = MaskingConfig(
@@ -73,8 +85,9 @@ def masked(
                 {"path": path, "about": ABOUT, "withheld": list(withheld), **(tagged or {})}
             ),
         ),
+        workers=workers,
     )
-    result = mask_file(config, None, lambda role: MATERIAL, OUTPUT_KEY, volume.progress)
+    result = run(config, volume)
     assert result.report_file is not None
     assert result.report_file.key_ids == [OUTPUT_KEY.key_id.hex()]
     return Path(path)
@@ -84,6 +97,29 @@ def opened(path: Path) -> tuple[LargeReport, str]:
     with open_reader(path, [OUTPUT_KEY]) as reader:
         file = zipfile.ZipFile(io.BytesIO(reader.read()))
     return LargeReport.parse(file.read(REPORT_JSON)), file.read(REPORT_HTML).decode()
+
+
+@pytest.mark.parametrize("workers", [None, 2], ids=["alone", "several"])
+@pytest.mark.parametrize("fault", ["full", "taken"])
+def test_no_report_is_left_of_an_output_that_gets_no_name(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch, fault: str, workers: int | None
+) -> None:
+    written = report_path(str(volume.output))
+    whole = os.replace
+
+    def fail(source: str, target: str) -> None:
+        if str(target) == str(volume.output):
+            assert Path(written).exists()
+            if fault == "full":
+                raise OSError(errno.ENOSPC, "")
+            volume.output.mkdir()
+        whole(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(JobError) as caught:
+        masked(volume, workers=workers)
+    assert caught.value.code == {"full": "VolumeFull", "taken": "OutputPathTaken"}[fault]
+    assert not Path(written).exists()
 
 
 def test_the_report_says_what_was_done_and_no_value_of_few(volume: Volume) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,14 @@ from leeward.formats.jobconfig import (
     CleanConfig,
     MaskingConfig,
     OutputFile,
+    ReportFile,
 )
-from leeward.formats.report import report_path
+from leeward.formats.report import LargeReport, ReportSubject, report_path
 from leeward.formats.sealed import seal_file
 from leeward.formats.sealed.streams import SeekableFile
 from leeward_masking.errors import JobError
 from leeward_masking.progress import Progress
+from leeward_masking.report.archive import archive
 from leeward_masking.storage.s3.file import PIECE
 from leeward_masking.storage.s3.storage import S3Storage
 from leeward_masking.storage.s3.upload import PART, S3Upload
@@ -61,7 +64,7 @@ def test_a_bucket_before_the_name_of_the_host(
 ) -> None:
     bucket.server.put("raw/visits.csv", DATA)
     host = f"{VIRTUAL_DOMAIN}:{bucket.server.port}"
-    changes = {"endpoint": f"https://{host}", "path_style": False}
+    changes: dict[str, Any] = {"endpoint": f"https://{host}", "path_style": False}
     with LoopbackProxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.address)
         monkeypatch.setenv("NO_PROXY", "")
@@ -234,6 +237,24 @@ def test_a_clean_up_leaves_what_others_wrote(bucket: Bucket) -> None:
     bucket.server.put(report_path(OUTPUT), b"other")
     clean(CleanConfig(path=OUTPUT, store=bucket.store()))
     assert bucket.server.names() == [report_path(OUTPUT)]
+
+
+def test_no_report_is_left_of_an_output_that_gets_no_name(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.server.put("raw/a.csv", DATA)
+    source = bucket.source("raw/a.csv", bucket.inspect("raw/a.csv"))
+
+    def write_beside(report: LargeReport) -> bytes:
+        bucket.server.put(OUTPUT, b"other")
+        return archive(report)
+
+    monkeypatch.setattr("leeward_masking.engine.archive", write_beside)
+    about = ReportSubject(job="j", source="s", output="o")
+    report = ReportFile(path=report_path(OUTPUT), about=about)
+    assert failure(lambda: bucket.mask(source, report=report)).code == "OutputPathTaken"
+    assert bucket.server.names() == [OUTPUT, "raw/a.csv"]
+    assert bucket.server.get(OUTPUT) == b"other"
 
 
 @pytest.mark.parametrize("how", ["replaced", "removed"])

@@ -6,9 +6,9 @@ Where rules must know all rows first, the source is read once more for that befo
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,14 +99,15 @@ def _write(
 ) -> Result:
     schema = masked_schema(plan, source.reader.schema)
     encoder = Encoder(config.output.format, source.reader.layout)
-    with sealed_output(storage_of(config.output.store), config.output.path, recipient) as output:
+    storage = storage_of(config.output.store)
+    with ExitStack() as beside, sealed_output(storage, config.output.path, recipient) as output:
         frames = masked_blocks(source.reader, plan, report, reading, encoder)
         with closing(frames):
             output.write_frames(frames, schema, encoder)
         found = source.verify()
         # Before the file gets its name: it gets none where its rows break what was asked.
         told = report.report(time.monotonic() - began)
-        report_file = write_report(config, recipient, report, told)
+        report_file = beside.enter_context(report_beside(config, recipient, report, told))
     written = output.result
     if written is None:
         raise AssertionError
@@ -228,13 +229,19 @@ def masked_blocks(
             pool.shutdown(cancel_futures=True)
 
 
-def write_report(
+@contextmanager
+def report_beside(
     config: MaskingConfig, recipient: Recipient, report: ReportBuilder, counts: MaskingReport
-) -> ResultFile | None:
-    """Write the large report; before the output gets its name, for neither stands alone."""
+) -> Iterator[ResultFile | None]:
+    """Write the large report; in the block the output gets its name, for neither stands alone.
+
+    Raises:
+        JobError: It cannot be written. Where the block fails, it is removed.
+    """
     order = config.output.report
     if order is None:
-        return None
+        yield None
+        return
     large = large_report(
         order.about,
         counts,
@@ -245,7 +252,19 @@ def write_report(
     storage = storage_of(config.output.store)
     with sealed_output(storage, order.path, recipient) as target:
         target.write_bytes(archive(large))
-    return target.result
+    try:
+        yield target.result
+    except BaseException:
+        remove_report(config)
+        raise
+
+
+def remove_report(config: MaskingConfig) -> None:
+    """Remove the large report of an output that is not there; that it fails is not told."""
+    order = config.output.report
+    if order is not None:
+        with suppress(JobError):
+            storage_of(config.output.store).remove(order.path)
 
 
 def masked_schema(plan: MaskPlan, schema: pl.Schema) -> pl.Schema:

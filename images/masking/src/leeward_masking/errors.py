@@ -18,6 +18,25 @@ SOURCE: Final = "the source"
 """What the file that is read is called in messages."""
 OUTPUT: Final = "the output"
 """And the one that is written."""
+_UNAVAILABLE: Final = frozenset(
+    {
+        errno.EIO,
+        errno.ESTALE,
+        errno.ENOTCONN,
+        errno.EREMOTEIO,
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ECONNABORTED,
+        errno.ECONNRESET,
+        errno.ESHUTDOWN,
+        errno.ENODEV,
+        errno.ENXIO,
+    }
+)
+"""What the kernel says of a disk, or of the way to a server, that is away or broken."""
 _REMEDY: Final = re.compile(r"[:;] ((?:use|copy|check) [^:;]*)$")
 _SHOWN: Final = 100
 """Characters of the name of a file."""
@@ -150,6 +169,7 @@ def interrupted() -> JobError:
 def from_os_error(error: OSError, what: str) -> JobError:
     """A failure of the volume that holds ``what`` ("the source", "the output")."""
     number = error.errno
+    name = errno.errorcode.get(number or 0, "unknown error")
     if number in (errno.ENOSPC, errno.EDQUOT):
         return JobError(
             "VolumeFull",
@@ -163,14 +183,26 @@ def from_os_error(error: OSError, what: str) -> JobError:
             "name a claim that can be written",
         )
     if number in (errno.EACCES, errno.EPERM):
-        return _refused(what, errno.errorcode[number])
+        return _refused(what, name)
+    if what == OUTPUT and number in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        return JobError(
+            "OutputPathTaken",
+            f"something else stands where the output, or its folder, is to be ({name})",
+            "move it away, or name another path of the output",
+        )
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
         return JobError(
             "FileMissing",
             f"{what} is not there, or is not a file",
             "put the file at the Dataset's path on the volume",
         )
-    name = errno.errorcode.get(number or 0, "unknown error")
+    if number in _UNAVAILABLE:
+        return JobError(
+            "VolumeUnavailable",
+            f"the volume of {what} fails, or is away ({name})",
+            "it is tried again; if it goes on, look after the disk or the server behind the claim,"
+            " and whether it is still mounted on the node of the pod",
+        )
     return JobError(
         "Internal",
         f"the volume of {what} failed ({name})",

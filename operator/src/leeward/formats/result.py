@@ -34,6 +34,7 @@ ErrorCode = Literal[
     "SchemaDiffers",
     "VolumeFull",
     "VolumeReadOnly",
+    "VolumeUnavailable",
     "SourceUnreadable",
     "OutputNotWritable",
     "OutputPathTaken",
@@ -53,7 +54,14 @@ ErrorCode = Literal[
 ]
 
 RETRYABLE: Final = frozenset(
-    {"Interrupted", "Internal", "VolumeFull", "RewrapInProgress", "StoreUnavailable"}
+    {
+        "Interrupted",
+        "Internal",
+        "RewrapInProgress",
+        "StoreUnavailable",
+        "VolumeFull",
+        "VolumeUnavailable",
+    }
 )
 """Errors that another try may not meet again; every other one is final at once."""
 

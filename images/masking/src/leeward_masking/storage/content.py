@@ -70,9 +70,10 @@ class PlainContent:
         self._path = path
         self.core_header: bytes | None = None
         self._hash = hashlib.sha256()
-        self.size = file.seek(0, io.SEEK_END)
         self._position = 0
-        file.seek(0)
+        with volume(WHAT):
+            self.size = file.seek(0, io.SEEK_END)
+            file.seek(0)
 
     def read(self, size: int) -> bytes:
         """See ``Content``."""

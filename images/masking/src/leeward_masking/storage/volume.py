@@ -1,5 +1,6 @@
 """Files on a mounted volume."""
 
+import errno
 import io
 import os
 import stat
@@ -13,6 +14,7 @@ from leeward.formats.sealed.streams import SeekableFile
 from leeward_masking.errors import OUTPUT, SOURCE, JobError, volume
 
 _FILE_MODE: Final = 0o640
+_NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class VolumeFile(io.FileIO):
@@ -50,7 +52,11 @@ class _NewFile:
             verify(self._file)
             size = self._file.seek(0, io.SEEK_END)
             self._temporary.replace(self._path)
-            _sync_folder(self._path.parent)
+            try:
+                _sync_folder(self._path.parent)
+            except OSError:
+                self._path.unlink(missing_ok=True)
+                raise
         return size
 
 
@@ -58,19 +64,18 @@ class VolumeStorage:
     """See ``Storage``; paths are absolute."""
 
     def size(self, path: str) -> int | None:
-        """See ``Storage``: a folder that cannot be entered is an error, another fault is not."""
-        with suppress(OSError), volume(SOURCE, PermissionError):
-            return Path(path).stat().st_size if Path(path).is_file() else None
-        return None
+        """See ``Storage``."""
+        found = _looked_at(path)
+        return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
 
     def is_folder(self, path: str) -> bool:
         """See ``Storage``."""
-        with volume(SOURCE):
-            return Path(path).is_dir()
+        found = _looked_at(path)
+        return found is not None and stat.S_ISDIR(found.st_mode)
 
     def entries(self, folder: str) -> dict[str, int | None] | None:
         """See ``Storage``; a link is none of its files."""
-        if not os.path.isdir(folder):
+        if not self.is_folder(folder):
             return None
         with volume(SOURCE), os.scandir(folder) as found:
             return {
@@ -98,13 +103,30 @@ class VolumeStorage:
             with volume(OUTPUT), io.FileIO(number, "r+") as file:
                 yield _NewFile(file, temporary, target)
         finally:
-            temporary.unlink(missing_ok=True)
+            # Where the volume is away, what is wrong with it counts; the next try removes this.
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def remove(self, path: str) -> None:
         """See ``Storage``."""
         with volume(OUTPUT):
             Path(path).unlink(missing_ok=True)
             _remove_siblings(Path(path))
+
+
+def _looked_at(path: str) -> os.stat_result | None:
+    """What stands under a path; None: nothing, or behind what is no folder.
+
+    Raises:
+        JobError: It cannot be looked at.
+    """
+    with volume(SOURCE):
+        try:
+            return os.stat(path)
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise
 
 
 def open_itself(path: Path) -> VolumeFile:
@@ -120,7 +142,9 @@ def open_itself(path: Path) -> VolumeFile:
     with volume(SOURCE):
         file = VolumeFile(path, opener=lambda name, given: os.open(name, given | flags))
     try:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        with volume(SOURCE):
+            mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
             raise JobError(
                 "WrongFormat",
                 "the path of the source leads to something that is not a file",

@@ -39,7 +39,8 @@ from leeward_masking.engine import (
     masked_blocks,
     masked_schema,
     read_for,
-    write_report,
+    remove_report,
+    report_beside,
 )
 from leeward_masking.errors import OUTPUT, JobError, volume
 from leeward_masking.output.encoding import Encoder
@@ -68,6 +69,7 @@ from leeward_masking.workers.workrecords import (
     GatheredParts,
     gathered_tables,
     merged_tables,
+    part_of,
     read_merged,
 )
 
@@ -141,7 +143,8 @@ class Worker:
             self._work.make()
             if self._index == 0 and self._is_over:
                 # Its result was never taken, and it is made again: other pods are to take part.
-                self._output.unlink()
+                VolumeStorage().remove(str(self._output))
+                remove_report(self._config)
             return self._run()
         except (_OverError, JobError):
             if self._index == 0 or not self._is_over:
@@ -289,7 +292,7 @@ class Worker:
                 with closing(frames):
                     output.write_frames(frames, schema, encoder)
                 read = prints()
-            part = _part(path, output.result, report.written)
+            part = part_of(path, output.result, report.written)
             document = {
                 "shard": shard.plain(),
                 "part": part.model_dump(mode="json", by_alias=True),
@@ -344,8 +347,8 @@ class Worker:
             parts.append(Part.model_validate(record.document["part"]))
         told = report.report(time.monotonic() - self._began)
         columns = self._encoder.columns(masked_schema(plan, self._schema), told)
-        report_file = write_report(self._config, self._recipient, report, told)
-        output = self._write_manifest([part for part in parts if part.rows] or parts[:1])
+        with report_beside(self._config, self._recipient, report, told) as report_file:
+            output = self._write_manifest([part for part in parts if part.rows] or parts[:1])
         source = ResultFile.model_validate(self._get(_SURVEY).document["source"])
         self._work.remove()
         return Result(
@@ -402,18 +405,6 @@ class Worker:
         if isinstance(self._recipient, ArtefactChaCha20Key):
             return "CHACHA20_POLY1305"
         return "AES256_GCM"
-
-
-def _part(path: Path, written: ResultFile | None, rows: int) -> Part:
-    if written is None or written.file_id is None:
-        raise AssertionError(path)
-    return Part(
-        name=path.name,
-        file_id=written.file_id,
-        digest=written.digest,
-        bytes=written.bytes,
-        rows=rows,
-    )
 
 
 def _task(stage: str, number: int) -> str:

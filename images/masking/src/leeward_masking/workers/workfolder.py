@@ -24,7 +24,7 @@ import polars as pl
 
 from leeward.formats.document import canonical_json
 from leeward.formats.sealed import ArtefactKey, SealedError, open_reader
-from leeward_masking.errors import OUTPUT, JobError, from_sealed_error, volume
+from leeward_masking.errors import OUTPUT, JobError, from_os_error, from_sealed_error, volume
 from leeward_masking.output.sink import sealed_output
 from leeward_masking.progress import Progress
 from leeward_masking.storage.volume import VolumeStorage
@@ -98,7 +98,8 @@ class WorkFolder:
 
     def has(self, task: str) -> bool:
         """Whether a task is done."""
-        return (self._folder / task).exists()
+        with volume(OUTPUT):
+            return (self._folder / task).exists()
 
     @contextmanager
     def taken(self, task: str) -> Iterator[bool]:
@@ -113,7 +114,9 @@ class WorkFolder:
         try:
             yield self._locked(number)
         finally:
-            os.close(number)
+            # Whatever is said of a volume that is away: the lock is given up.
+            with suppress(OSError):
+                os.close(number)
 
     def _locked(self, number: int) -> bool:
         try:
@@ -162,13 +165,15 @@ class WorkFolder:
         """
         path = self._folder / task
         try:
-            with volume(OUTPUT, PermissionError), open_reader(path, [self._key]) as reader:
+            with open_reader(path, [self._key]) as reader:
                 head = json.loads(reader.readline())
                 tables = {
                     name: pl.read_ipc(BytesIO(reader.read(size))) for name, size in head["tables"]
                 }
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise from_os_error(error, OUTPUT) from None
         except SealedError as error:
             raise from_sealed_error(error, "a file of the job's own", []) from None
         if head["task"] != task:

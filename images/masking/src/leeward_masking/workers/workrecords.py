@@ -1,14 +1,36 @@
-"""What was gathered, as the tables of a record in the work folder, and back."""
+"""What pods made of a shard, as records in the work folder tell it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
+from leeward.formats.parts import Part
+from leeward.formats.result import ResultFile
 from leeward_masking.transforms.gathering import Tables
 from leeward_masking.workers.workfolder import Record
 
 _BETWEEN: Final = "/"
+
+
+def part_of(path: Path, written: ResultFile | None, rows: int) -> Part:
+    """A part of the output, as its manifest names it.
+
+    Args:
+        path: Where it is.
+        written: What was written there.
+        rows: How many it holds.
+    """
+    if written is None or written.file_id is None:
+        raise AssertionError(path)
+    return Part(
+        name=path.name,
+        file_id=written.file_id,
+        digest=written.digest,
+        bytes=written.bytes,
+        rows=rows,
+    )
 
 
 def gathered_tables(known: Sequence[Tables]) -> dict[str, pl.DataFrame]:

@@ -61,6 +61,7 @@ _AGAIN: Final = frozenset(
         "StoreNotTrusted",
         "StoreRefused",
         "StoreUnavailable",
+        "VolumeUnavailable",
     }
 )
 """Ends after which another inspection is made by itself: they may come right without a word."""
