@@ -1,6 +1,6 @@
 """A server of a test that runs in a pod: no image has its program, and no registry is asked.
 
-The pod waits until the program is there ; who tests it comes by ``kubectl port-forward``.
+The pod waits until the program is there; who tests it comes by ``kubectl port-forward``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from cluster.clinic import Clinic
 
@@ -38,25 +40,80 @@ def bring_program(clinic: Clinic, pod: str, program: Path, target: str) -> None:
 
 @contextlib.contextmanager
 def forwarded(clinic: Clinic, pod: str, target: int) -> Iterator[int]:
-    """A port on 127.0.0.1 that leads to one of the pod."""
-    process = subprocess.Popen(
-        [*_kubectl(clinic), "port-forward", "--address=127.0.0.1", f"pod/{pod}", f":{target}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    """A port on 127.0.0.1 that leads to one of the pod, also after the way there broke."""
+    base = [*_kubectl(clinic), "port-forward", "--address=127.0.0.1", f"pod/{pod}"]
+    forward = Forward(lambda port: [*base, f"{port or ''}:{target}"])
     try:
-        assert process.stdout is not None
-        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
-        assert found, "kubectl port-forward does not say where it listens"
-        port = int(found[1])
-        _wait(port)
-        yield port
+        _wait(forward.port)
+        yield forward.port
     finally:
-        process.terminate()
-        process.wait(PATIENCE)
-        if process.stdout:
-            process.stdout.close()
+        forward.stop()
+
+
+class Forward:
+    """A program that listens on a port, and is started again on the same one when it ends.
+
+    ``kubectl port-forward`` ends where its connection to the node breaks, as it does on a machine
+    that is busy with other tests. What it writes is read on: it stops at a pipe that is full.
+
+    Args:
+        command: Listens on the given port of 127.0.0.1 (0: any), and says so in its first line.
+        restarts: How often it may end.
+        pause: Seconds before it is started again.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    def __init__(
+        self, command: Callable[[int], list[str]], *, restarts: int = 10, pause: float = 0.5
+    ) -> None:
+        self._command = command
+        self._restarts = restarts
+        self._pause = pause
+        self._stopping = threading.Event()
+        self._process = self._start(0)
+        line = self._output.readline()
+        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        if not found:
+            self._end()
+        assert found, f"kubectl port-forward does not say where it listens: {line}"
+        self.port = int(found[1])
+        self._keeper = threading.Thread(target=self._keep, name="forward", daemon=True)
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._stopping.set()
+        self._process.terminate()
+        self._keeper.join(PATIENCE)
+
+    @property
+    def _output(self) -> IO[str]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def _start(self, port: int) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command(port), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def _keep(self) -> None:
+        for _ in range(self._restarts):
+            self._end()
+            if self._stopping.wait(self._pause):
+                return
+            self._process = self._start(self.port)
+            if self._stopping.is_set():
+                self._process.terminate()
+        self._end()
+
+    def _end(self) -> None:
+        """Wait for it to end."""
+        with self._output as output:
+            for _ in output:
+                pass
+        self._process.wait(PATIENCE)
 
 
 def _kubectl(clinic: Clinic) -> list[str]:

@@ -9,8 +9,8 @@ from cluster.clinic import KEEP_WORDS, Clinic, Manifest, dataset, loader_image, 
 pytestmark = pytest.mark.cluster
 
 SIZE = "256k"
-ALL_BUT_THE_LAST = "20500k"
-"""Of three shards of about 8 MiB two fit, with 4 MB of what pods tell each other."""
+LEFT = 1 << 20
+"""Bytes that are left for a part of about 8 MiB."""
 
 
 def mounter(folder: str, image: str) -> Manifest:
@@ -113,10 +113,22 @@ def test_volume_full(small_volume: Clinic) -> None:
         clinic.delete("maskingjob", name)
 
 
+def resize(clinic: Clinic, size: int) -> None:
+    """Give the small volume so many bytes."""
+    remount = ("mount", "-o", f"remount,size={size}", "/host/small")
+    clinic.run("exec", "mounter", "--", *remount)
+
+
+def used(clinic: Clinic) -> int:
+    """Bytes of it that are taken."""
+    count = "import os; s = os.statvfs('/host/small'); print((s.f_blocks - s.f_bfree) * s.f_bsize)"
+    return int(clinic.run("exec", "mounter", "--", "python", "-c", count))
+
+
 def test_volume_full_at_the_last_part(small_volume: Clinic) -> None:
+    """However large two parts are, and what pods tell each other: it is made full then."""
     clinic = small_volume
-    bigger = ("mount", "-o", f"remount,size={ALL_BUT_THE_LAST}", "/host/small")
-    clinic.run("exec", "mounter", "--", *bigger)
+    resize(clinic, 256 << 20)
     rows = "".join(f"{n},w{n:040}\n" for n in range(520_000))
     clinic.put("raw/wide.csv", f"id,word\n{rows}".encode())
     clinic.apply(dataset("wide", "raw/wide.csv"))
@@ -127,13 +139,15 @@ def test_volume_full_at_the_last_part(small_volume: Clinic) -> None:
     release = clinic.hold_shard("last", 2, "mounter", "/host/small")
     clinic.apply(job)
 
-    def files() -> str:
-        return clinic.run("exec", "mounter", "--", "find", "/host/small", "-name", "*-*")
+    def files() -> list[str]:
+        return clinic.run("exec", "mounter", "--", "find", "/host/small", "-name", "*-*").split()
 
-    clinic.until(
-        "two parts are there",
-        lambda: all(f"/part-{shard:05}-" in files() for shard in (0, 1)),
-    )
+    def done() -> bool:
+        names = {path.rpartition("/")[2] for path in files()}
+        return {"mask-00000", "mask-00001", "shard-00002"} <= names
+
+    clinic.until("two shards are masked", done)
+    resize(clinic, used(clinic) + LEFT)
     release()
     failed = clinic.reason("maskingjob", "last", "VolumeFull", "Failed")
     assert failed["status"] == "True"
@@ -142,5 +156,5 @@ def test_volume_full_at_the_last_part(small_volume: Clinic) -> None:
     clinic.delete("maskingjob", "last")
     clinic.until(
         "nothing is left on the volume",
-        lambda: "last" not in files(),
+        lambda: not any("last" in path for path in files()),
     )
