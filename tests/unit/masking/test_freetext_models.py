@@ -20,6 +20,8 @@ from unit.masking.support import Volume, rule
 class Marking:
     """Takes for a person whatever matches a pattern, and remembers what it was given."""
 
+    name, version = "en_marking", "1.0"
+
     def __init__(self, pattern: str) -> None:
         self._pattern = re.compile(pattern)
         self.texts: list[str] = []

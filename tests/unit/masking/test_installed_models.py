@@ -17,6 +17,7 @@ from thinc.api import fix_random_seed
 import install_models
 from leeward_masking.errors import JobError
 from leeward_masking.freetext.installedmodels import FOLDER_VARIABLE, ZONE, installed_model
+from leeward_masking.report.sections import sections_of
 from unit.masking.support import Volume, rule
 
 NAMES = ["lilac", "grizzle umber", "teasel"]
@@ -103,6 +104,10 @@ def test_a_job_masks_what_models_and_patterns_find(volume: Volume, installed: Pa
     (told,) = result.report.free_text
     assert told.found["Person"] == 3
     assert {one.language for one in told.recall} == {"en", "zh"}
+    listed = [["note", "en", "en_small", "1.0"], ["note", "zh", "zh_pipeline", "0.0.0"]]
+    assert [[told.column, *one.model_dump().values()] for one in told.models] == listed
+    (section,) = sections_of(result.report)
+    assert [table.rows for table in section.tables if table.header[-1] == "Version"] == [listed]
 
 
 def test_several_threads_find_the_same(installed: Path) -> None:

@@ -147,11 +147,27 @@ class RecallReport(Document):
     precision: str | None = None
 
 
+class LanguageModelReport(Document):
+    """A language model that searched notes.
+
+    Attributes:
+        language: Of the notes that it read.
+        name: Of the pipeline, with its language, as spaCy names packages.
+        version: As the pipeline says.
+    """
+
+    language: str
+    name: str
+    version: str
+
+
 class FreeTextReport(Document):
     """What was found in one column of notes.
 
     Attributes:
         found: Findings by kind.
+        models: Language models that searched for persons, besides patterns; left out where patterns
+            did alone.
         recall: On labelled notes, before anything was written; empty where an earlier column with
             the same rule has it.
         min_recall: What the rule wanted of each kind.
@@ -160,6 +176,7 @@ class FreeTextReport(Document):
     column: str
     rule: str
     found: dict[str, int]
+    models: list[LanguageModelReport] = Field(default=[])
     recall: list[RecallReport]
     min_recall: str | None = None
     note: Literal["no detection is complete: the notes are still personal data"] = (

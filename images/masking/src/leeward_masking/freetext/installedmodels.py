@@ -25,6 +25,8 @@ ZONE: Final = 4096
 _PERSON: Final = "PERSON"
 _LABELS: Final = {"PERSON": _PERSON, "PER": _PERSON}
 """What models call persons: those trained on OntoNotes, and those on other corpora."""
+_SHOWN: Final = 100
+"""Characters of the name of a model."""
 _UNUSED: Final = ("tagger", "morphologizer", "parser", "attribute_ruler", "lemmatizer", "textcat")
 """Components of spaCy's own models that names do not depend on."""
 _REMEDY: Final = (
@@ -79,6 +81,9 @@ class PresidioModel:
         language: As ISO 639-1.
         path: The folder of the pipeline.
 
+    Attributes:
+        name, version: See ``NameModel``.
+
     Raises:
         ImportError: Presidio is not installed.
         ValueError: It is of another version of spaCy, or finds no persons.
@@ -100,6 +105,9 @@ class PresidioModel:
         )
         engine.load()
         self._pipeline: Final = engine.get_nlp(language)
+        meta = self._pipeline.meta
+        self.name = f"{meta['lang']}_{meta['name']}"[:_SHOWN]
+        self.version = str(meta["version"])[:_SHOWN]
         labels = {label for found in self._pipeline.pipe_labels.values() for label in found}
         if not labels & set(_LABELS):
             raise ValueError(f"it marks none of {', '.join(_LABELS)}")

@@ -36,6 +36,9 @@ class FreeTextMask:
 
     Raises:
         JobError: ``InvalidConfig``: a pattern cannot be used, or there is no such model.
+
+    Attributes:
+        models: Those that search for persons besides, by language.
     """
 
     def __init__(
@@ -57,9 +60,9 @@ class FreeTextMask:
         own = {one.entity for one in custom} - set(self.entities)
         self.custom: Final = tuple(sorted(own))
         self.known: Final = tuple(sorted({one.entity for one in known} - own - set(self.entities)))
-        model = None
-        if rule.engine == "Model":
-            model = ModelPersons({language: model_of(language) for language in rule.languages})
+        wanted = rule.languages if rule.engine == "Model" else ()
+        self.models: Final[dict[str, NameModel]] = {one: model_of(one) for one in wanted}
+        model = ModelPersons(self.models) if self.models else None
         self.detector: Final = FreeTextDetector(
             self.entities, custom, languages=rule.languages, known=known, model=model
         )

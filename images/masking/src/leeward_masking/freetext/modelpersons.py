@@ -27,7 +27,15 @@ Extent = tuple[int, int]
 
 
 class NameModel(Protocol):
-    """Finds persons in texts of one language. Safe to use from several threads."""
+    """Finds persons in texts of one language. Safe to use from several threads.
+
+    Attributes:
+        name: With its language, as spaCy names packages.
+        version: As the model says.
+    """
+
+    name: str
+    version: str
 
     def persons(self, texts: Sequence[str]) -> list[list[Extent]]:
         """Where each text names a person, in characters."""

@@ -100,6 +100,7 @@ def free_text_section(reports: list[FreeTextReport]) -> ReportSection:
             ReportTable(
                 caption="Found and replaced", header=["Column", "What", "How often"], rows=found
             ),
+            *_models(reports),
             ReportTable(
                 caption="Recall and precision, measured on labelled notes before anything was"
                 " written",
@@ -116,6 +117,24 @@ def free_text_section(reports: list[FreeTextReport]) -> ReportSection:
             ),
         ],
     )
+
+
+def _models(reports: list[FreeTextReport]) -> list[ReportTable]:
+    """Which language models searched which columns; empty: none did."""
+    rows = [
+        [report.column, one.language, one.name, one.version]
+        for report in reports
+        for one in report.models
+    ]
+    if not rows:
+        return []
+    return [
+        ReportTable(
+            caption="Language models that searched for persons, besides patterns and lists",
+            header=["Column", "Language", "Model", "Version"],
+            rows=rows,
+        )
+    ]
 
 
 def _figure(report: ExposureReport, field: str) -> str:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from leeward.formats.jobconfig import ReportFile
 from leeward.formats.report import ReportSection
-from leeward.formats.result import ColumnReport, FreeTextReport, MaskingReport, RecallReport
+from leeward.formats.result import ColumnReport, MaskingReport
 from leeward_masking.freetext import Measured
 from leeward_masking.privacymodel.section import PrivacyMeasure
 from leeward_masking.report.building import sample_of
 from leeward_masking.report.exposure import exposures_of
+from leeward_masking.report.notes import free_text_report
 from leeward_masking.report.sample import Share
 from leeward_masking.rules.plan import ColumnPlan, MaskedBlock, MaskPlan
 from leeward_masking.values.canonical import column_type
@@ -272,7 +273,7 @@ class ReportBuilder:
             privacy=None if self._privacy is None else self._privacy.report(),
             seconds=f"{seconds:.3f}",
             free_text=[
-                _free_text_report(column, self._recall.get(column.name, ()))
+                free_text_report(column, self._recall.get(column.name, ()))
                 for column in self._plan.columns
                 if column.free_text is not None
             ],
@@ -395,26 +396,4 @@ def _column_report(column: _Column) -> ColumnReport:
         linkable=column.plan.linkable or None,
         not_searched=(mask.not_searched or None) if mask is not None else None,
         distinct_estimated=any(column.estimated) or None,
-    )
-
-
-def _free_text_report(column: ColumnPlan, measured: Sequence[Measured]) -> FreeTextReport:
-    mask = column.free_text
-    if mask is None:
-        raise AssertionError
-    return FreeTextReport(
-        column=column.name,
-        rule=column.rule,
-        found=mask.found(),
-        recall=[
-            RecallReport(
-                entity=one.entity,
-                language=one.language,
-                labelled=one.score.labelled,
-                recall=f"{one.score.recall:.3f}",
-                precision=f"{one.score.precision:.3f}" if one.score.found else None,
-            )
-            for one in measured
-        ],
-        min_recall=mask.rule.min_recall,
     )
