@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.clinic import Clinic, Manifest, loader_image, vault
-from cluster.podserver import bring_program, forwarded
+from cluster.podserver import bring_program, forwarded, wait_for
 from openbao.admin import Administrator
 from openbao.certificates import Authority, ServerFiles
 from openbao.server import program
@@ -42,6 +42,13 @@ class BaoPod(Administrator):
     def address(self) -> str:
         """Where pods reach it."""
         return f"https://{NAME}.{self._clinic.namespace}.svc:{PORT}"
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, namespace: str = ""
+    ) -> tuple[int, dict[str, Any]]:
+        """See ``Administrator``; a forwarded port that broke is there again after some seconds."""
+        wait_for(self.port)
+        return super().ask(method, path, body, namespace=namespace)
 
     def make_transit(self) -> None:
         """The engine, a key, and the policy of the guide."""

@@ -20,6 +20,7 @@ from typing import IO
 from cluster.clinic import Clinic
 
 PATIENCE = 30.0
+LONGEST_PAUSE = 5.0
 
 
 def bring_program(clinic: Clinic, pod: str, program: Path, target: str) -> None:
@@ -44,7 +45,7 @@ def forwarded(clinic: Clinic, pod: str, target: int) -> Iterator[int]:
     base = [*_kubectl(clinic), "port-forward", "--address=127.0.0.1", f"pod/{pod}"]
     forward = Forward(lambda port: [*base, f"{port or ''}:{target}"])
     try:
-        _wait(forward.port)
+        wait_for(forward.port)
         yield forward.port
     finally:
         forward.stop()
@@ -59,14 +60,14 @@ class Forward:
     Args:
         command: Listens on the given port of 127.0.0.1 (0: any), and says so in its first line.
         restarts: How often it may end.
-        pause: Seconds before it is started again.
+        pause: Seconds before it is first started again; they double each time.
 
     Attributes:
         port: Where it listens.
     """
 
     def __init__(
-        self, command: Callable[[int], list[str]], *, restarts: int = 10, pause: float = 0.5
+        self, command: Callable[[int], list[str]], *, restarts: int = 10, pause: float = 0.1
     ) -> None:
         self._command = command
         self._restarts = restarts
@@ -99,9 +100,9 @@ class Forward:
         )
 
     def _keep(self) -> None:
-        for _ in range(self._restarts):
+        for number in range(self._restarts):
             self._end()
-            if self._stopping.wait(self._pause):
+            if self._stopping.wait(min(self._pause * 2**number, LONGEST_PAUSE)):
                 return
             self._process = self._start(self.port)
             if self._stopping.is_set():
@@ -125,7 +126,8 @@ def _is_running(clinic: Clinic, pod: str) -> bool:
     return bool(clinic.get("pod", pod)["status"]["containerStatuses"][0]["state"].get("running"))
 
 
-def _wait(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until something listens there."""
     end = time.monotonic() + PATIENCE
     while True:
         try:

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
 from botocore.session import Session
 
 from openbao.certificates import Authority
@@ -43,6 +44,8 @@ class Objects:
             verify=str(ca),
             aws_access_key_id=ACCESS_KEY_ID,
             aws_secret_access_key=SECRET_ACCESS_KEY,
+            # A forwarded port that broke is there again after some seconds.
+            config=Config(retries={"mode": "standard", "total_max_attempts": 8}),
         )
 
     def put(self, key: str, data: bytes) -> None:
