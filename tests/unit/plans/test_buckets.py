@@ -137,7 +137,14 @@ def test_a_file_that_is_not_there_yet_is_named_with_its_bucket() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["StoreUnavailable", "CredentialsMissing", "CredentialsRefused", "BucketMissing"]
+    "code",
+    [
+        "StoreUnavailable",
+        "CredentialsMissing",
+        "CredentialsRefused",
+        "BucketMissing",
+        "VolumeUnavailable",
+    ],
 )
 def test_what_may_come_right_by_itself_is_tried_again(code: str) -> None:
     world, engine = dataset(location=bucket())
